@@ -1,0 +1,61 @@
+"""A finished review, as a value: what is said, what is folded, what was not reviewed and why."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from app.core.change import Sha, Skipped
+from app.core.finding import Elsewhere, Rejected, Severity, VerifiedFinding
+from app.core.usage import Usage
+
+
+@dataclass(frozen=True, slots=True)
+class NotReviewed:
+    """Hunks of a file that no model and no person looked at, and why. `code` is one of `app.errors.Code`."""
+
+    path: str
+    hunks: int
+    reason: str
+    code: str
+
+
+@dataclass(frozen=True, slots=True)
+class Review:
+    """Everything a review has to say, in the order it is said.
+
+    `said` are the comments, most important first, at most the cap; `folded` is what the cap left over. `by_rules` is
+    True when no model took part. `hunks_reviewed` of `hunks` were looked at by every stage that had to.
+    """
+
+    base: Sha
+    head: Sha
+    said: tuple[VerifiedFinding, ...]
+    folded: tuple[VerifiedFinding, ...] = ()
+    elsewhere: tuple[Elsewhere, ...] = ()
+    rejected: tuple[Rejected, ...] = ()
+    skipped: tuple[Skipped, ...] = ()
+    not_reviewed: tuple[NotReviewed, ...] = ()
+    hunks: int = 0
+    hunks_reviewed: int = 0
+    overview: str = ""
+    personas: tuple[str, ...] = ()
+    models: tuple[str, ...] = ()
+    by_rules: bool = False
+    notes: tuple[str, ...] = ()
+    usage: Usage = Usage()
+    seconds: float = 0.0
+
+    @property
+    def complete(self) -> bool:
+        """Whether every hunk was reviewed."""
+        return not self.not_reviewed
+
+    @property
+    def findings(self) -> tuple[VerifiedFinding, ...]:
+        """Said and folded together, in order."""
+        return self.said + self.folded
+
+    def worst(self) -> Severity | None:
+        """The severity of the worst finding, wherever it stands; None when there is none."""
+        severities = [found.finding.severity for found in (*self.findings, *self.elsewhere)]
+        return min(severities, key=lambda severity: severity.rank) if severities else None
