@@ -1,11 +1,11 @@
 """What a pull request changes, as values.
 
-    Change ── files ──► FileDiff ── hunks ──► Hunk ── lines() ──► Line
+Change ── files ──► FileDiff ── hunks ──► Hunk ── lines() ──► Line
 
-    @@ -10,3 +10,4 @@ function charge()      Hunk(old_start=10, old_count=3, new_start=10, new_count=4, heading="function charge()")
-      10  10    const a = 1;               Line(mark=" ", old=10, new=10, text="const a = 1;")
-      11      - const b = 2;               Line(mark="-", old=11, new=None, …)
-          11  + const b = 3;               Line(mark="+", old=None, new=11, …)
+@@ -10,3 +10,4 @@ charge()     Hunk(old_start=10, old_count=3, new_start=10, new_count=4, heading="charge()")
+10  10    const a = 1;               Line(mark=" ", old=10, new=10, text="const a = 1;")
+11      - const b = 2;               Line(mark="-", old=11, new=None, …)
+11  + const b = 3;               Line(mark="+", old=None, new=11, …)
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ Sha = NewType("Sha", str)
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One line of a hunk: its mark (` `, `+` or `-`), its text without mark and newline, and its numbers on each side."""
+    """One line of a hunk: its mark (` `, `+`, `-`), its text without mark and newline, its number on each side."""
 
     mark: str
     text: str

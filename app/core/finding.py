@@ -1,7 +1,7 @@
 """Findings: what a persona or a rule claims, what was proven, what was left out and why.
 
-    Finding ── verify ──► VerifiedFinding ── write the fix ──► VerifiedFinding(fix=…) ── render ──► review comment
-                 └──────► Rejected(finding, reason)
+Finding ── verify ──► VerifiedFinding ── write the fix ──► VerifiedFinding(fix=…) ── render ──► review comment
+└──────► Rejected(finding, reason)
 """
 
 from __future__ import annotations
@@ -108,8 +108,10 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Patch:
-    """A change to one file that was checked: `replacement` stands for lines start..end of the head file, `diff` is the same
-    as a unified diff. `suggestion` says whether a person may commit it with one click; if not, `reason` says why not.
+    """A change to one file that was checked: `replacement` stands for lines start..end of the head file.
+
+    `diff` is the same as a unified diff. `suggestion` says whether a person may commit it with one click; if not,
+    `reason` says why not.
     """
 
     path: str
@@ -123,7 +125,7 @@ class Patch:
 
 @dataclass(frozen=True, slots=True)
 class TestFile:
-    """A test that proves the finding: where it would go, and its text (with the persona's header line when it is new)."""
+    """A test that proves the finding: where it would go, and its text, with the persona's header when it is new."""
 
     __test__ = False  # not a test of ours, although pytest would think so
 

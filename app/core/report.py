@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from app.core.change import Sha, Skipped
 from app.core.finding import Elsewhere, Rejected, Severity, VerifiedFinding
@@ -42,7 +42,7 @@ class Review:
     models: tuple[str, ...] = ()
     by_rules: bool = False
     notes: tuple[str, ...] = ()
-    usage: Usage = Usage()
+    usage: Usage = field(default_factory=Usage)
     seconds: float = 0.0
 
     @property
@@ -57,5 +57,5 @@ class Review:
 
     def worst(self) -> Severity | None:
         """The severity of the worst finding, wherever it stands; None when there is none."""
-        severities = [found.finding.severity for found in (*self.findings, *self.elsewhere)]
+        severities = [one.finding.severity for one in self.findings] + [one.finding.severity for one in self.elsewhere]
         return min(severities, key=lambda severity: severity.rank) if severities else None

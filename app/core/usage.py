@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Tokens and money of one or more calls. `input_tokens` includes the cached ones; cost is in US dollars, None when the
-    price table does not know the model.
+    """Tokens and money of one or more calls. `input_tokens` includes the cached ones.
+
+    Cost is in US dollars, None when the price table does not know the model.
     """
 
     input_tokens: int = 0

@@ -1,0 +1,93 @@
+"""What makes two findings the same one, and the signed marker by which the bot knows its own reviews."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import re
+
+from app.core.change import Sha
+from app.core.finding import Finding
+
+MARKER = re.compile(r"<!-- principal:review:([0-9a-f]{32}) -->")
+_SPACE = re.compile(r"\s+")
+_WORD = re.compile(r"[a-z0-9]+")
+
+
+def fingerprint(finding: Finding) -> str:
+    """A name for the finding that survives moved lines and reformatting: rule or title, path, normalised quote."""
+    about = finding.rule or " ".join(sorted(_words(finding.title)))
+    said = "\0".join((about, finding.path, _SPACE.sub("", finding.quote)))
+    return hashlib.sha256(said.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+
+
+def marker(*, key: bytes, repository_id: int, number: int, head: Sha, trigger: str) -> str:
+    """The hidden line that says: this review of this head for this reason is mine. Nobody without the key can write it.
+
+    The repository goes in by its id, which a rename does not change.
+    """
+    said = f"{repository_id}\n{number}\n{head}\n{trigger}".encode()
+    return f"<!-- principal:review:{hmac.new(key, said, hashlib.sha256).hexdigest()[:32]} -->"
+
+
+def carries(body: str, mark: str) -> bool:
+    """Whether a review's body carries this very marker."""
+    wanted = MARKER.fullmatch(mark)
+    found = MARKER.findall(body)
+    return wanted is not None and any(hmac.compare_digest(wanted.group(1), one) for one in found)
+
+
+def nonce(*, key: bytes, base: Sha, head: Sha) -> str:
+    """The word that fences untrusted text of this change: the same for the same change, and not to be guessed."""
+    return hmac.new(key, f"envelope\n{base}\n{head}".encode(), hashlib.sha256).hexdigest()[:20]
+
+
+def similar(one: Finding, other: Finding) -> bool:
+    """Whether two findings about overlapping lines say the same: the same rule, or most words of the titles shared."""
+    if one.rule is not None and one.rule == other.rule:
+        return True
+    first, second = _words(one.title), _words(other.title)
+    if not first or not second:
+        return False
+    return len(first & second) / min(len(first), len(second)) >= _SHARED_WORDS
+
+
+_SHARED_WORDS = 0.6
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(_WORD.findall(text.lower())) - _EMPTY_WORDS
+
+
+_EMPTY_WORDS = frozenset(
+    [
+        "a",
+        "an",
+        "the",
+        "is",
+        "are",
+        "be",
+        "to",
+        "of",
+        "in",
+        "on",
+        "for",
+        "and",
+        "or",
+        "not",
+        "no",
+        "with",
+        "without",
+        "by",
+        "it",
+        "its",
+        "this",
+        "that",
+        "as",
+        "at",
+        "from",
+        "can",
+        "may",
+        "when",
+    ]
+)

@@ -1,0 +1,162 @@
+"""The forms that models fill in. Parsed kindly (a percentage for a confidence, capitals), never believed.
+
+Every field is required in the schema, so that structured output has no optional parts; an empty string says "none".
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+from app.core.finding import Category, Kind, Severity
+
+MOST_FINDINGS = 200
+"""A reply with more entries is cut here; the rest is noise."""
+LONGEST_TEXT = 20_000
+
+
+def _lower(value: Any) -> Any:
+    return value.strip().lower() if isinstance(value, str) else value
+
+
+def _text(value: Any) -> Any:
+    if value is None:
+        return ""
+    return (
+        value.replace("\0", "").encode("utf-8", "replace").decode()[:LONGEST_TEXT] if isinstance(value, str) else value
+    )
+
+
+def _confidence(value: Any) -> Any:
+    """0.8, "0.8", 80 and "80%" all mean the same."""
+    if isinstance(value, str):
+        value = value.strip().rstrip("%")
+        try:
+            value = float(value)
+        except ValueError:
+            return value
+    if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
+        return min(max(value / 100 if value > 1 else value, 0.0), 1.0)
+    return value
+
+
+Text = Annotated[str, BeforeValidator(_text)]
+KindWord = Annotated[Literal["bug", "performance", "design"], BeforeValidator(_lower)]
+SeverityWord = Annotated[Literal["critical", "high", "medium", "low"], BeforeValidator(_lower)]
+CategoryWord = Annotated[
+    Literal[
+        "correctness",
+        "reliability",
+        "security",
+        "performance",
+        "observability",
+        "data",
+        "scalability",
+        "experience",
+    ],
+    BeforeValidator(_lower),
+]
+Confidence = Annotated[float, BeforeValidator(_confidence), Field(ge=0, le=1)]
+
+
+class _Form(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class Claim(_Form):
+    """One finding, as a model claims it."""
+
+    kind: KindWord
+    category: CategoryWord
+    rule: Text = Field(description="the id of the rule that is broken, or an empty string")
+    severity: SeverityWord
+    confidence: Confidence = Field(description="how likely the author agrees and changes the code, 0 to 1")
+    path: Text = Field(description="the file, exactly as the diff names it")
+    line: int = Field(description="the first line of the quote in the new file, 0 if unknown")
+    quote: Text = Field(description="the lines it is about, copied verbatim from the diff, without marks and numbers")
+    title: Text = Field(description="the problem in one short sentence")
+    explanation: Text = Field(description="what goes wrong, for whom, and why, in two or three sentences")
+    scenario: Text = Field(description="the concrete input, state or schedule that goes wrong, step by step")
+    assumptions: list[Text] = Field(description="facts that are not visible here and must hold for this to be true")
+
+
+class ReviewReply(_Form):
+    """What a reviewer says about one batch."""
+
+    overview: Text = Field(description="what this part of the change does and where its risk is, one or two sentences")
+    findings: list[Claim] = Field(max_length=MOST_FINDINGS)
+
+
+class Verdict(_Form):
+    """The sceptic's word on one candidate."""
+
+    id: int
+    verdict: Annotated[Literal["confirmed", "refuted", "unproven"], BeforeValidator(_lower)]
+    failing_case: Text = Field(
+        description="the concrete input or schedule, traced through the code to the wrong result"
+    )
+    reason: Text = Field(description="one sentence: what settles it")
+    saw: Text = Field(description="what was checked, in a few words, for example: callers in src/routes/orders.ts")
+    severity: SeverityWord
+    confidence: Confidence
+    pre_existing: bool = Field(description="true if the problem stood there before this change")
+
+
+class VerifyReply(_Form):
+    """What the sceptic says about all candidates it was shown."""
+
+    verdicts: list[Verdict] = Field(max_length=MOST_FINDINGS)
+
+
+class TestReply(_Form):
+    """A test that fails before the patch and passes after it."""
+
+    __test__ = False
+
+    path: Text
+    content: Text
+
+
+class FixReply(_Form):
+    """The parts of the answer pattern. Those of the other kinds stay empty."""
+
+    repro: Text = Field(description="bug: the smallest code or steps that show it")
+    root_cause: Text = Field(description="bug: why it happens, naming the line")
+    measure: Text = Field(description="performance: how to measure it before and after")
+    change: Text = Field(description="performance: the targeted change, in words")
+    trade_off: Text = Field(description="design: what is gained and what is given up")
+    alternative: Text = Field(description="design: what to do instead")
+    migration: Text = Field(description="design: the path from here to there")
+    resources: Text = Field(description="design of an API: the resource model, otherwise empty")
+    versioning: Text = Field(description="design of an API: how it is versioned, otherwise empty")
+    paging: Text = Field(description="design of an API: how lists are paged, otherwise empty")
+    limits: Text = Field(description="design of an API: its rate limits, otherwise empty")
+    routes: Text = Field(description="design of an API: example routes, otherwise empty")
+    original: Text = Field(description="the lines of the new file that the patch replaces, verbatim and contiguous")
+    replacement: Text = Field(description="the lines that stand there after the patch, with their indentation")
+    tests: list[TestReply] = Field(max_length=4)
+    risk: Text = Field(description="what the patch may break or cost, and how to watch for it")
+    missing: Text = Field(description="which part cannot be given, and why; empty when all are there")
+
+
+class SummaryReply(_Form):
+    """One or two sentences over all parts of a large change."""
+
+    overview: Text
+
+
+def kind_of(word: str) -> Kind:
+    """The kind that a form's word names."""
+    return Kind(word)
+
+
+def category_of(word: str) -> Category:
+    """The category that a form's word names."""
+    return Category.from_slug(word)
+
+
+def severity_of(word: str) -> Severity:
+    """The severity that a form's word names."""
+    return Severity(word)
