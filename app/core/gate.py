@@ -1,0 +1,126 @@
+"""The outgoing gate: whatever a model or a rule wrote becomes text that can only be read.
+
+No mention reaches anybody, no image loads, no HTML renders, no link leaves, no issue is closed, no other bot is called. Code
+spans and fences keep their text; around them everything active is turned into code or plain words.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+
+from app.core.hidden import reveal
+
+LONGEST_TEXT = 8_000
+_FENCE = re.compile(r"^ {0,3}(`{3,}|~{3,})")
+_SPAN = re.compile(r"(?<!`)(`+)(?!`)(.+?)(?<!`)\1(?!`)", re.DOTALL)
+_LINK = re.compile(r"!?\[([^\]\n]{0,300})\]\(\s*<?([^)\s>]{0,500})>?[^)\n]{0,200}\)")
+_DEFINITION = re.compile(r"^(\s{0,3})\[([^\]\n]{1,100})\]:", re.MULTILINE)
+_URL = re.compile(
+    r"(?:https?|ftp|data|javascript|file)://?[^\s<>`\"')\]]{1,500}|\bwww\.[^\s<>`\"')\]]{1,300}", re.IGNORECASE
+)
+_MENTION = re.compile(r"@([A-Za-z0-9][A-Za-z0-9-]{0,38}(?:/[A-Za-z0-9._-]{1,100})?)")
+_REFERENCE = re.compile(r"(?:\b[\w.-]{1,100}/[\w.-]{1,100})?#\d{1,9}\b|\bGH-\d{1,9}\b")
+_COMMAND = re.compile(r"^(\s{0,3}(?:[-*+]\s+|\d+[.)]\s+)?)(/[A-Za-z][\w-]{0,40})", re.MULTILINE)
+_HEADING = re.compile(r"^( {0,3})(#{1,6}\s|=+\s*$|-{3,}\s*$)", re.MULTILINE)
+_AT_SIGNS = str.maketrans({"＠": "@", "﹫": "@"})
+
+
+def clean(text: str, *, longest: int = LONGEST_TEXT) -> str:
+    """Markdown that can only be read: code stays code, everything active in the prose around it is defused."""
+    shown = reveal(text.replace("\r\n", "\n")).strip()
+    if len(shown) > longest:
+        shown = f"{shown[:longest].rstrip()} …"
+    return "\n".join(_block(kind, block) for kind, block in _blocks(shown))
+
+
+def line(text: str, *, longest: int = 300) -> str:
+    """The same on one line, also safe inside a table cell."""
+    return clean(" ".join(text.split()), longest=longest).replace("\n", " ").replace("|", "\\|")
+
+
+def fence(code: str, language: str = "") -> str:
+    """A fenced block that nothing inside can close."""
+    body = reveal(code.replace("\r\n", "\n")).rstrip("\n")
+    ticks = "`" * max(3, _longest_run(body) + 1)
+    return f"{ticks}{_info(language)}\n{body}\n{ticks}"
+
+
+def span(code: str) -> str:
+    """An inline code span that nothing inside can close."""
+    body = " ".join(reveal(code).split())
+    ticks = "`" * (_longest_run(body) + 1)
+    pad = " " if body.startswith("`") or body.endswith("`") else ""
+    return f"{ticks}{pad}{body}{pad}{ticks}" if body else ""
+
+
+def _longest_run(text: str) -> int:
+    return max((len(run) for run in re.findall(r"`+", text)), default=0)
+
+
+def _info(language: str) -> str:
+    return re.sub(r"[^\w+-]", "", language)[:30]
+
+
+def _blocks(text: str) -> list[tuple[str, str]]:
+    """(kind, text) of fenced blocks (`code`) and what stands between them (`prose`); an open fence is closed."""
+    blocks: list[tuple[str, str]] = []
+    prose: list[str] = []
+    code: list[str] | None = None
+    ticks = language = ""
+    for raw in text.split("\n"):
+        mark = _FENCE.match(raw)
+        if code is None and mark:
+            blocks.append(("prose", "\n".join(prose)))
+            prose, code, ticks, language = [], [], mark.group(1), raw.strip().lstrip("`~").strip()
+        elif code is not None and raw.strip().startswith(ticks) and not raw.strip().strip(ticks[0]):
+            blocks.append((f"code {language}", "\n".join(code)))
+            code = None
+        elif code is not None:
+            code.append(raw)
+        else:
+            prose.append(raw)
+    if code is not None:
+        blocks.append((f"code {language}", "\n".join(code)))
+    blocks.append(("prose", "\n".join(prose)))
+    return [(kind, block) for kind, block in blocks if kind != "prose" or block.strip()]
+
+
+def _block(kind: str, block: str) -> str:
+    if kind == "prose":
+        return _prose(block)
+    language = kind.removeprefix("code").strip().split(" ")[0]
+    return fence(
+        block, "" if language.lower() in {"suggestion", "mermaid", "geojson", "topojson", "stl", "math"} else language
+    )
+
+
+def _prose(text: str) -> str:
+    parts: list[str] = []
+    position = 0
+    for match in _SPAN.finditer(text):
+        parts += [_defuse(text[position : match.start()]), span(match.group(2))]
+        position = match.end()
+    parts.append(_defuse(text[position:]))
+    return "".join(parts)
+
+
+def _defuse(text: str) -> str:
+    plain = html.unescape(text).translate(_AT_SIGNS).replace("`", "'")
+    plain = _LINK.sub(lambda link: f"{link.group(1)} ({link.group(2)})" if link.group(2) else link.group(1), plain)
+    plain = _DEFINITION.sub(r"\1\\[\2]:", plain)
+    held: list[str] = []
+
+    def hold(match: re.Match[str]) -> str:
+        held.append(span(match.group(0)))
+        return f"\0{len(held) - 1}\0"
+
+    plain = plain.replace("\0", "")
+    for pattern in (_URL, _MENTION, _REFERENCE):
+        plain = pattern.sub(hold, plain)
+    plain = _COMMAND.sub(lambda match: f"{match.group(1)}{span(match.group(2))}", plain)
+    plain = _HEADING.sub(r"\1\\\2", plain)
+    plain = (
+        plain.replace("&", "&amp;").replace("<", "&lt;").replace("![", "!\\[").replace("[^", "\\[^").replace("$", "\\$")
+    )
+    return re.sub(r"\0(\d+)\0", lambda match: held[int(match.group(1))], plain)
