@@ -1,0 +1,145 @@
+"""What the operator sees: one JSON line per event on standard error, and metrics with bounded labels.
+
+A line can neither be forged nor flooded from outside: control characters are escaped by JSON, and no field is longer
+than `FIELD_MAX_CHARACTERS`. Delivery, repository and number are bound once at the edge and appear on every line after.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Iterator, Mapping, MutableMapping
+from contextlib import contextmanager
+from typing import Any, TextIO
+
+import structlog
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
+
+FIELD_MAX_CHARACTERS = 2048
+FIELDS_DEEP_AT_MOST = 4
+ITEMS_AT_MOST = 50
+
+HEADERS_LOGGED = (
+    "content-length",
+    "content-type",
+    "user-agent",
+    "x-github-delivery",
+    "x-github-event",
+    "x-github-hook-id",
+)
+"""The only headers that may be logged: GitHub itself has sent webhook secrets in a header by mistake."""
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger("principal")
+
+REGISTRY = CollectorRegistry()
+ProcessCollector(registry=REGISTRY)
+
+WEBHOOKS = Counter("principal_webhooks", "Webhook requests, by outcome", ["outcome"], registry=REGISTRY)
+WEBHOOK_SECONDS = Histogram(
+    "principal_webhook_seconds",
+    "Time from the first byte of a webhook request to its answer",
+    buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
+    registry=REGISTRY,
+)
+JOBS = Counter("principal_jobs", "Finished jobs, by kind and outcome", ["kind", "outcome"], registry=REGISTRY)
+JOB_SECONDS = Histogram(
+    "principal_job_seconds",
+    "Time from the start of a review to its end",
+    buckets=(0.5, 1, 2, 5, 10, 30, 60, 120, 300, 600, 1800),
+    registry=REGISTRY,
+)
+QUEUE_DEPTH = Gauge("principal_queue_depth", "Jobs that are not finished, by queue", ["queue"], registry=REGISTRY)
+COMMANDS = Counter(
+    "principal_commands", "Commands people typed, by verb and outcome", ["verb", "outcome"], registry=REGISTRY
+)
+MODEL_CALLS = Counter(
+    "principal_model_calls", "Calls to language models, by outcome", ["model", "outcome"], registry=REGISTRY
+)
+MODEL_TOKENS = Counter("principal_model_tokens", "Tokens, by direction", ["model", "direction"], registry=REGISTRY)
+MODEL_COST = Counter("principal_model_cost_usd", "Cost of model calls in US dollars", ["model"], registry=REGISTRY)
+GITHUB_CALLS = Counter(
+    "principal_github_calls", "Calls to GitHub, by operation and outcome", ["operation", "outcome"], registry=REGISTRY
+)
+FINDINGS = Counter(
+    "principal_findings", "Findings posted, by category and severity", ["category", "severity"], registry=REGISTRY
+)
+
+
+def configure(*, level: str = "INFO", stream: TextIO | None = None) -> None:
+    """Send our own events and those of the libraries to `stream` (standard error by default), a JSON line each."""
+    # A full disk or a closed pipe behind the log must never stop the work (R-44).
+    logging.raiseExceptions = False
+    shared: list[structlog.typing.Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.format_exc_info,
+    ]
+    structlog.configure(
+        processors=[
+            structlog.stdlib.filter_by_level,
+            *shared,
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
+        wrapper_class=structlog.stdlib.BoundLogger,
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        cache_logger_on_first_use=False,
+    )
+    handler = logging.StreamHandler(stream or sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared,
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                _bound_fields,
+                structlog.processors.JSONRenderer(ensure_ascii=True),
+            ],
+        )
+    )
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(logging.WARNING)
+    logging.getLogger("principal").setLevel(level)
+
+
+@contextmanager
+def bind(**fields: Any) -> Iterator[None]:
+    """Put these fields on every line that is logged inside, also from tasks and threads started inside."""
+    with structlog.contextvars.bound_contextvars(**fields):
+        yield
+
+
+def headers(given: Mapping[str, str]) -> dict[str, str]:
+    """The headers that may be logged."""
+    return {name: given[name] for name in HEADERS_LOGGED if name in given}
+
+
+def metrics() -> bytes:
+    """Every metric in Prometheus' text format."""
+    return generate_latest(REGISTRY)
+
+
+def _bound_fields(_logger: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    return {_short(str(key)): _bounded(value, FIELDS_DEEP_AT_MOST) for key, value in event.items()}
+
+
+def _bounded(value: Any, depth: int) -> Any:
+    match value:
+        case str():
+            return _short(value)
+        case None | bool() | float():
+            return value
+        case int():
+            return value if abs(value) < 2**63 else _short(hex(value))
+        case Mapping() if depth:
+            pairs = list(value.items())[:ITEMS_AT_MOST]
+            return {_short(str(key)): _bounded(item, depth - 1) for key, item in pairs}
+        case list() | tuple() | set() | frozenset() if depth:
+            return [_bounded(item, depth - 1) for item in list(value)[:ITEMS_AT_MOST]]
+        case _:
+            return _short(str(value))
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= FIELD_MAX_CHARACTERS else text[: FIELD_MAX_CHARACTERS - 1] + "…"
