@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from app.core.budget import Piece, estimate_tokens
+from app.core.budget import Piece, estimate_tokens, is_test
 
 WORDS_PER_BATCH = 12
+DEFINITIONS_PER_NAME = 2
+CALLERS_PER_NAME = 3
 _IDENTIFIER = re.compile(r"[A-Za-z_$][A-Za-z0-9_$]{2,60}")
 _CALL = re.compile(r"([A-Za-z_$][A-Za-z0-9_$]{2,60})\s*\(")
 _KEYWORDS = r"function\*?|class|interface|type|enum|def|func|fn|struct|trait|const|let|var"
@@ -174,6 +176,24 @@ class Excerpt:
 
 
 @dataclass(frozen=True, slots=True)
+class Hit:
+    """A line of the head tree that holds a name."""
+
+    path: str
+    line: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A line worth showing, and why."""
+
+    path: str
+    line: int
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class Wanted:
     """The words of a batch that are worth looking up: names it defines (who calls them?) and names it uses (what are they?)."""
 
@@ -207,6 +227,49 @@ def is_definition(name: str, text: str) -> bool:
     return re.search(by_keyword, text) is not None or re.search(as_method, text) is not None
 
 
+def choose_files(hits: Mapping[str, Sequence[Hit]], names: Wanted, *, shown: Collection[str]) -> tuple[Place, ...]:
+    """Which of the lines found are worth an excerpt: where used names are defined, then who calls the defined ones.
+
+    `shown` are the paths whose enclosing functions are shown anyway.
+    """
+    places: list[Place] = []
+    for name in names.used:
+        defined = [hit for hit in hits.get(name, ()) if is_definition(name, hit.text)]
+        places += [Place(hit.path, hit.line, f"defines {name}") for hit in defined[:DEFINITIONS_PER_NAME]]
+    for name in names.defined:
+        callers = [hit for hit in hits.get(name, ()) if not is_definition(name, hit.text) and not _is_import(hit.text)]
+        callers.sort(key=lambda hit: (hit.path in shown, is_test(hit.path)))
+        places += [Place(hit.path, hit.line, f"uses {name}") for hit in callers[:CALLERS_PER_NAME]]
+    return tuple(dict.fromkeys(places))
+
+
+def excerpt(place: Place, lines: Sequence[str]) -> Excerpt:
+    """The lines of a file around a place: a definition with what follows it, a use with what stands around it."""
+    before, after = (1, 24) if place.why.startswith("defines") else (6, 6)
+    start = max(place.line - before, 1)
+    end = min(place.line + after, len(lines))
+    return Excerpt(place.path, start, "\n".join(lines[start - 1 : end]), place.why)
+
+
+def test_paths(path: str) -> tuple[str, ...]:
+    """Where the tests of a file stand by the habits of its language, most likely first."""
+    folder, _, name = path.rpartition("/")
+    stem, _, ending = name.rpartition(".")
+    here = f"{folder}/" if folder else ""
+    if not stem or is_test(path):
+        return ()
+    if ending == "py":
+        return (f"{here}test_{stem}.py", f"tests/test_{stem}.py", f"{here}tests/test_{stem}.py", f"test/test_{stem}.py")
+    if ending == "go":
+        return (f"{here}{stem}_test.go",)
+    mirrored = here.removeprefix("src/")
+    return tuple(
+        f"{root}{stem}.{word}.{ending}"
+        for root in (here, f"{here}__tests__/", f"test/{mirrored}", f"tests/{mirrored}")
+        for word in ("test", "spec")
+    )
+
+
 def fit(excerpts: Iterable[Excerpt], *, budget_tokens: int) -> tuple[Excerpt, ...]:
     """The excerpts that fit, in order, none of them twice."""
     kept: list[Excerpt] = []
@@ -219,6 +282,11 @@ def fit(excerpts: Iterable[Excerpt], *, budget_tokens: int) -> tuple[Excerpt, ..
             left -= tokens
             seen.add((excerpt.path, excerpt.start_line))
     return tuple(kept)
+
+
+def _is_import(text: str) -> bool:
+    stripped = text.lstrip()
+    return stripped.startswith(("import ", "from ", "export {", "export * ", "use ", "#include"))
 
 
 def _most_telling(names: Iterable[str]) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from pydantic import BaseModel
 
 from app.core.prompt import Prompt
 from app.core.usage import Usage
-from app.errors import Code, PrincipalError
+from app.errors import PrincipalError
 from app.llm import Model
 from app.stages.step import Step
 
@@ -62,7 +62,7 @@ async def ask(step: Step, name: str, *, model: Model, prompt: Prompt, form: type
 
 def digest(prompt: Prompt) -> str:
     """The name of a prompt: a hash of everything the model reads."""
-    said = "\0".join((prompt.purpose, prompt.system, prompt.shared, prompt.body))
+    said = f"{prompt.purpose}\0{prompt.system}\0{prompt.shared}\0{prompt.body}"
     return hashlib.sha256(said.encode("utf-8", "surrogatepass")).hexdigest()
 
 
@@ -76,8 +76,4 @@ async def _call(model: Model, prompt: Prompt, form: type[Form], wanted: str) -> 
         completion = await model.complete(prompt, form)
     except PrincipalError as error:
         return Remembered(wanted, model=model.name, code=error.code, what=error.what)
-    except RecursionError:
-        return Remembered(wanted, model=model.name, code=Code.MODEL_REPLY_BROKEN, what="The reply was nested too deeply")
-    return Remembered(
-        wanted, reply=completion.reply.model_dump_json(), usage=completion.usage, model=completion.model
-    )
+    return Remembered(wanted, reply=completion.reply.model_dump_json(), usage=completion.usage, model=completion.model)

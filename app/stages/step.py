@@ -15,9 +15,7 @@ SENDS = 3
 class Step(Protocol):
     """How the story's steps are run: at once, or durably by the job engine."""
 
-    async def run(
-        self, name: str, work: Callable[[], Awaitable[T]], result: type[T], *, preemptible: bool = True
-    ) -> T:
+    async def run(self, name: str, work: Callable[[], Awaitable[T]], result: type[T], *, preemptible: bool = True) -> T:
         """The result of `work`, remembered: after a crash the remembered one is returned and `work` is not run again.
 
         Steps must start in the same order on every run. A preemptible step is stopped when its job is cancelled.
@@ -41,22 +39,22 @@ class AtOnce:
 
     async def run(
         self,
-        name: str,  # noqa: ARG002 - a name is for those who remember
+        name: str,
         work: Callable[[], Awaitable[T]],
-        result: type[T],  # noqa: ARG002 - as above
+        result: type[T],
         *,
-        preemptible: bool = True,  # noqa: ARG002 - as above
+        preemptible: bool = True,
     ) -> T:
         """The result of `work`."""
         return await work()
 
     async def once(
         self,
-        key: str,  # noqa: ARG002 - nothing is recorded
+        key: str,
         *,
         look: Callable[[], Awaitable[T | None]],
         send: Callable[[], Awaitable[T]],
-        result: type[T],  # noqa: ARG002 - as above
+        result: type[T],
     ) -> T:
         """The result of `send`, or of what already stood there; a lost answer is looked for before it is sent again."""
         for left in reversed(range(SENDS)):

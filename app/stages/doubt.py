@@ -1,0 +1,164 @@
+"""Doubting: each candidate is placed by its quote and put before a sceptic who sees more of the code."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from app.analysis import Scanner
+from app.core import prompt, verify
+from app.core.budget import Piece
+from app.core.change import Change
+from app.core.finding import Elsewhere, Finding, Rejected, VerifiedFinding
+from app.core.prompt import Envelope
+from app.core.rank import merge_candidates
+from app.core.reply import VerifyReply
+from app.core.report import NotReviewed
+from app.core.usage import Usage
+from app.core.verify import Beside, Placed
+from app.git import Tree
+from app.llm import Model
+from app.stages import read
+from app.stages.ask import Answer, ask
+from app.stages.find import Claims
+from app.stages.step import Step
+
+CANDIDATES_PER_PROMPT = 6
+MOST_CANDIDATES = 60
+"""More than this is noise: the most confident ones are looked at."""
+DOUBT_CONTEXT_TOKENS = 9_000
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What the sceptic left standing, what it refused, and which hunks lost their candidates to a failed call."""
+
+    verified: tuple[VerifiedFinding, ...]
+    elsewhere: tuple[Elsewhere, ...]
+    rejected: tuple[Rejected, ...]
+    not_reviewed: tuple[NotReviewed, ...]
+    usage: Usage
+    models: tuple[str, ...]
+
+
+async def doubt(
+    claims: Claims,
+    *,
+    change: Change,
+    code: read.Code,
+    tree: Tree | None,
+    scanner: Scanner,
+    model: Model,
+    task: str,
+    envelope: Envelope,
+    step: Step,
+) -> Judged:
+    """The sceptic's judgement on every claim. A claim nobody could judge is not said, and its hunks count as not reviewed."""
+    candidates, rejected = _place(claims, change=change, head=code.lines())
+    shared = prompt.shared(change, envelope=envelope)
+    groups = _groups(candidates)
+    prompts = [
+        prompt.verify(
+            task,
+            shared,
+            candidates=[one.finding for one in group],
+            pieces=pieces,
+            envelope=envelope,
+            excerpts=await read.around(
+                pieces,
+                change=change,
+                code=code,
+                tree=tree,
+                scanner=scanner,
+                budget_tokens=DOUBT_CONTEXT_TOKENS,
+            ),
+        )
+        for group in groups
+        for pieces in [_pieces(group, change)]
+    ]
+    async with asyncio.TaskGroup() as tasks:
+        asked = [
+            tasks.create_task(ask(step, f"verify {number}", model=model, prompt=one, form=VerifyReply))
+            for number, one in enumerate(prompts, start=1)
+        ]
+    answers = [task.result() for task in asked]
+    return _judged(groups, answers, rejected)
+
+
+def _place(
+    claims: Claims, *, change: Change, head: Mapping[str, Sequence[str]]
+) -> tuple[list[Placed | Beside], list[Rejected]]:
+    candidates: list[Placed | Beside] = []
+    rejected: list[Rejected] = []
+    for finding in merge_candidates(claims.findings):
+        placed = verify.place(finding, change=change, shown=claims.shown, head=head)
+        if isinstance(placed, Rejected):
+            rejected.append(placed)
+        else:
+            candidates.append(placed)
+    candidates.sort(key=lambda one: -one.finding.confidence)
+    rejected += [Rejected(one.finding, "too many claims") for one in candidates[MOST_CANDIDATES:]]
+    return candidates[:MOST_CANDIDATES], rejected
+
+
+def _groups(candidates: Sequence[Placed | Beside]) -> list[list[Placed | Beside]]:
+    """Candidates of one file together, a few at a time."""
+    by_path: dict[str, list[Placed | Beside]] = {}
+    for candidate in candidates:
+        by_path.setdefault(candidate.finding.path, []).append(candidate)
+    groups: list[list[Placed | Beside]] = []
+    for some in by_path.values():
+        groups += [some[start : start + CANDIDATES_PER_PROMPT] for start in range(0, len(some), CANDIDATES_PER_PROMPT)]
+    return groups
+
+
+def _pieces(group: Sequence[Placed | Beside], change: Change) -> list[Piece]:
+    """The hunks the group's candidates stand in; for one beside the diff, all hunks of its file."""
+    wanted: dict[tuple[str, int], Piece] = {}
+    for candidate in group:
+        file = change.file(candidate.finding.path)
+        if file is None:
+            continue
+        numbers = [candidate.anchor.hunk] if isinstance(candidate, Placed) else range(len(file.hunks))
+        for number in numbers:
+            wanted[file.path, number] = Piece(file, number, 0, len(file.hunks[number].body))
+    return [wanted[key] for key in sorted(wanted)]
+
+
+def _judged(
+    groups: Sequence[Sequence[Placed | Beside]], answers: Sequence[Answer[VerifyReply]], rejected: list[Rejected]
+) -> Judged:
+    verified: list[VerifiedFinding] = []
+    elsewhere: list[Elsewhere] = []
+    missed: list[NotReviewed] = []
+    for group, answer in zip(groups, answers, strict=True):
+        if answer.reply is None:
+            missed.append(_unjudged(group, answer))
+            rejected += [Rejected(one.finding, f"could not be verified: {answer.what}") for one in group]
+            continue
+        verdicts = verify.by_number(answer.reply.verdicts, len(group))
+        for candidate, verdict in zip(group, verdicts, strict=True):
+            match verify.judge(candidate, verdict):
+                case VerifiedFinding() as found:
+                    verified.append(found)
+                case Elsewhere() as found:
+                    elsewhere.append(found)
+                case Rejected() as refused:
+                    rejected.append(refused)
+    return Judged(
+        verified=tuple(verified),
+        elsewhere=tuple(elsewhere),
+        rejected=tuple(rejected),
+        not_reviewed=tuple(missed),
+        usage=sum((answer.usage for answer in answers), Usage()),
+        models=tuple(dict.fromkeys(answer.model for answer in answers if answer.reply is not None)),
+    )
+
+
+def _unjudged(group: Sequence[Placed | Beside], answer: Answer[VerifyReply]) -> NotReviewed:
+    hunks = {one.anchor.hunk for one in group if isinstance(one, Placed)}
+    finding: Finding = group[0].finding
+    return NotReviewed(
+        finding.path, max(len(hunks), 1), f"what was found could not be verified: {answer.what}", answer.code
+    )

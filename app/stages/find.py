@@ -1,0 +1,208 @@
+"""Finding: every batch of the change is given to the personas that apply, and their claims come back.
+
+Change ── plan ──► Plan(batches, left over) ── ask each persona group ──► Claims(findings, not reviewed, overview)
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from app.analysis import Scanner
+from app.core import choose, prompt
+from app.core.budget import Batch, Piece, cut, estimate_tokens
+from app.core.change import Change
+from app.core.context import Excerpt
+from app.core.finding import Finding
+from app.core.persona import Persona
+from app.core.prompt import Envelope
+from app.core.reply import ReviewReply, SummaryReply
+from app.core.report import NotReviewed
+from app.core.rule import Evidence, Rule
+from app.core.usage import Usage
+from app.core.verify import claimed
+from app.errors import Code as ErrorCode
+from app.git import Tree
+from app.llm import Model
+from app.stages import read
+from app.stages.ask import Answer, ask
+from app.stages.step import Step
+
+BATCH_TOKENS = 16_000
+"""Diff in one prompt. Larger ones are read less well at their end."""
+REPLY_TOKENS = 2_000
+"""What a reply takes on average, for planning."""
+FINDING_SHARE = 0.75
+"""Of the review's tokens; the rest is for the sceptic and the fixes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Personas that share a model, and so a prompt."""
+
+    personas: tuple[Persona, ...]
+    model: Model
+    system: str
+
+    @property
+    def name(self) -> str:
+        """The personas' names, for a finding's source."""
+        return "+".join(persona.name for persona in self.personas)
+
+
+@dataclass(frozen=True, slots=True)
+class Claims:
+    """What the personas claim, and which hunks nobody could look at."""
+
+    findings: tuple[Finding, ...]
+    shown: frozenset[tuple[str, int]]
+    not_reviewed: tuple[NotReviewed, ...]
+    overview: str
+    usage: Usage
+    models: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """One prompt to one group about one batch."""
+
+    group: Group
+    batch: Batch
+    prompt: prompt.Prompt
+
+
+def groups(
+    personas: Sequence[Persona], *, models: Mapping[str, Model], task: str, rules: Sequence[Rule], text: str
+) -> tuple[Group, ...]:
+    """The personas by the model that speaks for them; `models` maps persona names to models, `text` is the change's."""
+    by_model: dict[str, list[Persona]] = {}
+    for persona in personas:
+        by_model.setdefault(models[persona.name].name, []).append(persona)
+    return tuple(
+        Group(
+            tuple(some),
+            models[some[0].name],
+            prompt.system(
+                task,
+                personas=some,
+                references=[one for persona in some for one in choose.references(persona, text)],
+                rules=_rules_of(some, rules),
+            ),
+        )
+        for some in by_model.values()
+    )
+
+
+async def find(
+    change: Change,
+    *,
+    groups: Sequence[Group],
+    code: read.Code,
+    evidence: Sequence[Evidence],
+    rules: Mapping[str, Rule],
+    envelope: Envelope,
+    tree: Tree | None,
+    scanner: Scanner,
+    summary_task: str,
+    most_tokens: int,
+    step: Step,
+) -> Claims:
+    """The claims of all groups about all batches. Every hunk is in a batch, or named in `not_reviewed`."""
+    shared = prompt.shared(change, envelope=envelope)
+    overhead = max((estimate_tokens(group.system) for group in groups), default=0) + estimate_tokens(shared)
+    batches, left_over = cut(
+        change.files, batch_tokens=BATCH_TOKENS, most_tokens=_room(most_tokens, overhead, len(groups))
+    )
+    questions = [
+        Question(group, batch, _prompt(group, shared, batch, envelope, evidence, rules, excerpts))
+        for batch in batches
+        for excerpts in [await read.around(batch.pieces, change=change, code=code, tree=tree, scanner=scanner)]
+        for group in groups
+    ]
+    answers = await _ask_all(questions, step)
+    findings, overviews, missed = _sort_out(questions, answers, rules)
+    missed += [(piece, "the review's token budget was used up", ErrorCode.BUDGET_SPENT) for piece in left_over]
+    usage = sum((answer.usage for answer in answers), Usage())
+    overview = overviews[0] if overviews else ""
+    if len(batches) > 1 and overviews:
+        told = await ask(
+            step,
+            "summarise",
+            model=groups[0].model,
+            prompt=prompt.summarise(summary_task, overviews, [one.title for one in findings], envelope=envelope),
+            form=SummaryReply,
+        )
+        usage += told.usage
+        overview = told.reply.overview if told.reply is not None else overview
+    return Claims(
+        findings=tuple(findings),
+        shown=frozenset(piece.key for batch in batches for piece in batch.pieces),
+        not_reviewed=_named(missed),
+        overview=overview,
+        usage=usage,
+        models=tuple(dict.fromkeys(answer.model for answer in answers if answer.reply is not None)),
+    )
+
+
+async def _ask_all(questions: Sequence[Question], step: Step) -> list[Answer[ReviewReply]]:
+    """All questions at once, their steps started in the order of the list."""
+    async with asyncio.TaskGroup() as group:
+        tasks = [
+            group.create_task(ask(step, f"review {number}", model=one.group.model, prompt=one.prompt, form=ReviewReply))
+            for number, one in enumerate(questions, start=1)
+        ]
+    return [task.result() for task in tasks]
+
+
+def _prompt(
+    group: Group,
+    shared: str,
+    batch: Batch,
+    envelope: Envelope,
+    evidence: Sequence[Evidence],
+    rules: Mapping[str, Rule],
+    excerpts: Sequence[Excerpt],
+) -> prompt.Prompt:
+    here = [one for one in evidence if one.path in batch.paths]
+    return prompt.review(
+        group.system, shared, batch=batch, envelope=envelope, evidence=here, rules=rules, excerpts=excerpts
+    )
+
+
+Missed = tuple[Piece, str, str]
+"""A piece nobody looked at, why, and the code."""
+
+
+def _sort_out(
+    questions: Sequence[Question], answers: Sequence[Answer[ReviewReply]], rules: Mapping[str, Rule]
+) -> tuple[list[Finding], list[str], list[Missed]]:
+    findings: list[Finding] = []
+    overviews: list[str] = []
+    missed: list[Missed] = []
+    for question, answer in zip(questions, answers, strict=True):
+        if answer.reply is None:
+            missed += [(piece, answer.what, answer.code) for piece in question.batch.pieces]
+            continue
+        overviews.append(answer.reply.overview)
+        findings += [claimed(claim, source=question.group.name, rules=rules) for claim in answer.reply.findings]
+    return findings, [text for text in overviews if text.strip()], missed
+
+
+def _named(missed: Sequence[Missed]) -> tuple[NotReviewed, ...]:
+    """One entry a file and reason, with how many of its hunks were missed."""
+    hunks: dict[tuple[str, str, str], set[int]] = {}
+    for piece, reason, code in missed:
+        hunks.setdefault((piece.file.path, reason, code), set()).add(piece.hunk)
+    return tuple(NotReviewed(path, len(some), reason, code) for (path, reason, code), some in hunks.items())
+
+
+def _room(most_tokens: int, overhead: int, groups: int) -> int:
+    """How many tokens of diff fit into the review's budget, when each batch also pays its prefix, context and reply."""
+    per_batch = BATCH_TOKENS + overhead + read.CONTEXT_TOKENS + REPLY_TOKENS
+    return int(most_tokens * FINDING_SHARE / max(groups, 1) * BATCH_TOKENS / per_batch)
+
+
+def _rules_of(personas: Sequence[Persona], rules: Sequence[Rule]) -> list[Rule]:
+    named = {name for persona in personas for name in persona.rules}
+    return [rule for rule in rules if rule.id in named or not named]

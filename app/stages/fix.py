@@ -1,0 +1,271 @@
+"""Fixing: for the findings that are said, the parts of their answer pattern, with a patch that was checked.
+
+A patch becomes a suggestion only if it stays inside the hunk, git applies it and the file parses no worse than before.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from app.analysis import Scanner
+from app.core import evidence as rules_say
+from app.core import patch, prompt
+from app.core.budget import Piece
+from app.core.change import Change, FileDiff
+from app.core.finding import Fix, Kind, Patch, TestFile, VerifiedFinding
+from app.core.patch import Draft, NoPatch
+from app.core.persona import Persona
+from app.core.prompt import Envelope
+from app.core.reply import FixReply
+from app.core.rule import Evidence, Rule
+from app.core.source import Verdict as Parses
+from app.core.usage import Usage
+from app.errors import PrincipalError
+from app.git import Tree
+from app.llm import Model
+from app.stages import read
+from app.stages.ask import Answer, ask
+from app.stages.step import Step
+
+FIX_CONTEXT_TOKENS = 9_000
+PARTS = {
+    Kind.BUG: ("repro", "root_cause", "patch", "tests", "risk"),
+    Kind.PERFORMANCE: ("measure", "change", "risk"),
+    Kind.DESIGN: ("trade_off", "alternative", "migration"),
+}
+"""The parts every finding of a kind has, or says why it has not."""
+
+
+async def fix(
+    said: Sequence[VerifiedFinding],
+    *,
+    change: Change,
+    code: read.Code,
+    tree: Tree | None,
+    scanner: Scanner,
+    model: Model | None,
+    task: str,
+    persona: Persona | None,
+    envelope: Envelope,
+    step: Step,
+) -> tuple[tuple[VerifiedFinding, ...], Usage]:
+    """The findings with their fixes, in the same order. Rules' findings bring their own; a failed call leaves a reason."""
+    open_ones = [found for found in said if found.fix is None]
+    if model is None or not open_ones:
+        return tuple(found if found.fix else _without(found, "no model is configured") for found in said), Usage()
+    system = prompt.system(task, personas=[persona] if persona else [], references=[], rules=[])
+    shared = prompt.shared(change, envelope=envelope)
+    prompts = [
+        prompt.fix(
+            system,
+            shared,
+            found=found,
+            piece=piece,
+            envelope=envelope,
+            excerpts=await read.around(
+                [piece],
+                change=change,
+                code=code,
+                tree=tree,
+                scanner=scanner,
+                budget_tokens=FIX_CONTEXT_TOKENS,
+                tests=True,
+            ),
+        )
+        for found in open_ones
+        for piece in [_piece(found, change)]
+    ]
+    async with asyncio.TaskGroup() as tasks:
+        asked = [
+            tasks.create_task(ask(step, f"fix {number}", model=model, prompt=one, form=FixReply))
+            for number, one in enumerate(prompts, start=1)
+        ]
+    answers = [task.result() for task in asked]
+    written = {
+        id(found): await _written(
+            found, answer, change=change, code=code, tree=tree, scanner=scanner, header=_header(persona)
+        )
+        for found, answer in zip(open_ones, answers, strict=True)
+    }
+    return tuple(written.get(id(found), found) for found in said), sum((one.usage for one in answers), Usage())
+
+
+async def by_rules(
+    evidence: Sequence[Evidence],
+    *,
+    rules: Mapping[str, Rule],
+    change: Change,
+    code: read.Code,
+    tree: Tree | None,
+    scanner: Scanner,
+) -> tuple[VerifiedFinding, ...]:
+    """Strong evidence as findings that are proven by themselves, with the fix their rule brings."""
+    found: list[VerifiedFinding] = []
+    for one in evidence:
+        file = change.file(one.path)
+        where = rules_say.anchor(one, file) if file is not None else None
+        if file is None or where is None:
+            continue
+        rule = rules[one.rule]
+        draft: Draft | NoPatch = NoPatch("")
+        if one.replacement and one.path in code.text:
+            draft = patch.replace_lines(
+                one.replacement,
+                path=one.path,
+                head_text=code.text[one.path],
+                start_line=one.start_line,
+                end_line=one.end_line,
+            )
+        made = VerifiedFinding(rules_say.to_finding(one, rule), where, verified_by="", sources=(one.detector,))
+        checked, why = await _check(draft, made, file=file, change=change, tree=tree, scanner=scanner)
+        parts = replace(rules_say.to_fix(one, rule), patch=checked)
+        found.append(replace(made, fix=_complete(parts, made.finding.kind, {"patch": why})))
+    return tuple(found)
+
+
+async def _written(
+    found: VerifiedFinding,
+    answer: Answer[FixReply],
+    *,
+    change: Change,
+    code: read.Code,
+    tree: Tree | None,
+    scanner: Scanner,
+    header: str,
+) -> VerifiedFinding:
+    reply = answer.reply
+    file = change.file(found.anchor.path)
+    if reply is None or file is None:
+        return _without(found, f"the fix could not be written: {answer.what}")
+    head_text = code.text.get(file.path)
+    draft: Draft | NoPatch = NoPatch("it could not be checked without the file")
+    if head_text is not None or not reply.original.strip():
+        draft = patch.draft(
+            reply.original, reply.replacement, path=file.path, head_text=head_text or "", near=found.anchor
+        )
+    checked, why = await _check(draft, found, file=file, change=change, tree=tree, scanner=scanner)
+    if head_text is None and reply.original.strip():
+        checked, why = _unchecked(reply, file), ""
+    known = await _existing(tree, change, [test.path for test in reply.tests])
+    parts = Fix(
+        repro=reply.repro,
+        root_cause=reply.root_cause,
+        patch=checked,
+        tests=tuple(
+            TestFile(test.path, _headed(test.content, header, new=test.path not in known), _language(test.path))
+            for test in reply.tests
+            if test.content.strip()
+        ),
+        risk=reply.risk,
+        measure=reply.measure,
+        change=reply.change,
+        trade_off=reply.trade_off,
+        alternative=reply.alternative,
+        migration=reply.migration,
+        resources=reply.resources,
+        versioning=reply.versioning,
+        paging=reply.paging,
+        limits=reply.limits,
+        routes=reply.routes,
+    )
+    said_why = " ".join(reply.missing.split())
+    return replace(found, fix=_complete(parts, found.finding.kind, {"patch": said_why or why}, otherwise=said_why))
+
+
+async def _check(
+    draft: Draft | NoPatch,
+    found: VerifiedFinding,
+    *,
+    file: FileDiff,
+    change: Change,
+    tree: Tree | None,
+    scanner: Scanner,
+) -> tuple[Patch | None, str]:
+    """The draft as a patch that says whether it may be committed with one click; or None and why there is no patch."""
+    if isinstance(draft, NoPatch):
+        return None, draft.reason
+    reason = patch.no_suggestion(draft, file=file, anchor=found.anchor)
+    if tree is None:
+        reason = reason or "it could not be checked without the repository"
+    elif broken := await _broken(draft, change=change, tree=tree, scanner=scanner):
+        return None, broken
+    return (
+        Patch(
+            path=draft.path,
+            start_line=draft.start_line,
+            end_line=draft.end_line,
+            replacement=draft.replacement,
+            diff=draft.diff,
+            suggestion=not reason,
+            reason=reason,
+        ),
+        "",
+    )
+
+
+async def _broken(draft: Draft, *, change: Change, tree: Tree, scanner: Scanner) -> str:
+    """Why the patch cannot stand at all: git does not apply it, or the file would no longer parse. Empty when it can."""
+    try:
+        refused = await tree.apply_check(change.head, draft.diff)
+    except PrincipalError as error:
+        refused = error.what
+    if refused:
+        return f"the patch that was written does not apply ({refused})"
+    parsed = await scanner.parse_errors(draft.path, draft.before, draft.after)
+    return (
+        f"the patch that was written would break the file ({parsed.reason})" if parsed.verdict is Parses.WORSE else ""
+    )
+
+
+def _unchecked(reply: FixReply, file: FileDiff) -> Patch:
+    """The patch of a bare diff: there is no file to check it against, and it says so."""
+    diff = patch.unified(file.path, f"{reply.original}\n", f"{reply.replacement}\n")
+    return Patch(
+        file.path, 0, 0, reply.replacement, diff, suggestion=False, reason="unchecked: only the diff was given"
+    )
+
+
+async def _existing(tree: Tree | None, change: Change, paths: Sequence[str]) -> frozenset[str]:
+    if tree is None or not paths:
+        return frozenset()
+    return frozenset(await tree.read_many(change.head, [path for path in paths if path and not path.startswith("/")]))
+
+
+def _complete(fix: Fix, kind: Kind, reasons: Mapping[str, str], *, otherwise: str = "") -> Fix:
+    """The fix with a reason for every part of its kind that it lacks."""
+    told = dict(fix.missing)
+    missing = [
+        (part, told.get(part) or reasons.get(part) or otherwise or "the model gave none")
+        for part in PARTS[kind]
+        if not getattr(fix, part)
+    ]
+    return replace(fix, missing=tuple(missing))
+
+
+def _without(found: VerifiedFinding, reason: str) -> VerifiedFinding:
+    return replace(found, fix=_complete(Fix(), found.finding.kind, {}, otherwise=reason))
+
+
+def _piece(found: VerifiedFinding, change: Change) -> Piece:
+    file = change.file(found.anchor.path)
+    if file is None:
+        raise AssertionError("a verified finding stands in a file of the change")
+    return Piece(file, found.anchor.hunk, 0, len(file.hunks[found.anchor.hunk].body))
+
+
+def _header(persona: Persona | None) -> str:
+    return persona.header if persona is not None else ""
+
+
+def _headed(content: str, header: str, *, new: bool) -> str:
+    return (
+        f"{header.rstrip()}\n{content}"
+        if header and new and not content.lstrip().startswith(header.strip())
+        else content
+    )
+
+
+def _language(path: str) -> str:
+    return path.rpartition(".")[2] if "." in path else ""

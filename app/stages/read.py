@@ -1,0 +1,125 @@
+"""Reading: the head's files, what detectors see in them, and the code around the change that a model should see.
+
+Change + Tree ── code ─────► Code(text of each changed file)
+Code + rules ─── evidence ─► ScanResult
+Batch + Tree ─── around ───► Excerpts: enclosing functions, definitions, callers, tests
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from app.analysis import Scanner
+from app.core import context
+from app.core.budget import Piece
+from app.core.change import Change, FileStatus
+from app.core.context import Excerpt, Hit
+from app.core.rule import Rule
+from app.core.source import ScanResult, SourceFile, Symbol
+from app.git import Tree
+from app.stages.step import Step
+
+CONTEXT_TOKENS = 6_000
+"""Per batch. More context made reviewers worse when it was not the right one; this holds a few functions."""
+HITS_PER_NAME = 40
+FILES_PER_BATCH = 16
+LONGEST_TEST_LINES = 80
+MOST_SCANNED_BYTES = 1_000_000
+"""A larger file is not written by hand."""
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """The head's text of the changed files, by path. A deleted or unreadable file has none."""
+
+    text: Mapping[str, str]
+
+    def lines(self) -> dict[str, list[str]]:
+        """The same, by lines."""
+        return {path: text.split("\n") for path, text in self.text.items()}
+
+
+async def code(change: Change, *, tree: Tree | None) -> Code:
+    """The head's text of every file that is to be reviewed; empty without a tree (a bare diff)."""
+    if tree is None:
+        return Code({})
+    paths = [file.path for file in change.files if file.status is not FileStatus.DELETED]
+    blobs = await tree.read_many(change.head, paths)
+    return Code({path: data.decode("utf-8", "replace") for path, data in blobs.items()})
+
+
+async def evidence(change: Change, *, code: Code, rules: Sequence[Rule], scanner: Scanner, step: Step) -> ScanResult:
+    """What the rules' detectors see. Remembered, because what follows depends on it and time budgets may end it early."""
+    files = [
+        SourceFile.of(file, code.text[file.path])
+        for file in change.files
+        if file.path in code.text and len(code.text[file.path]) <= MOST_SCANNED_BYTES
+    ]
+
+    async def work() -> ScanResult:
+        return await scanner.scan(files, rules)
+
+    return await step.run("scan", work, ScanResult)
+
+
+async def around(
+    pieces: Sequence[Piece],
+    *,
+    change: Change,
+    code: Code,
+    tree: Tree | None,
+    scanner: Scanner,
+    budget_tokens: int = CONTEXT_TOKENS,
+    tests: bool = False,
+) -> tuple[Excerpt, ...]:
+    """The code around some pieces, most useful first, within the budget. Nothing of it is fetched: it is the head's tree."""
+    if tree is None:
+        return ()
+    names = context.wanted(pieces)
+    enclosing = await _enclosing(pieces, code=code, scanner=scanner)
+    hits = {
+        name: [Hit(hit.path, hit.line, hit.text) for hit in found]
+        for name, found in (
+            await tree.grep_many(change.head, (*names.used, *names.defined), limit=HITS_PER_NAME)
+        ).items()
+    }
+    places = context.choose_files(hits, names, shown={piece.file.path for piece in pieces})
+    places = tuple(place for place in places if not _is_shown(place.path, place.line, pieces))
+    paths = list(dict.fromkeys(place.path for place in places))[:FILES_PER_BATCH]
+    wanted_tests = [path for piece in pieces for path in context.test_paths(piece.file.path)] if tests else []
+    blobs = await tree.read_many(change.head, [path for path in (*paths, *wanted_tests) if path not in code.text])
+    read = {**{path: data.decode("utf-8", "replace") for path, data in blobs.items()}, **code.text}
+    texts = {path: read[path].split("\n") for path in (*paths, *wanted_tests) if path in read}
+    found = [context.excerpt(place, texts[place.path]) for place in places if place.path in texts]
+    found_tests = [
+        Excerpt(path, 1, "\n".join(texts[path][:LONGEST_TEST_LINES]), "tests of it")
+        for path in wanted_tests
+        if path in texts
+    ]
+    return context.fit((*enclosing, *found_tests, *found), budget_tokens=budget_tokens)
+
+
+async def _enclosing(pieces: Sequence[Piece], *, code: Code, scanner: Scanner) -> list[Excerpt]:
+    """The functions and classes around the pieces, unless the diff shows all of them anyway."""
+    wanted: dict[str, list[tuple[int, int]]] = {}
+    for piece in pieces:
+        hunk = piece.cut()
+        if piece.file.path in code.text and hunk.new_count:
+            wanted.setdefault(piece.file.path, []).append((hunk.new_start, hunk.new_end))
+    excerpts: list[Excerpt] = []
+    for path, spans in wanted.items():
+        symbols = await scanner.symbols(SourceFile(path, code.text[path]), spans)
+        for span, symbol in zip(spans, symbols, strict=True):
+            if symbol is not None and not _contains(span, symbol):
+                what = f"{symbol.kind} {symbol.name}".strip()
+                excerpts.append(Excerpt(path, symbol.start_line, symbol.text, f"{what}, around the change"))
+    return excerpts
+
+
+def _contains(span: tuple[int, int], symbol: Symbol) -> bool:
+    return span[0] <= symbol.start_line and symbol.end_line <= span[1]
+
+
+def _is_shown(path: str, line: int, pieces: Sequence[Piece]) -> bool:
+    return any(piece.file.path == path and piece.cut().new_start <= line <= piece.cut().new_end for piece in pieces)
