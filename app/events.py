@@ -1,0 +1,349 @@
+"""Webhook payloads → events: only the fields we use, everything else ignored.
+
+    (event name, bytes) ── parse ──► PullEvent | CommandEvent | Ignored(reason)
+    PullEvent, CommandEvent ── request ──► ReviewRequest
+
+A payload that is not what GitHub sends (broken JSON, an id that is no id) raises `InvalidPayload`; an event we do not act
+on is `Ignored` with a reason. Nothing here follows an address from a payload: paths are built from names and ids.
+https://docs.github.com/en/webhooks/webhook-events-and-payloads
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Annotated, Any, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic_core import from_json
+
+from app.core.change import Sha
+from app.errors import UserError
+
+ARGUMENTS_AT_MOST_CHARACTERS = 1000
+COMMENT_AT_MOST_CHARACTERS = 65_536
+
+Id = Annotated[int, Field(strict=True, ge=1, lt=2**63)]
+FullName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.-]{1,100}/[A-Za-z0-9_.-]{1,100}$")]
+CommitId = Annotated[str, StringConstraints(pattern=r"^(?:[0-9a-f]{40}|[0-9a-f]{64})$")]
+Login = Annotated[str, StringConstraints(min_length=1, max_length=100)]
+
+
+class InvalidPayload(UserError):
+    """The payload is signed but is not what GitHub sends."""
+
+
+class Action(StrEnum):
+    """What happened to a pull request, as far as it concerns a reviewer."""
+
+    OPENED = "opened"
+    REOPENED = "reopened"
+    SYNCHRONIZE = "synchronize"
+    READY_FOR_REVIEW = "ready_for_review"
+    BASE_CHANGED = "base_changed"
+    CLOSED = "closed"
+    CONVERTED_TO_DRAFT = "converted_to_draft"
+
+    @property
+    def cancels(self) -> bool:
+        """Whether a review under way has lost its purpose."""
+        return self in (Action.CLOSED, Action.CONVERTED_TO_DRAFT)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """The pull request an event is about, and the installation it came through (None without an App)."""
+
+    repository: str
+    repository_id: int
+    number: int
+    installation: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class PullEvent:
+    """Something happened to a pull request. Its current state is asked of GitHub: deliveries come late and out of order.
+
+    `head` and `base` are the payload's, `before` the head before a push.
+    """
+
+    place: Place
+    action: Action
+    head: Sha
+    base: Sha
+    before: Sha | None = None
+    kind: Literal["pull"] = "pull"
+
+
+@dataclass(frozen=True, slots=True)
+class CommandEvent:
+    """A person typed `/verb arguments` at the start of a line of a new comment on a pull request."""
+
+    place: Place
+    verb: str
+    arguments: str
+    comment: int
+    author: str
+    author_id: int
+    kind: Literal["command"] = "command"
+
+
+@dataclass(frozen=True, slots=True)
+class Ignored:
+    """An event that we do not act on, and why, in words for the delivery's record."""
+
+    reason: str
+    repository: str = ""
+    installation: int | None = None
+    kind: Literal["ignored"] = "ignored"
+
+
+Event = PullEvent | CommandEvent | Ignored
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewRequest:
+    """A review to be made. Repository, number, head and trigger are its identity: the same four are the same job.
+
+    `head` is None when whatever the head is should be reviewed. `trigger` is `push`, `base:<sha>` or `comment:<id>`.
+    """
+
+    repository: str
+    repository_id: int
+    number: int
+    installation: int | None
+    head: Sha | None
+    trigger: str
+    asked_by: str | None = None
+    arguments: str = ""
+
+    @property
+    def by_hand(self) -> bool:
+        """Whether a person asked for it."""
+        return self.asked_by is not None
+
+    @property
+    def key(self) -> str:
+        """The job's identity in words: `review:<repository id>:<number>:<head>:<trigger>`."""
+        return f"review:{self.repository_id}:{self.number}:{self.head or 'head'}:{self.trigger}"
+
+
+def parse(event_name: str, payload: bytes) -> Event:
+    """The event that this payload describes. Raises `InvalidPayload` when it is not a payload of GitHub's."""
+    try:
+        # The parser refuses NaN, nesting beyond 200 levels, lone surrogates and numbers of more than 4,300 digits.
+        data = from_json(payload, allow_inf_nan=False)
+    except ValueError as error:
+        raise InvalidPayload(f"the payload is not JSON: {error}") from None
+    if not isinstance(data, dict):
+        raise InvalidPayload("the payload is not a JSON object")
+    match event_name:
+        case "pull_request":
+            return _pull_event(data)
+        case "issue_comment":
+            return _command_event(data)
+        case _:
+            return _ignored(data, f"{event_name} is not acted on")
+
+
+def command_line(body: str) -> tuple[str, str] | None:
+    """The first `/verb arguments` at the start of a line, as (verb in lower case, arguments); None when there is none.
+
+    Lines inside quotes, code fences and HTML comments are somebody else's words and do not count.
+    """
+    fence = ""
+    for line in _without_html_comments(body[:COMMENT_AT_MOST_CHARACTERS]).split("\n"):
+        marker = _FENCE.match(line)
+        if fence:
+            if marker and marker[1].startswith(fence) and not line.strip().strip(fence[0]):
+                fence = ""
+        elif marker:
+            fence = marker[1]
+        elif command := _COMMAND.match(line):
+            return command[1].lower(), (command[2] or "").strip()[:ARGUMENTS_AT_MOST_CHARACTERS]
+    return None
+
+
+P = TypeVar("P", bound="_Payload")
+
+_FENCE = re.compile(r"^ {0,3}(`{3,}|~{3,})")
+_COMMAND = re.compile(r"^/([a-z][a-z-]{0,30})(?:[ \t]+([^\r]*))?\r?$", re.IGNORECASE | re.ASCII)
+
+
+def _without_html_comments(text: str) -> str:
+    kept: list[str] = []
+    at = 0
+    while (start := text.find("<!--", at)) >= 0:
+        end = text.find("-->", start)
+        kept.append(text[at:start])
+        if end < 0:
+            return "".join(kept)
+        at = end + len("-->")
+    kept.append(text[at:])
+    return "".join(kept)
+
+
+class _Payload(BaseModel):
+    model_config = ConfigDict(extra="ignore", frozen=True, hide_input_in_errors=True)
+
+
+class _User(_Payload):
+    id: Id
+    login: Login
+    type: str = "User"
+
+
+class _Repository(_Payload):
+    id: Id
+    full_name: FullName
+
+
+class _Installation(_Payload):
+    id: Id
+
+
+class _HeadRepository(_Payload):
+    id: Id
+
+
+class _Side(_Payload):
+    sha: CommitId
+
+
+class _Head(_Side):
+    repo: _HeadRepository | None = None  # None when the fork was deleted.
+
+
+class _Pull(_Payload):
+    number: Id
+    draft: bool = False
+    head: _Head
+    base: _Side
+
+
+class _Changes(_Payload):
+    base: dict[str, Any] | None = None
+
+
+class _PullPayload(_Payload):
+    action: str
+    pull_request: _Pull
+    repository: _Repository
+    installation: _Installation | None = None
+    changes: _Changes | None = None
+    before: CommitId | None = None
+
+
+class _Issue(_Payload):
+    number: Id
+    state: str = "open"
+    pull_request: dict[str, Any] | None = None
+
+
+class _Comment(_Payload):
+    id: Id
+    body: str | None = None
+    user: _User | None = None
+    performed_via_github_app: dict[str, Any] | None = None
+
+
+class _CommentPayload(_Payload):
+    action: str
+    issue: _Issue
+    comment: _Comment
+    repository: _Repository
+    sender: _User
+    installation: _Installation | None = None
+
+
+def _pull_event(data: dict[str, Any]) -> Event:
+    payload = _validated(_PullPayload, data)
+    action = _action(payload)
+    if action is None:
+        return _ignored(data, f"pull_request {payload.action} is not acted on")
+    if payload.pull_request.draft and not action.cancels:
+        return _ignored(data, "draft")
+    return PullEvent(
+        place=_place(payload.repository, payload.pull_request.number, payload.installation),
+        action=action,
+        head=Sha(payload.pull_request.head.sha),
+        base=Sha(payload.pull_request.base.sha),
+        before=Sha(payload.before) if payload.before else None,
+    )
+
+
+def _action(payload: _PullPayload) -> Action | None:
+    if payload.action == "edited":
+        return Action.BASE_CHANGED if payload.changes and payload.changes.base else None
+    if payload.action == Action.BASE_CHANGED:  # Our own word, never one of GitHub's.
+        return None
+    return Action(payload.action) if payload.action in set(Action) else None
+
+
+def _command_event(data: dict[str, Any]) -> Event:
+    payload = _validated(_CommentPayload, data)
+    command = command_line(payload.comment.body or "")
+    reason = _why_not_obeyed(payload, has_command=command is not None)
+    if reason or command is None:
+        return _ignored(data, reason)
+    verb, arguments = command
+    author = payload.comment.user or payload.sender
+    return CommandEvent(
+        place=_place(payload.repository, payload.issue.number, payload.installation),
+        verb=verb,
+        arguments=arguments,
+        comment=payload.comment.id,
+        author=author.login,
+        author_id=author.id,
+    )
+
+
+def _why_not_obeyed(payload: _CommentPayload, *, has_command: bool) -> str:
+    author = payload.comment.user or payload.sender
+    reasons = (
+        # An edit could put a command into words that somebody else is known to have written.
+        (payload.action != "created", f"issue_comment {payload.action} is not acted on"),
+        (payload.issue.pull_request is None, "the comment is on an issue"),
+        (not has_command, "the comment holds no command"),
+        # Bots that answer each other have filled pull requests with comments: a command is a person's.
+        ({payload.sender.type, author.type} != {"User"}, "the comment was written by a bot"),
+        (payload.comment.performed_via_github_app is not None, "the comment was written by a bot"),
+        (author.id != payload.sender.id, "the comment was written in another person's name"),
+        (payload.issue.state != "open", "the pull request is closed"),
+    )
+    return next((reason for applies, reason in reasons if applies), "")
+
+
+def _place(repository: _Repository, number: int, installation: _Installation | None) -> Place:
+    return Place(
+        repository=repository.full_name,
+        repository_id=repository.id,
+        number=number,
+        installation=installation.id if installation else None,
+    )
+
+
+def _ignored(data: dict[str, Any], reason: str) -> Ignored:
+    """An ignored event with what its record can show. Its ids are not used for anything, so bad ones are left out."""
+    return Ignored(
+        reason=reason,
+        repository=_optional(_Repository, data.get("repository"), "full_name") or "",
+        installation=_optional(_Installation, data.get("installation"), "id"),
+    )
+
+
+def _optional(model: type[_Payload], value: object, field: str) -> Any:
+    try:
+        return getattr(model.model_validate(value), field)
+    except ValidationError:
+        return None
+
+
+def _validated(model: type[P], data: dict[str, Any]) -> P:
+    try:
+        return model.model_validate(data)
+    except ValidationError as error:
+        problem = error.errors(include_url=False, include_context=False, include_input=False)[0]
+        where = ".".join(str(part) for part in problem["loc"])
+        raise InvalidPayload(f"the payload's {where} is wrong: {problem['msg']}") from None
