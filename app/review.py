@@ -1,36 +1,57 @@
-"""THE STORY. (Being written; the ports below are final.)"""
+"""THE STORY: how a pull request becomes a review, from top to bottom.
+
+    change ─ select ─► context ─ render ─► prompt ─ ask ─► finding ─ verify, judge, rank ─► review ─ post ─► posted review
+
+`review` is the engine, the same for a webhook, a comment and the command line. `review_pull` puts it between GitHub and GitHub.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import Literal, Protocol, TypeVar
+from typing import Literal
 
-T = TypeVar("T")
+from app.analysis import Scanner
+from app.core import choose, comment, fingerprint, rank, secrets
+from app.core.change import Change, Intent
+from app.core.persona import Persona
+from app.core.prompt import Envelope
+from app.core.pull import Comparison, Pull
+from app.core.report import NotReviewed, Review
+from app.core.rule import Strength
+from app.errors import MEANINGS, Code, PrincipalError
+from app.events import ReviewRequest
+from app.git import Mirrors, Tree
+from app.github import GitHub
+from app.library import Library
+from app.llm import Model
+from app.llm.models import Models
+from app.stages import doubt, find, fix, post, read
+from app.stages.step import AtOnce, Step
+
+__all__ = ["AtOnce", "House", "Outcome", "Reviewer", "Step", "review", "review_pull"]
 
 
-class Step(Protocol):
-    """How the story's steps are run: at once, or durably by the job engine."""
+@dataclass(frozen=True, slots=True)
+class Reviewer:
+    """What a review is made with, the same for every way in. `clock` gives monotonic seconds."""
 
-    async def run(
-        self, name: str, work: Callable[[], Awaitable[T]], result: type[T], *, preemptible: bool = True
-    ) -> T:
-        """The result of `work`, remembered: after a crash the remembered one is returned and `work` is not run again.
+    library: Library
+    models: Models
+    scanner: Scanner
+    secret_key: bytes
+    version: str
+    clock: Callable[[], float]
+    most_tokens: int
 
-        Steps must start in the same order on every run. A preemptible step is stopped when its job is cancelled.
-        """
-        ...
 
-    async def once(
-        self,
-        key: str,
-        *,
-        look: Callable[[], Awaitable[T | None]],
-        send: Callable[[], Awaitable[T]],
-        result: type[T],
-    ) -> T:
-        """The result of an effect that happens once: `look` is asked before every `send`, also after a lost answer."""
-        ...
+@dataclass(frozen=True, slots=True)
+class House:
+    """What a review of a pull request needs besides: the doors to GitHub and to git."""
+
+    reviewer: Reviewer
+    github: Callable[[ReviewRequest], Awaitable[GitHub]]
+    mirrors: Mirrors
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,3 +62,209 @@ class Outcome:
     code: str = ""
     detail: str = ""
     review_id: int | None = None
+
+
+async def review(change: Change, *, tree: Tree | None, reviewer: Reviewer, step: Step, asked: str = "") -> Review:
+    """Everything there is to say about a change, proven, in order.
+
+    `tree` is where the code can be read, None for a bare diff; `asked` is what the person wrote after `/review`.
+    """
+    started = reviewer.clock()
+    library, models, scanner = reviewer.library, reviewer.models, reviewer.scanner
+    rules = {rule.id: rule for rule in library.rules}
+    envelope = _envelope(change, reviewer)
+
+    code = await read.code(change, tree=tree)
+    seen = await read.evidence(change, code=code, rules=library.rules, scanner=scanner, step=step)
+    strong = [one for one in seen.new if one.strength is Strength.STRONG]
+    by_rules = await fix.by_rules(strong, rules=rules, change=change, code=code, tree=tree, scanner=scanner)
+    if models.review is None:
+        return _by_rules_alone(change, rank.rank(rank.merge(by_rules)), seconds=reviewer.clock() - started)
+
+    personas = choose.choose(library.personas, change, added_text=choose.added_text(change), asked=asked)
+    speaking, notes = _voices(personas, models)
+    claims = await find.find(
+        change,
+        groups=find.groups(
+            personas,
+            models=speaking,
+            task=library.tasks["review"],
+            rules=library.rules,
+            text=choose.added_text(change),
+        ),
+        code=code,
+        evidence=seen.new,
+        rules=rules,
+        envelope=envelope,
+        tree=tree,
+        scanner=scanner,
+        summary_task=library.tasks["summarise"],
+        most_tokens=reviewer.most_tokens,
+        step=step,
+    )
+    judged = await doubt.doubt(
+        claims,
+        change=change,
+        code=code,
+        tree=tree,
+        scanner=scanner,
+        model=models.verify or models.review,
+        task=library.tasks["verify"],
+        envelope=envelope,
+        step=step,
+    )
+    ranked = rank.rank(rank.merge((*by_rules, *judged.verified)))
+    said, fix_usage = await fix.fix(
+        ranked.said,
+        change=change,
+        code=code,
+        tree=tree,
+        scanner=scanner,
+        model=models.review,
+        task=library.tasks["fix"],
+        persona=choose.fixer(library.personas, change),
+        envelope=envelope,
+        step=step,
+    )
+    return Review(
+        base=change.base,
+        head=change.head,
+        said=said,
+        folded=ranked.folded,
+        elsewhere=judged.elsewhere,
+        rejected=(*judged.rejected, *ranked.rejected),
+        skipped=change.skipped,
+        not_reviewed=(*claims.not_reviewed, *judged.not_reviewed),
+        hunks=change.hunks,
+        hunks_reviewed=change.hunks - len(claims.missed | judged.missed),
+        overview=claims.overview,
+        personas=tuple(persona.title for persona in personas),
+        models=tuple(dict.fromkeys((*claims.models, *judged.models))),
+        notes=notes,
+        usage=claims.usage + judged.usage + fix_usage,
+        seconds=reviewer.clock() - started,
+    )
+
+
+async def review_pull(request: ReviewRequest, *, pull: Pull, house: House, step: Step) -> Outcome:
+    """A pull request reviewed and answered on GitHub: posted, overtaken, or with the reason why not where a person sees it.
+
+    `pull` is what GitHub said of it when the request came in.
+    """
+    github = await house.github(request)
+    if not pull.is_open:
+        return Outcome("skipped", detail="the pull request is closed")
+    repository, head = pull.repository, pull.head_sha
+    check = await post.start_check(request, repository=repository, head=head, github=github, step=step)
+    try:
+        change, tree = await _read(request, pull=pull, github=github, house=house, step=step)
+        found = await review(change, tree=tree, reviewer=house.reviewer, step=step, asked=request.arguments)
+        if _nothing_came_of(found):
+            return await _failed(_first_failure(found), pull=pull, check=check, github=github, step=step)
+        posted = await post.post(
+            found,
+            request=request,
+            repository=repository,
+            key=house.reviewer.secret_key,
+            version=house.reviewer.version,
+            github=github,
+            step=step,
+        )
+    except PrincipalError as error:
+        return await _failed(error, pull=pull, check=check, github=github, step=step)
+    text = _check_text(posted, found, house.reviewer.version)
+    await post.finish_check(text, repository=repository, head=head, check=check, github=github, step=step)
+    return _outcome(posted)
+
+
+async def _read(request: ReviewRequest, *, pull: Pull, github: GitHub, house: House, step: Step) -> tuple[Change, Tree]:
+    """The change as git tells it, with the author's intent as GitHub tells it."""
+    comparison = await step.run(
+        "compare", lambda: github.compare(pull.repository, pull.base_sha, pull.head_sha), Comparison
+    )
+    tree = await house.mirrors.open(
+        pull.repository,
+        repository_id=pull.repository_id,
+        number=request.number,
+        base=comparison.merge_base,
+        head=pull.head_sha,
+        default_branch=pull.default_branch,
+        token=await github.git_token(pull.repository),
+    )
+    intent = Intent(pull.title, pull.body, comparison.commit_messages, pull.head_ref, pull.labels)
+    return await read.change(tree, base=comparison.merge_base, head=pull.head_sha, intent=intent), tree
+
+
+def _envelope(change: Change, reviewer: Reviewer) -> Envelope:
+    """The fence for this change's text, which also takes secrets out: a model has no use for them."""
+    nonce = fingerprint.nonce(key=reviewer.secret_key, base=change.base, head=change.head)
+    return Envelope(nonce, redact=secrets.redact)
+
+
+def _voices(personas: tuple[Persona, ...], models: Models) -> tuple[Mapping[str, Model], tuple[str, ...]]:
+    """Which model speaks for each persona, and a note for each that names one nobody configured."""
+    speaking: dict[str, Model] = {}
+    notes: list[str] = []
+    for persona in personas:
+        own = models.named(persona.model) if persona.model and persona.trusted else None
+        speaking[persona.name] = own or _default(models)
+        if persona.model and own is None:
+            notes.append(f"{persona.title} asks for {persona.model}, which is not configured here")
+    return speaking, tuple(notes)
+
+
+def _default(models: Models) -> Model:
+    if models.review is None:
+        raise AssertionError("without a model the review is by rules alone")
+    return models.review
+
+
+def _by_rules_alone(change: Change, ranked: rank.Ranked, *, seconds: float) -> Review:
+    return Review(
+        base=change.base,
+        head=change.head,
+        said=ranked.said,
+        folded=ranked.folded,
+        rejected=ranked.rejected,
+        skipped=change.skipped,
+        hunks=change.hunks,
+        hunks_reviewed=change.hunks,
+        by_rules=True,
+        seconds=seconds,
+    )
+
+
+def _nothing_came_of(found: Review) -> bool:
+    """Whether every hunk failed and no rule has anything to say either: then there is no review to post."""
+    return bool(found.hunks) and not found.hunks_reviewed and not found.findings
+
+
+def _first_failure(found: Review) -> PrincipalError:
+    first: NotReviewed = found.not_reviewed[0]
+    return PrincipalError(Code(first.code), first.reason)
+
+
+async def _failed(error: PrincipalError, *, pull: Pull, check: int, github: GitHub, step: Step) -> Outcome:
+    """The failure told in the check run: what, why, what to do, and its code."""
+    meaning = MEANINGS[error.code]
+    text = comment.failed(code=error.code, what=error.what, why=meaning.why, action=meaning.action)
+    await post.finish_check(text, repository=pull.repository, head=pull.head_sha, check=check, github=github, step=step)
+    return Outcome("failed", code=error.code, detail=error.what)
+
+
+def _check_text(posted: post.Posted, found: Review, version: str) -> comment.CheckText:
+    match posted.state:
+        case "superseded":
+            return comment.superseded(posted.head or "")
+        case "closed":
+            return comment.skipped("the pull request was closed in the meantime")
+        case _:
+            return comment.check(found, version=version)
+
+
+def _outcome(posted: post.Posted) -> Outcome:
+    match posted.state:
+        case "closed":
+            return Outcome("skipped", detail="the pull request was closed in the meantime")
+        case state:
+            return Outcome(state, review_id=posted.review_id)

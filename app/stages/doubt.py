@@ -38,6 +38,7 @@ class Judged:
     elsewhere: tuple[Elsewhere, ...]
     rejected: tuple[Rejected, ...]
     not_reviewed: tuple[NotReviewed, ...]
+    missed: frozenset[tuple[str, int]]
     usage: Usage
     models: tuple[str, ...]
 
@@ -131,10 +132,13 @@ def _judged(
 ) -> Judged:
     verified: list[VerifiedFinding] = []
     elsewhere: list[Elsewhere] = []
-    missed: list[NotReviewed] = []
+    unjudged: list[NotReviewed] = []
+    missed: set[tuple[str, int]] = set()
     for group, answer in zip(groups, answers, strict=True):
         if answer.reply is None:
-            missed.append(_unjudged(group, answer))
+            hunks = {one.anchor.hunk for one in group if isinstance(one, Placed)}
+            unjudged.append(_unjudged(group[0].finding, max(len(hunks), 1), answer))
+            missed |= {(group[0].finding.path, hunk) for hunk in hunks}
             rejected += [Rejected(one.finding, f"could not be verified: {answer.what}") for one in group]
             continue
         verdicts = verify.by_number(answer.reply.verdicts, len(group))
@@ -150,15 +154,12 @@ def _judged(
         verified=tuple(verified),
         elsewhere=tuple(elsewhere),
         rejected=tuple(rejected),
-        not_reviewed=tuple(missed),
+        not_reviewed=tuple(unjudged),
+        missed=frozenset(missed),
         usage=sum((answer.usage for answer in answers), Usage()),
         models=tuple(dict.fromkeys(answer.model for answer in answers if answer.reply is not None)),
     )
 
 
-def _unjudged(group: Sequence[Placed | Beside], answer: Answer[VerifyReply]) -> NotReviewed:
-    hunks = {one.anchor.hunk for one in group if isinstance(one, Placed)}
-    finding: Finding = group[0].finding
-    return NotReviewed(
-        finding.path, max(len(hunks), 1), f"what was found could not be verified: {answer.what}", answer.code
-    )
+def _unjudged(finding: Finding, hunks: int, answer: Answer[VerifyReply]) -> NotReviewed:
+    return NotReviewed(finding.path, hunks, f"what was found could not be verified: {answer.what}", answer.code)

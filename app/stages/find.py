@@ -13,7 +13,6 @@ from app.analysis import Scanner
 from app.core import choose, prompt
 from app.core.budget import Batch, Piece, cut, estimate_tokens
 from app.core.change import Change
-from app.core.context import Excerpt
 from app.core.finding import Finding
 from app.core.persona import Persona
 from app.core.prompt import Envelope
@@ -58,6 +57,7 @@ class Claims:
     findings: tuple[Finding, ...]
     shown: frozenset[tuple[str, int]]
     not_reviewed: tuple[NotReviewed, ...]
+    missed: frozenset[tuple[str, int]]
     overview: str
     usage: Usage
     models: tuple[str, ...]
@@ -115,7 +115,19 @@ async def find(
         change.files, batch_tokens=BATCH_TOKENS, most_tokens=_room(most_tokens, overhead, len(groups))
     )
     questions = [
-        Question(group, batch, _prompt(group, shared, batch, envelope, evidence, rules, excerpts))
+        Question(
+            group,
+            batch,
+            prompt.review(
+                group.system,
+                shared,
+                batch=batch,
+                envelope=envelope,
+                evidence=[one for one in evidence if one.path in batch.paths],
+                rules=rules,
+                excerpts=excerpts,
+            ),
+        )
         for batch in batches
         for excerpts in [await read.around(batch.pieces, change=change, code=code, tree=tree, scanner=scanner)]
         for group in groups
@@ -139,6 +151,7 @@ async def find(
         findings=tuple(findings),
         shown=frozenset(piece.key for batch in batches for piece in batch.pieces),
         not_reviewed=_named(missed),
+        missed=frozenset(piece.key for piece, _, _ in missed),
         overview=overview,
         usage=usage,
         models=tuple(dict.fromkeys(answer.model for answer in answers if answer.reply is not None)),
@@ -153,21 +166,6 @@ async def _ask_all(questions: Sequence[Question], step: Step) -> list[Answer[Rev
             for number, one in enumerate(questions, start=1)
         ]
     return [task.result() for task in tasks]
-
-
-def _prompt(
-    group: Group,
-    shared: str,
-    batch: Batch,
-    envelope: Envelope,
-    evidence: Sequence[Evidence],
-    rules: Mapping[str, Rule],
-    excerpts: Sequence[Excerpt],
-) -> prompt.Prompt:
-    here = [one for one in evidence if one.path in batch.paths]
-    return prompt.review(
-        group.system, shared, batch=batch, envelope=envelope, evidence=here, rules=rules, excerpts=excerpts
-    )
 
 
 Missed = tuple[Piece, str, str]

@@ -146,8 +146,6 @@ async def _written(
             reply.original, reply.replacement, path=file.path, head_text=head_text or "", near=found.anchor
         )
     checked, why = await _check(draft, found, file=file, change=change, tree=tree, scanner=scanner)
-    if head_text is None and reply.original.strip():
-        checked, why = _unchecked(reply, file), ""
     known = await _existing(tree, change, [test.path for test in reply.tests])
     parts = Fix(
         repro=reply.repro,
@@ -188,7 +186,7 @@ async def _check(
         return None, draft.reason
     reason = patch.no_suggestion(draft, file=file, anchor=found.anchor)
     if tree is None:
-        reason = reason or "it could not be checked without the repository"
+        reason = reason or "unchecked, because only the diff was given"
     elif broken := await _broken(draft, change=change, tree=tree, scanner=scanner):
         return None, broken
     return (
@@ -216,14 +214,6 @@ async def _broken(draft: Draft, *, change: Change, tree: Tree, scanner: Scanner)
     parsed = await scanner.parse_errors(draft.path, draft.before, draft.after)
     return (
         f"the patch that was written would break the file ({parsed.reason})" if parsed.verdict is Parses.WORSE else ""
-    )
-
-
-def _unchecked(reply: FixReply, file: FileDiff) -> Patch:
-    """The patch of a bare diff: there is no file to check it against, and it says so."""
-    diff = patch.unified(file.path, f"{reply.original}\n", f"{reply.replacement}\n")
-    return Patch(
-        file.path, 0, 0, reply.replacement, diff, suggestion=False, reason="unchecked: only the diff was given"
     )
 
 

@@ -7,15 +7,17 @@ Batch + Tree ─── around ───► Excerpts: enclosing functions, defini
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from app.analysis import Scanner
-from app.core import context
+from app.core import context, diff
 from app.core.budget import Piece
-from app.core.change import Change, FileStatus
+from app.core.change import Change, FileDiff, FileStatus, Intent, Sha
 from app.core.context import Excerpt, Hit
 from app.core.rule import Rule
+from app.core.select import select
 from app.core.source import ScanResult, SourceFile, Symbol
 from app.git import Tree
 from app.stages.step import Step
@@ -40,10 +42,19 @@ class Code:
         return {path: text.split("\n") for path, text in self.text.items()}
 
 
+async def change(tree: Tree, *, base: Sha, head: Sha, intent: Intent) -> Change:
+    """What lies between base and head, as git tells it: the files to review, and those left out with their reasons."""
+    data = await tree.diff(base, head)
+    files = await asyncio.to_thread(diff.parse, data)
+    facts = await tree.attributes(head, [file.path for file in files])
+    kept, skipped = select(files, attributes=facts)
+    return Change(base=base, head=head, files=kept, skipped=skipped, intent=intent)
+
+
 async def code(change: Change, *, tree: Tree | None) -> Code:
-    """The head's text of every file that is to be reviewed; empty without a tree (a bare diff)."""
+    """The head's text of every file that is to be reviewed. Of a bare diff it is what the hunks show, on its right lines."""
     if tree is None:
-        return Code({})
+        return Code({file.path: _as_far_as_shown(file) for file in change.files if file.hunks})
     paths = [file.path for file in change.files if file.status is not FileStatus.DELETED]
     blobs = await tree.read_many(change.head, paths)
     return Code({path: data.decode("utf-8", "replace") for path, data in blobs.items()})
@@ -115,6 +126,12 @@ async def _enclosing(pieces: Sequence[Piece], *, code: Code, scanner: Scanner) -
                 what = f"{symbol.kind} {symbol.name}".strip()
                 excerpts.append(Excerpt(path, symbol.start_line, symbol.text, f"{what}, around the change"))
     return excerpts
+
+
+def _as_far_as_shown(file: FileDiff) -> str:
+    """The head's lines that the hunks show, with empty ones in between, so that every line keeps its number."""
+    shown = {line.new: line.text for hunk in file.hunks for line in hunk.lines() if line.new is not None}
+    return "\n".join(shown.get(number, "") for number in range(1, max(shown, default=0) + 1)) + "\n"
 
 
 def _contains(span: tuple[int, int], symbol: Symbol) -> bool:

@@ -1,0 +1,125 @@
+"""Posting: one review, once, on the head that was reviewed, and a check run that always ends."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from app.core import comment, fingerprint
+from app.core.change import Sha
+from app.core.comment import CheckText
+from app.core.pull import Conclusion, StatusState
+from app.core.report import Review
+from app.errors import Code, Permanent
+from app.events import ReviewRequest
+from app.github import GitHub
+from app.stages.step import Step
+
+CHECK_NAME = "principal"
+
+
+@dataclass(frozen=True, slots=True)
+class Posted:
+    """How posting ended: the review's id, or why there is none."""
+
+    state: Literal["posted", "already", "superseded", "closed"]
+    review_id: int | None = None
+    head: Sha | None = None
+
+
+async def start_check(request: ReviewRequest, *, repository: str, head: Sha, github: GitHub, step: Step) -> int:
+    """The id of a check run in progress on the head. It is found again rather than started twice; 0 where none may be."""
+    if not github.may_write_checks:
+        await step.run(
+            "start status",
+            lambda: github.set_status(
+                repository, head, state=StatusState.PENDING, description="Reviewing", context=CHECK_NAME
+            ),
+            type(None),
+        )
+        return 0
+    external_id = str(request.number)
+    return await step.run(
+        "start check",
+        lambda: github.start_check(
+            repository,
+            head=head,
+            name=CHECK_NAME,
+            external_id=external_id,
+            title="Reviewing",
+            summary="The review is being written; it appears on the pull request when it is done.",
+        ),
+        int,
+    )
+
+
+async def finish_check(text: CheckText, *, repository: str, head: Sha, check: int, github: GitHub, step: Step) -> None:
+    """The check run completed with this text; a commit status where check runs may not be written."""
+
+    async def work() -> None:
+        if check:
+            await github.finish_check(
+                repository,
+                check,
+                conclusion=text.conclusion,
+                title=text.title,
+                summary=text.summary,
+                annotations=text.annotations,
+            )
+        else:
+            state = StatusState.FAILURE if text.conclusion is Conclusion.FAILURE else StatusState.SUCCESS
+            await github.set_status(repository, head, state=state, description=text.title, context=CHECK_NAME)
+
+    await step.run("finish check", work, type(None), preemptible=False)
+
+
+async def post(
+    review: Review, *, request: ReviewRequest, repository: str, key: bytes, version: str, github: GitHub, step: Step
+) -> Posted:
+    """The review on the pull request, once: found by its marker if it stands there already, not sent to a stale head."""
+    mark = fingerprint.marker(
+        key=key, repository_id=request.repository_id, number=request.number, head=review.head, trigger=request.trigger
+    )
+
+    async def look() -> Posted | None:
+        for one in await github.own_reviews(repository, request.number):
+            if fingerprint.carries(one.body.text, mark):
+                return Posted("already", one.id, review.head)
+        return None
+
+    async def send() -> Posted:
+        now = await github.pull(repository, request.number)
+        if not now.is_open:
+            return Posted("closed", head=now.head_sha)
+        if now.head_sha != review.head:
+            return Posted("superseded", head=now.head_sha)
+        return Posted("posted", await _send(review, mark), review.head)
+
+    async def _send(review: Review, mark: str) -> int:
+        try:
+            posted = await github.post_review(
+                repository,
+                request.number,
+                commit=review.head,
+                body=comment.body(review, marker=mark, version=version),
+                comments=comment.inline(review),
+            )
+        except Permanent as error:
+            if error.code is not Code.GITHUB_REFUSED or not review.said:
+                raise
+            # GitHub takes all comments of a review or none, and does not say which one it refused. An orphan may
+            # stand there all the same, so look before everything is said in the body instead.
+            orphan = await look()
+            if orphan is not None and orphan.review_id is not None:
+                return orphan.review_id
+            folded = replace(review, said=(), folded=review.findings)
+            posted = await github.post_review(
+                repository,
+                request.number,
+                commit=review.head,
+                body=comment.body(folded, marker=mark, version=version),
+                comments=(),
+            )
+        return posted.id
+
+    return await step.once(mark, look=look, send=send, result=Posted)
