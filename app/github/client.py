@@ -1,0 +1,473 @@
+"""The verbs the bot speaks to GitHub in: names and numbers go in, values of `app.core.pull` come out.
+
+Each verb is one request (`reviews` and long checks: a bounded few), built from the configured root, names and numbers, never
+from an address found in an answer. Reads, and writes that leave the same state when repeated, are tried again by
+`app.retry`. What people see (a review, a comment, a check run) is sent once; when its answer is lost, the error says so
+(`GITHUB_ANSWER_UNKNOWN`) and the caller looks (`own_reviews`, `find_check`) before sending again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from types import TracebackType
+from typing import Self
+
+from github.Auth import Token
+
+from app import retry
+from app.core.change import Sha
+from app.core.pull import (
+    CheckAnnotation,
+    CheckRun,
+    Comparison,
+    Conclusion,
+    OpenPull,
+    Permission,
+    PostedReview,
+    Pull,
+    ReviewComment,
+    StatusState,
+    Verdict,
+)
+from app.errors import Code, Permanent, Transient
+from app.github import errors, replies
+from app.github.credentials import Credentials, PersonalToken
+from app.github.pace import Pace, Sleep
+from app.github.transport import PER_PAGE, Limits, Transport
+from app.github.wire import Effect, OnCall, Reply, Request, split
+
+TRIES = 4
+COMMITS_READ = 50
+"""How many commit messages a comparison brings along."""
+REVIEW_PAGES = 10
+PULL_PAGES = 10
+ANNOTATIONS_PER_CALL = 50
+ANNOTATIONS_PER_CHECK = 500
+MAX_BODY = 65_536
+MAX_CHECK_TEXT = 65_535
+MAX_ANNOTATION = 16_384
+MAX_ANNOTATION_TITLE = 255
+MAX_STATUS = 140
+"""Characters GitHub takes: in a review or comment, a check's texts, an annotation (64 KB of bytes), a commit status."""
+
+_TOKEN = Request("POST", "/app/installations/{installation}/access_tokens", {}, "act for it", Effect.REPEATABLE)
+_ACCOUNT = Request("GET", "/app", {}, "read its own account")
+_UNSENDABLE = re.compile("[\0\ud800-\udfff]")
+
+
+class GitHub:
+    """GitHub as one installation or one person sees it. Made by `App.installation` and `GitHub.with_token`."""
+
+    def __init__(
+        self,
+        *,
+        transport: Transport,
+        credentials: Credentials,
+        pace: Pace,
+        sleep: Sleep = asyncio.sleep,
+        app_id: int | None = None,
+    ) -> None:
+        self._transport = transport
+        self._credentials = credentials
+        self._pace = pace
+        self._sleep = sleep
+        self._app_id = app_id
+
+    @classmethod
+    def with_token(
+        cls,
+        token: str,
+        *,
+        api_url: str,
+        on_call: OnCall | None = None,
+        limits: Limits | None = None,
+        sleep: Sleep = asyncio.sleep,
+    ) -> GitHub:
+        """GitHub as the owner of `token` sees it; close it when done. Raises `UserError` for settings that cannot work."""
+        transport = Transport(api_url=api_url, on_call=on_call, limits=limits)
+        credentials = PersonalToken(token, transport=transport)
+        return cls(transport=transport, credentials=credentials, pace=Pace(sleep=sleep), sleep=sleep)
+
+    def __repr__(self) -> str:
+        return f"GitHub({self._credentials!r})"
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Close the connections. An installation's are its `App`'s: close that instead."""
+        await self._transport.close()
+
+    async def ready(self) -> None:
+        """Have a token at hand. Raises `Permanent` when GitHub gives none: App removed, suspended, permissions missing."""
+        if not self._credentials.is_ready:
+            await self._token()
+
+    @property
+    def writes_checks(self) -> bool:
+        """Whether check runs may be written: only by Apps. Others use `set_status`."""
+        return self._credentials.is_app
+
+    # Reading
+
+    async def pull(self, repository: str, number: int) -> Pull:
+        """The pull request as it is now: always asked for, never from memory."""
+        request = _request("GET", "/pulls/{number}", repository, "read the pull request", number=number)
+        return replies.read(replies.WholePullRequest, await self._send(request), request).value()
+
+    async def open_pulls(self, repository: str) -> tuple[OpenPull, ...]:
+        """The open pull requests, newest first, at most a thousand."""
+        request = _request("GET", "/pulls", repository, "list the open pull requests", query={"state": "open"})
+        found = [
+            item.summary()
+            for page in await self._pages(request, pages=PULL_PAGES)
+            for item in replies.read_list(replies.PullRequest, page, request)
+        ]
+        # A pull that is opened while we turn the page shows up on both.
+        return tuple({pull.number: pull for pull in found}.values())
+
+    async def compare(self, repository: str, base: str, head: str) -> Comparison:
+        """The merge base of two commits, and the messages of the first commits between it and `head`.
+
+        A fork's head is found by its id in the base's repository: they share one store of objects.
+        """
+        request = _request(
+            "GET",
+            "/compare/{base}...{head}",
+            repository,
+            "compare base and head",
+            query={"per_page": COMMITS_READ, "page": 1},
+            base=base,
+            head=head,
+        )
+        return replies.read(replies.Compared, await self._send(request), request).value()
+
+    async def permission(self, repository: str, login: str) -> Permission:
+        """What this person may do in the repository; nothing for who is unknown there."""
+        request = _request(
+            "GET",
+            "/collaborators/{login}/permission",
+            repository,
+            "look up what a person may do",
+            login=login,
+        )
+        try:
+            reply = await self._send(request)
+        except Permanent as error:
+            if error.code is Code.GITHUB_GONE:
+                return Permission.NONE
+            raise
+        return replies.read(replies.Collaborator, reply, request).value()
+
+    async def viewer(self) -> str:
+        """The login under which the bot's words appear (`principal[bot]`); asked for once, then remembered."""
+        return await retry.call(
+            lambda: self._transport.run(self._credentials.login, _ACCOUNT), tries=TRIES, sleep=self._sleep
+        )
+
+    async def git_credentials(self, repository: str) -> str:
+        """A token with which git may read `repository` over HTTPS (user `x-access-token`); lives five minutes at least."""
+        split(repository)
+        return await self._token()
+
+    # Reviews and comments
+
+    async def post_review(
+        self,
+        repository: str,
+        number: int,
+        *,
+        commit: Sha,
+        body: str,
+        comments: Sequence[ReviewComment] = (),
+        verdict: Verdict = Verdict.COMMENT,
+    ) -> PostedReview:
+        """The review as posted: everything in one request, sent once, all of it or nothing.
+
+        Raises `Transient(GITHUB_ANSWER_UNKNOWN)` when it may have been posted: look at `own_reviews` before another try.
+        Raises `Permanent(GITHUB_REFUSED)` for an anchor outside the diff (GitHub does not say which) and for too long texts.
+        """
+        request = _request(
+            "POST",
+            "/pulls/{number}/reviews",
+            repository,
+            "post the review",
+            Effect.ONCE,
+            body={
+                "commit_id": commit,
+                "body": _text(body, limit=MAX_BODY, what="the review's body"),
+                "event": verdict.value,
+                "comments": [_comment(comment) for comment in comments],
+            },
+            number=number,
+        )
+        return replies.read(replies.Review, await self._send(request), request).value()
+
+    async def own_reviews(self, repository: str, number: int) -> tuple[PostedReview, ...]:
+        """The reviews that may be ours, oldest first: an App's are by bots. Which are ours, their signed markers tell."""
+        request = _request("GET", "/pulls/{number}/reviews", repository, "list the reviews", number=number)
+        found = [
+            item.value()
+            for page in await self._pages(request, pages=REVIEW_PAGES)
+            for item in replies.read_list(replies.Review, page, request)
+        ]
+        return tuple({review.id: review for review in found if review.author_is_bot or not self.writes_checks}.values())
+
+    async def comment(self, repository: str, number: int, body: str) -> int:
+        """The id of a new comment in the conversation of a pull request; sent once."""
+        request = _request(
+            "POST",
+            "/issues/{number}/comments",
+            repository,
+            "comment on the pull request",
+            Effect.ONCE,
+            body={"body": _text(body, limit=MAX_BODY, what="the comment")},
+            number=number,
+        )
+        return await self._created(request)
+
+    async def react_to_comment(self, repository: str, comment_id: int, content: str = "eyes") -> None:
+        """Put a reaction (`eyes`, `+1`, `confused`, …) on a comment of the conversation."""
+        request = _request(
+            "POST",
+            "/issues/comments/{comment}/reactions",
+            repository,
+            "react to the comment",
+            Effect.REPEATABLE,
+            body={"content": content},
+            comment=comment_id,
+        )
+        await self._created(request)
+
+    # Checks and statuses
+
+    async def start_check(
+        self, repository: str, *, head: Sha, name: str, external_id: str, title: str, summary: str
+    ) -> int:
+        """The id of a new check run that is in progress; sent once. `find_check` finds it by `external_id`."""
+        request = _request(
+            "POST",
+            "/check-runs",
+            repository,
+            "start the check run",
+            Effect.ONCE,
+            body={
+                "name": name,
+                "head_sha": head,
+                "external_id": external_id,
+                "status": "in_progress",
+                "output": _output(title=title, summary=summary),
+            },
+        )
+        return await self._created(request)
+
+    async def update_check(self, repository: str, check_id: int, *, title: str, summary: str) -> None:
+        """Show how far a check run in progress is."""
+        await self._patch_check(
+            repository, check_id, body={"status": "in_progress", "output": _output(title=title, summary=summary)}
+        )
+
+    async def finish_check(
+        self,
+        repository: str,
+        check_id: int,
+        *,
+        conclusion: Conclusion,
+        title: str,
+        summary: str,
+        text: str = "",
+        annotations: Sequence[CheckAnnotation] = (),
+    ) -> None:
+        """Complete a check run. Of more than 50 annotations, the rest goes ahead, so that the last request completes it.
+
+        Annotations add up on GitHub's side, so a request that has some is sent once and may raise
+        `Transient(GITHUB_ANSWER_UNKNOWN)`: `find_check` tells whether the check is completed.
+        """
+        if len(annotations) > ANNOTATIONS_PER_CHECK:
+            raise _too_much("annotations of one check", len(annotations), ANNOTATIONS_PER_CHECK)
+        output = _output(title=title, summary=summary, text=text)
+        first = 0
+        while len(annotations) - first > ANNOTATIONS_PER_CALL:
+            some = annotations[first : first + ANNOTATIONS_PER_CALL]
+            await self._patch_check(
+                repository, check_id, body={"status": "in_progress", "output": _annotated(output, some)}, adds=True
+            )
+            first += ANNOTATIONS_PER_CALL
+        rest = annotations[first:]
+        await self._patch_check(
+            repository,
+            check_id,
+            body={"status": "completed", "conclusion": conclusion.value, "output": _annotated(output, rest)},
+            adds=bool(rest),
+        )
+
+    async def find_check(self, repository: str, *, head: Sha, name: str, external_id: str) -> CheckRun | None:
+        """The newest check run of this name and `external_id` on `head`, if there is one: to adopt it after a crash."""
+        query: dict[str, str | int] = {"check_name": name, "filter": "all", "per_page": PER_PAGE}
+        if self._app_id is not None:
+            query["app_id"] = self._app_id
+        request = _request(
+            "GET", "/commits/{head}/check-runs", repository, "find the check run", query=query, head=head
+        )
+        runs = replies.read(replies.Checks, await self._send(request), request).check_runs
+        own = [run.value() for run in runs if run.external_id == external_id]
+        return max(own, key=lambda run: run.id, default=None)
+
+    async def set_status(
+        self, repository: str, *, head: Sha, context: str, state: StatusState, description: str, target_url: str = ""
+    ) -> None:
+        """Set a commit status, the check run of those who are no App."""
+        link = {"target_url": target_url} if target_url else {}
+        request = _request(
+            "POST",
+            "/statuses/{head}",
+            repository,
+            "set the commit status",
+            Effect.REPEATABLE,
+            body={
+                "state": state.value,
+                "context": context,
+                "description": _text(description, limit=MAX_STATUS, what="the status"),
+                **link,
+            },
+            head=head,
+        )
+        await self._created(request)
+
+    # One level below: how a request is sent
+
+    async def _patch_check(
+        self, repository: str, check_id: int, *, body: Mapping[str, object], adds: bool = False
+    ) -> None:
+        effect = Effect.ONCE if adds else Effect.REPEATABLE
+        request = _request(
+            "PATCH", "/check-runs/{check}", repository, "write the check run", effect, body=body, check=check_id
+        )
+        await self._created(request)
+
+    async def _created(self, request: Request) -> int:
+        return replies.read(replies.Created, await self._send(request), request).id
+
+    async def _pages(self, request: Request, *, pages: int) -> list[Reply]:
+        """The pages of a list, one after the other, until one is not full; at most `pages`."""
+        found: list[Reply] = []
+        for number in range(1, pages + 1):
+            reply = await self._send(replace(request, query={**request.query, "per_page": PER_PAGE, "page": number}))
+            found.append(reply)
+            if not isinstance(reply.body, list) or len(reply.body) < PER_PAGE:
+                break
+        return found
+
+    async def _send(self, request: Request) -> Reply:
+        if request.effect is Effect.ONCE:
+            # A token that must be fetched first may fail and be tried again; the write itself is sent once.
+            await self.ready()
+            return await self._attempt(request)
+        return await retry.call(lambda: self._attempt(request), tries=TRIES, sleep=self._sleep)
+
+    async def _attempt(self, request: Request) -> Reply:
+        await self._pace.turn(request.effect)
+        try:
+            reply = await self._transport.run(lambda: self._exchange(request), request)
+        except Transient as error:
+            if error.code is Code.GITHUB_RATE_LIMITED:
+                self._pace.pause(error.retry_after_seconds or errors.SECONDARY_WAIT_SECONDS)
+            raise
+        exhausted_for = errors.reset_seconds(reply)
+        if exhausted_for is not None:
+            self._pace.pause(exhausted_for)
+        return reply
+
+    def _exchange(self, request: Request) -> Reply:
+        """One exchange with this installation's token; a rejected token is renewed once, as nothing happened under it."""
+        token = self._credentials.token()
+        try:
+            return self._transport.send(request, auth=Token(token))
+        except Permanent as error:
+            if error.code is not Code.GITHUB_UNAUTHORIZED:
+                raise
+            renewed = self._credentials.renewed(token)
+            if renewed is None:
+                raise
+        return self._transport.send(request, auth=Token(renewed))
+
+    async def _token(self) -> str:
+        return await retry.call(
+            lambda: self._transport.run(self._credentials.token, _TOKEN), tries=TRIES, sleep=self._sleep
+        )
+
+
+def _request(
+    method: str,
+    route: str,
+    repository: str,
+    doing: str,
+    effect: Effect = Effect.READ,
+    *,
+    query: Mapping[str, str | int] | None = None,
+    body: Mapping[str, object] | None = None,
+    **parts: str | int,
+) -> Request:
+    return Request(
+        method, f"/repos/{{owner}}/{{name}}{route}", {**split(repository), **parts}, doing, effect, query or {}, body
+    )
+
+
+def _comment(comment: ReviewComment) -> dict[str, str | int]:
+    placed: dict[str, str | int] = {
+        "path": comment.path,
+        "line": comment.line,
+        "side": comment.side.value,
+        "body": _text(comment.body, limit=MAX_BODY, what="a review comment"),
+    }
+    # GitHub refuses a range of one line.
+    if comment.start_line is not None and comment.start_line < comment.line:
+        placed |= {"start_line": comment.start_line, "start_side": comment.side.value}
+    return placed
+
+
+def _output(*, title: str, summary: str, text: str = "") -> dict[str, object]:
+    texts = {"title": _text(title, limit=MAX_CHECK_TEXT, what="the check's title")}
+    texts["summary"] = _text(summary, limit=MAX_CHECK_TEXT, what="the check's summary")
+    if text:
+        texts["text"] = _text(text, limit=MAX_CHECK_TEXT, what="the check's text")
+    return dict(texts)
+
+
+def _annotated(output: Mapping[str, object], annotations: Sequence[CheckAnnotation]) -> dict[str, object]:
+    return {**output, "annotations": [_annotation(one) for one in annotations]} if annotations else dict(output)
+
+
+def _annotation(one: CheckAnnotation) -> dict[str, str | int]:
+    title = {"title": _text(one.title, limit=MAX_ANNOTATION_TITLE, what="an annotation's title")} if one.title else {}
+    return {
+        "path": one.path,
+        "start_line": one.start_line,
+        "end_line": one.end_line,
+        "annotation_level": one.level.value,
+        "message": _text(one.message, limit=MAX_ANNOTATION, what="an annotation"),
+        **title,
+    }
+
+
+def _text(text: str, *, limit: int, what: str) -> str:
+    """The text as GitHub can take it; raises `Permanent` when it is too long, as the caller decides what to leave out.
+
+    NUL and halves of surrogate pairs, which a model's reply or a path may hold, make GitHub refuse the whole request.
+    """
+    sound = _UNSENDABLE.sub("\N{REPLACEMENT CHARACTER}", text)
+    if len(sound) > limit:
+        raise _too_much(f"characters of {what}", len(sound), limit)
+    return sound
+
+
+def _too_much(what: str, count: int, limit: int) -> Permanent:
+    return Permanent(Code.GITHUB_REFUSED, f"GitHub takes at most {limit} {what}, not {count}")

@@ -1,0 +1,104 @@
+"""How fast one installation may go: calls ask for their turn, and what GitHub said about “too fast” counts for all of them.
+
+    turn(effect) ─► at once · after a short wait · or `Transient(GITHUB_RATE_LIMITED)` with the time to come back
+
+GitHub allows an installation 900 points a minute (a read is 1, a write 5), 80 content-creating requests a minute and 500
+an hour, and bans who goes on after being told to wait. The bounds here stay below.
+https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api#about-secondary-rate-limits
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections import deque
+from collections.abc import Awaitable, Callable
+
+from app.errors import Code, Transient
+from app.github.wire import Effect
+
+POINTS_PER_MINUTE = 800
+WRITES_PER_MINUTE = 60
+WRITES_PER_HOUR = 450
+WRITE_POINTS = 5
+PATIENCE_SECONDS = 5.0
+"""A longer wait is the caller's to decide about: it holds a job that other work could overtake."""
+TURNS_ASKED = 20
+
+Sleep = Callable[[float], Awaitable[None]]
+
+
+class Window:
+    """What was spent in the last `seconds`, of at most `bound`."""
+
+    def __init__(self, *, seconds: float, bound: int) -> None:
+        self._seconds = seconds
+        self._bound = bound
+        self._spent: deque[tuple[float, int]] = deque()
+        self._sum = 0
+
+    def wait_seconds(self, cost: int, *, now: float) -> float:
+        """How long until `cost` fits; 0 when it fits now."""
+        while self._spent and self._spent[0][0] <= now - self._seconds:
+            self._sum -= self._spent.popleft()[1]
+        excess = self._sum + cost - self._bound
+        for moment, amount in self._spent:
+            if excess <= 0:
+                break
+            excess -= amount
+            if excess <= 0:
+                return moment + self._seconds - now
+        return 0.0
+
+    def spend(self, cost: int, *, now: float) -> None:
+        """Note that `cost` was spent."""
+        if cost:
+            self._spent.append((now, cost))
+            self._sum += cost
+
+
+class Pace:
+    """The pace of one installation, shared by all who act for it."""
+
+    def __init__(self, *, sleep: Sleep = asyncio.sleep, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._sleep = sleep
+        self._monotonic = monotonic
+        self._lock = threading.Lock()
+        self._closed_until = 0.0
+        self._points = Window(seconds=60, bound=POINTS_PER_MINUTE)
+        self._writes = (Window(seconds=60, bound=WRITES_PER_MINUTE), Window(seconds=3_600, bound=WRITES_PER_HOUR))
+
+    async def turn(self, effect: Effect) -> None:
+        """Wait for the turn of one request. Raises `Transient` with the time to come back when that is long."""
+        for _ in range(TURNS_ASKED):
+            wait = self._take(effect)
+            if wait <= 0:
+                return
+            if wait > PATIENCE_SECONDS:
+                break
+            await self._sleep(wait)
+        raise Transient(
+            Code.GITHUB_RATE_LIMITED, "GitHub asked this installation to slow down", retry_after_seconds=wait
+        )
+
+    def pause(self, seconds: float) -> None:
+        """Let no request pass for so long."""
+        with self._lock:
+            self._closed_until = max(self._closed_until, self._monotonic() + seconds)
+
+    def _take(self, effect: Effect) -> float:
+        """How long this request must wait; when that is 0, it is counted."""
+        points, write = (1, 0) if effect is Effect.READ else (WRITE_POINTS, 1)
+        with self._lock:
+            now = self._monotonic()
+            wait = max(
+                self._closed_until - now,
+                self._points.wait_seconds(points, now=now),
+                *(window.wait_seconds(write, now=now) for window in self._writes),
+            )
+            if wait <= 0:
+                self._points.spend(points, now=now)
+                for window in self._writes:
+                    window.spend(write, now=now)
+            return wait

@@ -1,0 +1,255 @@
+"""GitHub's JSON comes in, our values go out: only the fields that are used, everything else is ignored.
+
+https://docs.github.com/en/rest: the shapes below follow its pages for pulls, reviews, commits, checks and collaborators.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from app.core.change import Sha
+from app.core.pull import CheckRun, Comparison, OpenPull, Permission, PostedReview, Pull
+from app.core.untrusted import Untrusted
+from app.github import errors
+from app.github.wire import Reply, Request
+
+GHOST = "ghost"
+"""How GitHub shows an account that was deleted; its JSON has null."""
+
+
+class Model(BaseModel):
+    """Part of an answer. What stands in it is never repeated in an error: it may be a token or a stranger's text."""
+
+    model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
+
+
+class AccessToken(Model):
+    """A fresh installation token."""
+
+    token: str = Field(min_length=1, repr=False)
+    expires_at: datetime
+
+
+class App(Model):
+    """The App itself."""
+
+    slug: str = Field(min_length=1)
+
+
+class User(Model):
+    """An account: a person, an organisation or a bot."""
+
+    login: str = Field(min_length=1)
+    type: str = "User"
+
+
+class Named(Model):
+    """Something that matters by its name only."""
+
+    name: str
+
+
+class Created(Model):
+    """What a write made. A write whose answer has no id did not happen as it should."""
+
+    id: int
+
+
+class Repository(Model):
+    """A repository as it stands beside a head or base."""
+
+    id: int
+    full_name: str
+    private: bool = True
+    default_branch: str = ""
+
+
+class Side(Model):
+    """Head or base of a pull request. The repository of a head is null once the fork is deleted."""
+
+    sha: Sha = Field(pattern=r"^[0-9a-f]{40,64}$")
+    ref: str
+    repo: Repository | None = None
+
+
+class BaseSide(Side):
+    """The base: its repository is the one the pull request belongs to."""
+
+    repo: Repository
+
+
+class PullRequest(Model):
+    """What every form of a pull request has."""
+
+    number: int
+    title: str
+    body: str | None = None
+    user: User | None = None
+    state: str
+    draft: bool = False
+    locked: bool = False
+    labels: tuple[Named, ...] = ()
+    head: Side
+    base: BaseSide
+
+    def summary(self) -> OpenPull:
+        """The few things a list tells."""
+        return OpenPull(
+            number=self.number,
+            head_sha=self.head.sha,
+            base_ref=self.base.ref,
+            draft=self.draft,
+            author=_login(self.user),
+            author_is_bot=_is_bot(self.user),
+        )
+
+
+class WholePullRequest(PullRequest):
+    """A pull request asked for by its number."""
+
+    merged: bool
+    changed_files: int
+    additions: int
+    deletions: int
+
+    def value(self) -> Pull:
+        """The pull request as ours."""
+        return Pull(
+            repository=self.base.repo.full_name,
+            repository_id=self.base.repo.id,
+            private=self.base.repo.private,
+            default_branch=self.base.repo.default_branch,
+            number=self.number,
+            title=Untrusted(self.title),
+            body=Untrusted(self.body or ""),
+            author=_login(self.user),
+            author_is_bot=_is_bot(self.user),
+            state=self.state,
+            merged=self.merged,
+            draft=self.draft,
+            locked=self.locked,
+            head_sha=self.head.sha,
+            head_ref=Untrusted(self.head.ref),
+            head_repository=self.head.repo.full_name if self.head.repo else None,
+            base_sha=self.base.sha,
+            base_ref=self.base.ref,
+            labels=tuple(label.name for label in self.labels),
+            changed_files=self.changed_files,
+            additions=self.additions,
+            deletions=self.deletions,
+        )
+
+
+class _Commit(Model):
+    message: str
+
+
+class _CommitItem(Model):
+    commit: _Commit
+
+
+class _Ref(Model):
+    sha: Sha
+
+
+class Compared(Model):
+    """The answer to a comparison."""
+
+    merge_base_commit: _Ref
+    ahead_by: int
+    commits: tuple[_CommitItem, ...] = ()
+
+    def value(self) -> Comparison:
+        """The comparison as ours."""
+        return Comparison(
+            merge_base=self.merge_base_commit.sha,
+            commit_messages=tuple(Untrusted(item.commit.message) for item in self.commits),
+            ahead_by=self.ahead_by,
+        )
+
+
+class Collaborator(Model):
+    """What a person may do. `permission` has four levels; `role_name` is finer, and may be an organisation's own word."""
+
+    permission: str
+    role_name: str = ""
+
+    def value(self) -> Permission:
+        """The finer role where it is one of GitHub's own and agrees with the level; nothing for a word we do not know."""
+        level = next((known for known in Permission if known == self.permission), Permission.NONE)
+        match level, self.role_name:
+            case Permission.READ, "triage":
+                return Permission.TRIAGE
+            case Permission.WRITE, "maintain":
+                return Permission.MAINTAIN
+            case _:
+                return level
+
+
+class Review(Model):
+    """A review on a pull request."""
+
+    id: int
+    body: str | None = None
+    user: User | None = None
+    submitted_at: str | None = None
+    commit_id: Sha | None = None
+    html_url: str = ""
+
+    def value(self) -> PostedReview:
+        """The review as ours."""
+        return PostedReview(
+            id=self.id,
+            body=Untrusted(self.body or ""),
+            author=_login(self.user),
+            author_is_bot=_is_bot(self.user),
+            submitted_at=self.submitted_at,
+            commit=self.commit_id,
+            url=self.html_url,
+        )
+
+
+class _Check(Model):
+    id: int
+    external_id: str | None = None
+    status: str
+    conclusion: str | None = None
+
+    def value(self) -> CheckRun:
+        """The check run as ours."""
+        return CheckRun(id=self.id, external_id=self.external_id or "", status=self.status, conclusion=self.conclusion)
+
+
+class Checks(Model):
+    """A page of check runs."""
+
+    check_runs: tuple[_Check, ...]
+
+
+M = TypeVar("M", bound=Model)
+
+
+def read(model: type[M], reply: Reply, request: Request) -> M:
+    """The body of a reply as `model`; raises `Transient` when it is not what the documentation describes."""
+    try:
+        return model.model_validate(reply.body)
+    except ValidationError as error:
+        raise errors.lost(request, "GitHub's answer was not what its documentation describes") from error
+
+
+def read_list(model: type[M], reply: Reply, request: Request) -> tuple[M, ...]:
+    """The body of a reply as a list of `model`; raises `Transient` when it is not what the documentation describes."""
+    if not isinstance(reply.body, list):
+        raise errors.lost(request, "GitHub's answer was not what its documentation describes")
+    return tuple(read(model, Reply(reply.status, reply.headers, item), request) for item in reply.body)
+
+
+def _login(user: User | None) -> str:
+    return user.login if user else GHOST
+
+
+def _is_bot(user: User | None) -> bool:
+    return user is not None and user.type == "Bot"

@@ -1,0 +1,92 @@
+"""The words of the door: a request before it is sent, a reply as it came back, and what a repetition would do.
+
+Request(GET, "/repos/{owner}/{name}/pulls/{number}", owner=…, name=…, number=7) ─► /repos/acme/shop/pulls/7
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC
+from email.utils import parsedate_to_datetime
+from enum import Enum
+from urllib.parse import quote
+
+from app.errors import UserError
+
+REPOSITORY = re.compile(r"([A-Za-z0-9_][A-Za-z0-9_-]{0,99})/([A-Za-z0-9._-]{1,100})")
+
+
+class Effect(Enum):
+    """What it means to send a request a second time."""
+
+    READ = "read"
+    """Nothing changes."""
+    REPEATABLE = "repeatable"
+    """It writes, and writing it twice leaves the same state: a reaction, a status, a check's text."""
+    ONCE = "once"
+    """It adds something that a person sees: sent once, and looked for before it is sent again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One call of the REST API. `route` is a path with `{parts}`; `doing` completes “GitHub does not let the bot …”."""
+
+    method: str
+    route: str
+    parts: Mapping[str, str | int]
+    doing: str
+    effect: Effect = Effect.READ
+    query: Mapping[str, str | int] = field(default_factory=dict)
+    body: Mapping[str, object] | None = None
+
+    @property
+    def path(self) -> str:
+        """The route with its parts filled in, each quoted so that no part can leave its place."""
+        return self.route.format_map({name: quote(str(value), safe="") for name, value in self.parts.items()})
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An answer of GitHub. Header names are in lower case; `body` is parsed JSON, or None if there was none or no JSON."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: object
+    broken: bool = False
+
+    @property
+    def server_time(self) -> float | None:
+        """The server's clock in seconds since the epoch, if it told."""
+        return http_date(self.headers.get("date", ""))
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One exchange with GitHub, for the metrics. `route` has no names or numbers in it; `status` is None without an answer."""
+
+    method: str
+    route: str
+    status: int | None
+    seconds: float
+
+
+OnCall = Callable[[Call], None]
+
+
+def split(repository: str) -> dict[str, str | int]:
+    """The parts `owner` and `name` of `owner/name`; raises `UserError` for anything else."""
+    match = REPOSITORY.fullmatch(repository)
+    if match is None or match[2] in (".", ".."):
+        raise UserError(f"{repository[:140]!r} is not the name of a repository (owner/name)")
+    return {"owner": match[1], "name": match[2]}
+
+
+def http_date(text: str) -> float | None:
+    """The seconds since the epoch of an HTTP date, or None if it is none."""
+    try:
+        moment = parsedate_to_datetime(text)
+    except (ValueError, IndexError):
+        return None
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
