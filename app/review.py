@@ -189,7 +189,7 @@ async def _read(request: ReviewRequest, *, pull: Pull, github: GitHub, house: Ho
         base=comparison.merge_base,
         head=pull.head_sha,
         default_branch=pull.default_branch,
-        token=await github.git_token(pull.repository),
+        token=await github.git_credentials(pull.repository),
     )
     intent = Intent(pull.title, pull.body, comparison.commit_messages, pull.head_ref, pull.labels)
     return await read.change(tree, base=comparison.merge_base, head=pull.head_sha, intent=intent), tree

@@ -49,6 +49,16 @@ def body(review: Review, *, marker: str, version: str) -> str:
     return _fit([part for part in parts if part], ending=marker)
 
 
+def document(review: Review, *, version: str) -> str:
+    """The whole review as one Markdown text: the verdict and table first, then every comment under its place."""
+    parts = [_opening(review), _table(review.findings), _gaps(review)]
+    for found in review.findings:
+        parts.append(f"### {gate.span(f'{found.anchor.path}:{found.anchor.start_line}')}")
+        parts += _comment_parts(found)
+    parts += [_elsewhere(review), _footer(review, version)]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
 def check(review: Review, *, version: str, fail_on: Severity | None = None) -> CheckText:
     """The completed check run: neutral, unless a severity was named that decides between success and failure."""
     parts = [_opening(review), _table(review.findings), _elsewhere(review), _gaps(review), _footer(review, version)]

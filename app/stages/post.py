@@ -29,7 +29,7 @@ class Posted:
 
 async def start_check(request: ReviewRequest, *, repository: str, head: Sha, github: GitHub, step: Step) -> int:
     """The id of a check run in progress on the head. It is found again rather than started twice; 0 where none may be."""
-    if not github.may_write_checks:
+    if not github.writes_checks:
         await step.run(
             "start status",
             lambda: github.set_status(
