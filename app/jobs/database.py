@@ -1,0 +1,146 @@
+"""Where deliveries and jobs are kept: an address → an open database that is safe to promise on, or a clear refusal.
+
+SQLite is made fit for the job before anything else touches it: WAL, a lock that refuses a second process, and a stand-in
+for a function that old SQLite lacks. Measured reasons: one fair writer, and limits that two processes would break.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import secrets
+import sqlite3
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any
+
+import sqlalchemy as sa
+from sqlalchemy import event
+
+from app.errors import Code, Permanent, UserError
+
+SQLITE_OLDEST = (3, 35, 0)  # The first with RETURNING, which the engine claims jobs by.
+SQLITE_WITH_MILLISECONDS = (3, 42, 0)
+ENGINE_BUSY_SECONDS = 30  # The engine waits and tries again by itself.
+WRITER_BUSY_SECONDS = 5  # GitHub waits ten seconds for an answer: a writer that waits longer answers nobody.
+
+
+class Database:
+    """An open database: `engine` for the job engine, `own` for our tables in the same database. One process each."""
+
+    def __init__(self, url: str, *, data_dir: Path) -> None:
+        address = sa.make_url(url)
+        self.is_sqlite = address.get_backend_name() == "sqlite"
+        if self.is_sqlite:
+            path = Path(address.database or "")
+            _make_folder(path.parent)
+            self._lock = _lock(path.with_name(path.name + ".lock"))
+            self.executor_id = "local"
+            _prepare_sqlite(path)
+        else:
+            address = address.set(drivername="postgresql+psycopg")
+            _make_folder(data_dir)
+            # One executing process per data folder: its name in the database survives a restart, so its work is taken up again.
+            self._lock = _lock(data_dir / "principal.lock")
+            self.executor_id = _lasting_name(data_dir / "executor-id")
+        self.engine = _sql_engine(address, busy_seconds=ENGINE_BUSY_SECONDS, connections=8)
+        self.own = _sql_engine(address, busy_seconds=WRITER_BUSY_SECONDS, connections=4)
+
+    @contextmanager
+    def begin(self) -> Iterator[sa.Connection]:
+        """A transaction that may read and then write what it decided from: on SQLite it holds the write lock from the start."""
+        with self.own.begin() as connection:
+            if self.is_sqlite:
+                connection.exec_driver_sql("BEGIN IMMEDIATE")
+            yield connection
+
+    def close(self) -> None:
+        """Give back connections and the lock."""
+        self.own.dispose()
+        self.engine.dispose()
+        self._lock.close()
+
+
+def failure(error: sa.exc.DBAPIError) -> Permanent | UserError:
+    """What is wrong with the database, for the operator: a full disk, a read-only folder, a damaged file."""
+    return Permanent(Code.DATABASE_UNUSABLE, f"The database cannot be used: {error.orig}")
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"The folder {folder} cannot be made: {error.strerror}", Code.DATABASE_UNUSABLE) from error
+
+
+def _lock(path: Path) -> IO[str]:
+    # The lock lives as long as the open file, so a killed process leaves none behind.
+    try:
+        file = path.open("a+")
+    except OSError as error:
+        raise UserError(f"The lock file {path} cannot be opened: {error.strerror}", Code.DATABASE_UNUSABLE) from error
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        file.close()
+        what = f"Another principal process already works on this database (it holds {path}). Stop it first."
+        raise UserError(what, Code.DATABASE_UNUSABLE) from None
+    return file
+
+
+def _lasting_name(path: Path) -> str:
+    try:
+        return path.read_text().strip()
+    except FileNotFoundError:
+        name = f"executor-{secrets.token_hex(8)}"
+        path.write_text(name)
+        return name
+
+
+def _prepare_sqlite(path: Path) -> None:
+    if sqlite3.sqlite_version_info < SQLITE_OLDEST:
+        what = f"SQLite {sqlite3.sqlite_version} is too old: 3.35 or newer is needed"
+        raise UserError(what, Code.DATABASE_UNUSABLE)
+    try:
+        connection = sqlite3.connect(path, timeout=WRITER_BUSY_SECONDS)
+        try:
+            # WAL persists in the file. Without it every reader would wait for the writer.
+            (mode,) = connection.execute("PRAGMA journal_mode=WAL").fetchone()
+        finally:
+            connection.close()
+    except sqlite3.Error as error:
+        raise UserError(f"The database {path} cannot be opened: {error}", Code.DATABASE_UNUSABLE) from error
+    if mode != "wal":
+        what = f"The database {path} stands on a disk without shared memory (a network share?): SQLite needs WAL here"
+        raise UserError(what, Code.DATABASE_UNUSABLE)
+    os.chmod(path, 0o600)  # noqa: PTH101 - it holds the key that signs our markers.
+
+
+def _sql_engine(address: sa.URL, *, busy_seconds: int, connections: int) -> sa.Engine:
+    if address.get_backend_name() != "sqlite":
+        return sa.create_engine(
+            address, pool_size=connections, max_overflow=connections, pool_timeout=busy_seconds, pool_pre_ping=True
+        )
+    # Few connections: each keeps its own page cache, and beyond these they only wait for one another.
+    engine = sa.create_engine(
+        address, pool_size=connections, max_overflow=connections, connect_args={"timeout": busy_seconds}
+    )
+
+    @event.listens_for(engine, "connect")
+    def prepare(connection: Any, _record: object) -> None:
+        connection.isolation_level = "IMMEDIATE"
+        connection.execute(f"PRAGMA busy_timeout={busy_seconds * 1000}")
+        connection.execute("PRAGMA foreign_keys=ON")
+        if sys.version_info >= (3, 12) and sqlite3.sqlite_version_info < SQLITE_WITH_MILLISECONDS:
+            # From Python 3.12 on the engine asks SQLite for milliseconds, which only 3.42 and later can tell.
+            connection.create_function("unixepoch", -1, _unixepoch)
+
+    return engine
+
+
+def _unixepoch(*modifiers: object) -> float | int:
+    now = time.time()
+    return now if "subsec" in modifiers or "subsecond" in modifiers else int(now)

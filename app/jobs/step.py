@@ -1,0 +1,262 @@
+"""`review.Step`, durably: what a step returned is remembered over crashes, and an effect happens once.
+
+Three promises, and what keeps each:
+
+- A finished step is never run again: the engine checkpoints its result, and a job that is tried again after a lost
+  connection (a *round*) takes the results of earlier rounds from memory. Failures are checkpointed as values, so that a
+  replay meets the same error as the first run did.
+- A stopped job buys nothing more: a preemptible step ends when its job is cancelled, here at once, from another process
+  within about a second; and no effect is sent for a job that has been ended.
+- An effect happens once: see `once`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections import Counter
+from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from dbos import DBOS
+from dbos import error as engine_error
+from pydantic import TypeAdapter
+
+from app.errors import Code, Permanent, PrincipalError, Transient, UserError
+from app.jobs.store import ACTIVE, SendState, Sent, Store
+from app.telemetry import log
+
+T = TypeVar("T")
+
+SENDS_AT_MOST = 4
+LOOKS_AT_MOST = 10
+INLINE_AT_MOST_CHARACTERS = 8192
+"""Longer results go to the artifact table, compressed: the engine would store them whole, and twice over."""
+
+Stored = dict[str, Any]
+"""How a step ended, as JSON: `{"value": text}`, `{"artifact": hash}` or `{"error": …}`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """How long the jobs wait, in seconds. Tests make it short; nothing else does.
+
+    `settle_seconds`: GitHub ends a request of its own accord after 10 s, so a write whose answer was lost has either taken
+    effect by then or never will. `retry_…`: the wait before a job is tried again, doubling from first to longest.
+    """
+
+    settle_seconds: float = 12.0
+    retry_first_seconds: float = 30.0
+    retry_longest_seconds: float = 300.0
+    poll_seconds: float = 0.1
+
+    def retry_seconds(self, tries: int, error: Transient) -> float:
+        """How long to wait after this many tries: our own doubling wait, or longer where the other side named a time."""
+        doubled = self.retry_first_seconds * float(2 ** min(tries, 10))
+        return max(min(doubled, self.retry_longest_seconds), error.retry_after_seconds or 0.0)
+
+
+class Stop:
+    """The signal that a running job's work is not wanted any more. Set from any thread, awaited on the job's own loop."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._event = asyncio.Event()
+
+    @property
+    def is_set(self) -> bool:
+        """Whether the job has been stopped."""
+        return self._event.is_set()
+
+    def set(self) -> None:
+        """Stop the job."""
+        self._loop.call_soon_threadsafe(self._event.set)
+
+    async def guard(self, work: Coroutine[Any, Any, T]) -> T:
+        """The result of `work`, which is cancelled when the job is stopped."""
+        task = asyncio.create_task(work)
+        stopped = asyncio.create_task(self._event.wait())
+        try:
+            await asyncio.wait({task, stopped}, return_when=asyncio.FIRST_COMPLETED)
+            if not task.done():
+                raise cancelled()
+            return task.result()
+        finally:
+            stopped.cancel()
+            if not task.done():
+                task.cancel()
+                await asyncio.wait({task})
+
+
+def cancelled() -> BaseException:
+    """The engine's word for a job that was cancelled. No `Exception`, so no story can catch it by accident."""
+    return engine_error.DBOSWorkflowCancelledError("the job was cancelled")
+
+
+class DurableStep:
+    """The steps of one attempt of one job. Not shared between jobs."""
+
+    def __init__(self, store: Store, *, workflow_id: str, job_key: str, stop: Stop, timing: Timing) -> None:
+        self._store = store
+        self._workflow_id = workflow_id
+        self._job_key = job_key
+        self._stop = stop
+        self._timing = timing
+        self._remembered: dict[tuple[str, int], Stored] = {}
+        self._started: Counter[str] = Counter()
+
+    def begin_round(self) -> None:
+        """Begin the story again from its first step: what succeeded in earlier rounds is not done again."""
+        self._started.clear()
+
+    async def run(self, name: str, work: Callable[[], Awaitable[T]], result: Any, *, preemptible: bool = True) -> T:
+        """See `review.Step.run`."""
+        adapter: TypeAdapter[T] = TypeAdapter(result)
+
+        async def step() -> Stored:
+            async def stored() -> Stored:
+                return await self._stored(name, work, adapter)
+
+            return await (self._stop.guard(stored()) if preemptible else stored())
+
+        # Nothing may be awaited before the engine has numbered the step: steps are numbered in the order they start.
+        return await self._remember(name, step, adapter, preemptible=preemptible)
+
+    async def once(
+        self, key: str, *, look: Callable[[], Awaitable[T | None]], send: Callable[[], Awaitable[T]], result: Any
+    ) -> T:
+        """See `review.Step.once`.
+
+        The intent is committed before every send, and `look` is asked before every send. Where an answer was lost (the
+        other side said nothing, or this process was killed) the next look waits until the lost request can no longer
+        take effect. Rows belong to an attempt of the job; a later attempt looks again and sends only what is not there.
+        """
+        adapter: TypeAdapter[T] = TypeAdapter(result)
+
+        async def step() -> Stored:
+            return await self._stored(key, lambda: self._once(key, look=look, send=send, adapter=adapter), adapter)
+
+        return await self._remember(f"once:{key}", step, adapter, preemptible=False)
+
+    async def _remember(
+        self, name: str, step: Callable[[], Coroutine[Any, Any, Stored]], adapter: TypeAdapter[T], *, preemptible: bool
+    ) -> T:
+        place = (name, self._started[name])
+        self._started[name] += 1
+        stored = self._remembered.get(place)
+        if stored is None:
+            stored = await DBOS.run_step_async({"name": name, "preemptible": preemptible}, step)
+            if "error" not in stored:
+                self._remembered[place] = stored
+        return await self._read(name, stored, adapter)
+
+    async def _stored(self, name: str, work: Callable[[], Awaitable[T]], adapter: TypeAdapter[T]) -> Stored:
+        try:
+            value = await work()
+        except PrincipalError as error:
+            return {"error": _error_as_json(error)}
+        except Exception as error:  # noqa: BLE001 - a defect must end as a value too, or a replay would end differently.
+            log.exception("step_failed", step=name)
+            return {"error": _error_as_json(Permanent(Code.INTERNAL, f"{type(error).__name__} in {name}"))}
+        text = _as_text(adapter, value)
+        if len(text) <= INLINE_AT_MOST_CHARACTERS:
+            return {"value": text}
+        return {"artifact": await asyncio.to_thread(self._store.keep, name, text)}
+
+    async def _read(self, name: str, stored: Stored, adapter: TypeAdapter[T]) -> T:
+        if "error" in stored:
+            raise _error_from_json(stored["error"])
+        text = stored.get("value")
+        if text is None:
+            text = await asyncio.to_thread(self._store.kept, stored["artifact"])
+        if text is None:
+            raise Permanent(Code.INTERNAL, f"The remembered result of {name} is gone")
+        return adapter.validate_python(json.loads(text))
+
+    async def _once(
+        self,
+        key: str,
+        *,
+        look: Callable[[], Awaitable[T | None]],
+        send: Callable[[], Awaitable[T]],
+        adapter: TypeAdapter[T],
+    ) -> T:
+        lost: PrincipalError | None = None
+        for _ in range(SENDS_AT_MOST):
+            mine = await self._wait_until_settled(key)
+            if mine and mine.state is SendState.SENT and mine.remote is not None:
+                return adapter.validate_python(json.loads(mine.remote))
+            found = await look()
+            if found is not None:
+                await self._end_send(key, _as_text(adapter, found))
+                return found
+            await asyncio.to_thread(self._claim_send, key)
+            try:
+                sent = await send()
+            except PrincipalError as error:
+                if error.code is not Code.GITHUB_ANSWER_UNKNOWN:
+                    await asyncio.to_thread(self._store.drop_send, workflow_id=self._workflow_id, key=key)
+                    raise
+                log.warning("answer_lost", effect=key)
+                lost = error
+            else:
+                await self._end_send(key, _as_text(adapter, sent))
+                return sent
+        raise lost or Transient(Code.GITHUB_ANSWER_UNKNOWN, f"{key} was sent {SENDS_AT_MOST} times without an answer")
+
+    async def _wait_until_settled(self, key: str) -> Sent | None:
+        """Our own row, once no request of this effect can still be on its way, ours or an earlier attempt's."""
+        rows: list[Sent] = []
+        for _ in range(LOOKS_AT_MOST):
+            rows = await asyncio.to_thread(self._sends, key)
+            under_way = [row.sending_at for row in rows if row.state is SendState.SENDING]
+            wait_seconds = max(under_way, default=0.0) + self._timing.settle_seconds - time.time()
+            if not under_way or wait_seconds <= 0:
+                break
+            # Bounded by the wait itself, so that a clock that jumped cannot hold the job for longer.
+            await self._stop.guard(asyncio.sleep(min(wait_seconds, self._timing.settle_seconds)))
+        return next((row for row in rows if row.workflow_id == self._workflow_id), None)
+
+    def _sends(self, key: str) -> list[Sent]:
+        with self._store.begin() as connection:
+            return self._store.sends(connection, self._job_key, key)
+
+    def _claim_send(self, key: str) -> None:
+        # In one transaction with the look at the job: a process that slept through its job's end must not send (R-12).
+        with self._store.begin() as connection:
+            job = self._store.job(connection, self._job_key)
+            if job is not None and (job.workflow_id != self._workflow_id or job.state not in ACTIVE):
+                raise cancelled()
+            self._store.put_send(connection, workflow_id=self._workflow_id, job_key=self._job_key, key=key)
+
+    async def _end_send(self, key: str, remote: str) -> None:
+        await asyncio.to_thread(
+            self._store.end_send, workflow_id=self._workflow_id, job_key=self._job_key, key=key, remote=remote
+        )
+
+
+def _as_text(adapter: TypeAdapter[Any], value: Any) -> str:
+    # ASCII, so that the lone surrogates of odd file names survive a database that insists on UTF-8.
+    return json.dumps(adapter.dump_python(value, mode="json"), ensure_ascii=True, separators=(",", ":"))
+
+
+def _error_as_json(error: PrincipalError) -> dict[str, Any]:
+    kind = next(kind for kind in _KINDS if isinstance(error, _KINDS[kind]))
+    wait = error.retry_after_seconds if isinstance(error, Transient) else None
+    return {"kind": kind, "code": error.code.value, "what": error.what, "retry_after_seconds": wait}
+
+
+def _error_from_json(data: dict[str, Any]) -> PrincipalError:
+    code = Code(data["code"]) if data["code"] in set(Code) else Code.INTERNAL
+    match data["kind"]:
+        case "transient":
+            return Transient(code, data["what"], retry_after_seconds=data["retry_after_seconds"])
+        case "user":
+            return UserError(data["what"], code)
+        case _:
+            return Permanent(code, data["what"])
+
+
+_KINDS: dict[str, type[PrincipalError]] = {"transient": Transient, "user": UserError, "permanent": PrincipalError}

@@ -1,0 +1,347 @@
+"""What is remembered beside the engine's own tables, in the same database, so that one transaction covers both.
+
+    deliveries   what GitHub was told is safe, and what became of it
+    jobs         a review per (repository, pull, head, trigger): its attempt, its workflow, how it ended
+    outbox       effects that must not happen twice: intent, time of sending, what stands on the other side
+    artifacts    large results of steps, compressed, by their hash
+    meta         the schema's version, the secret key
+
+Raw payloads are not kept: an event's few fields are all that is used, and GitHub redelivers for three days.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+import time
+import zlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.dialects.postgresql import Insert as PostgresInsert
+from sqlalchemy.dialects.sqlite import Insert as SqliteInsert
+
+from app.errors import Code, UserError
+from app.jobs.database import Database
+
+SCHEMA_VERSION = 1
+PURGE_AT_MOST_ROWS = 5000
+
+metadata = sa.MetaData()
+
+meta = sa.Table(
+    "principal_meta",
+    metadata,
+    sa.Column("name", sa.String(64), primary_key=True),
+    sa.Column("value", sa.Text, nullable=False),
+)
+deliveries = sa.Table(
+    "principal_deliveries",
+    metadata,
+    sa.Column("guid", sa.String(64), primary_key=True),
+    sa.Column("event", sa.String(64), nullable=False),
+    sa.Column("repository", sa.String(201), nullable=False),
+    sa.Column("installation", sa.BigInteger),
+    sa.Column("received_at", sa.Float, nullable=False, index=True),
+    sa.Column("attempt", sa.Integer, nullable=False),
+    sa.Column("put_back", sa.Integer, nullable=False),
+    sa.Column("workflow_id", sa.String(128)),
+    sa.Column("state", sa.String(16), nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("job_key", sa.String(200)),
+)
+jobs = sa.Table(
+    "principal_jobs",
+    metadata,
+    sa.Column("key", sa.String(200), primary_key=True),
+    sa.Column("repository", sa.String(201), nullable=False),
+    sa.Column("repository_id", sa.BigInteger, nullable=False),
+    sa.Column("number", sa.BigInteger, nullable=False),
+    sa.Column("head", sa.String(64), nullable=False),
+    sa.Column("trigger", sa.String(100), nullable=False),
+    sa.Column("installation", sa.BigInteger),
+    sa.Column("asked_by", sa.String(100)),
+    sa.Column("request", sa.Text, nullable=False),
+    sa.Column("queue", sa.String(32), nullable=False),
+    sa.Column("attempt", sa.Integer, nullable=False),
+    sa.Column("workflow_id", sa.String(220), nullable=False, unique=True),
+    sa.Column("state", sa.String(16), nullable=False, index=True),
+    sa.Column("code", sa.String(64), nullable=False),
+    sa.Column("detail", sa.Text, nullable=False),
+    sa.Column("review_id", sa.BigInteger),
+    sa.Column("created_at", sa.Float, nullable=False),
+    sa.Column("started_at", sa.Float),
+    sa.Column("ended_at", sa.Float),
+    sa.Index("principal_jobs_of_pull", "repository_id", "number"),
+)
+outbox = sa.Table(
+    "principal_outbox",
+    metadata,
+    sa.Column("workflow_id", sa.String(220), primary_key=True),
+    sa.Column("key", sa.String(200), primary_key=True),
+    sa.Column("job_key", sa.String(200), nullable=False),
+    sa.Column("state", sa.String(16), nullable=False),
+    sa.Column("sending_at", sa.Float, nullable=False),
+    sa.Column("remote", sa.Text),
+    sa.Index("principal_outbox_of_job", "job_key", "key"),
+)
+artifacts = sa.Table(
+    "principal_artifacts",
+    metadata,
+    sa.Column("sha256", sa.String(64), primary_key=True),
+    sa.Column("kind", sa.String(64), nullable=False),
+    sa.Column("body", sa.LargeBinary, nullable=False),
+    sa.Column("created_at", sa.Float, nullable=False, index=True),
+)
+
+
+class DeliveryState(StrEnum):
+    """What became of a delivery."""
+
+    IGNORED = "ignored"
+    TAKEN = "taken"
+    DONE = "done"
+    FAILED = "failed"
+
+
+class JobState(StrEnum):
+    """Where a review stands. `WAITING` and `RUNNING` are active; the rest are ends."""
+
+    WAITING = "waiting"
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+    SUPERSEDED = "superseded"
+    CANCELLED = "cancelled"
+
+
+ACTIVE = (JobState.WAITING, JobState.RUNNING)
+
+
+class SendState(StrEnum):
+    """Where an effect stands: asked for but perhaps not done, or known to stand."""
+
+    SENDING = "sending"
+    SENT = "sent"
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """An outbox row: an effect's state, when it was last sent (epoch seconds), and the JSON of what stands there."""
+
+    workflow_id: str
+    state: SendState
+    sending_at: float
+    remote: str | None
+
+
+class Store:
+    """The verbs on our tables. All of them block: call them from a thread. Those with `connection` join its transaction."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self.begin = database.begin
+
+    def open(self) -> None:
+        """Make the tables, or refuse a database that a newer version has changed."""
+        with self.begin() as connection:
+            metadata.create_all(connection)
+            known = connection.scalar(sa.select(meta.c.value).where(meta.c.name == "schema"))
+            if known is not None and int(known) > SCHEMA_VERSION:
+                what = f"The database was made by a newer version (schema {known}, this one knows {SCHEMA_VERSION})"
+                raise UserError(what, Code.DATABASE_UNUSABLE)
+            self._put_meta(connection, "schema", str(SCHEMA_VERSION))
+
+    def secret_key(self) -> bytes:
+        """The key that signs markers and sessions: made once, then always the same."""
+        with self.begin() as connection:
+            found = connection.scalar(sa.select(meta.c.value).where(meta.c.name == "secret_key"))
+            if found is None:
+                found = secrets.token_hex(32)
+                self._put_meta(connection, "secret_key", found)
+        return bytes.fromhex(found)
+
+    def touch(self) -> None:
+        """Write something, to know that writing works."""
+        with self.begin() as connection:
+            self._put_meta(connection, "touched", str(int(time.time())))
+
+    # Deliveries.
+
+    def deliveries(self, connection: sa.Connection, guids: Iterable[str]) -> dict[str, sa.Row[Any]]:
+        """The rows of these deliveries, locked until the transaction ends."""
+        query = sa.select(deliveries).where(deliveries.c.guid.in_(list(guids))).with_for_update()
+        return {row.guid: row for row in connection.execute(query)}
+
+    def add_delivery(self, connection: sa.Connection, values: Mapping[str, Any]) -> bool:
+        """Whether the delivery was added; False when another process added it first."""
+        added = connection.execute(self._insert(deliveries).values(**values).on_conflict_do_nothing())
+        return bool(added.rowcount)
+
+    def change_delivery(self, connection: sa.Connection, guid: str, **values: Any) -> None:
+        """Change columns of a delivery."""
+        connection.execute(sa.update(deliveries).where(deliveries.c.guid == guid).values(**values))
+
+    def end_delivery(
+        self, guid: str, workflow_id: str, *, state: DeliveryState, reason: str, job_key: str | None
+    ) -> None:
+        """Record what became of a delivery, unless a later attempt has taken it over."""
+        with self.begin() as connection:
+            connection.execute(
+                sa.update(deliveries)
+                .where(deliveries.c.guid == guid, deliveries.c.workflow_id == workflow_id)
+                .values(state=state, reason=reason, job_key=job_key)
+            )
+
+    # Jobs.
+
+    def job(self, connection: sa.Connection, key: str) -> sa.Row[Any] | None:
+        """The job with this key, locked until the transaction ends."""
+        return connection.execute(sa.select(jobs).where(jobs.c.key == key).with_for_update()).one_or_none()
+
+    def jobs_of_pull(self, connection: sa.Connection, repository_id: int, number: int) -> Sequence[sa.Row[Any]]:
+        """Every job of a pull request, locked until the transaction ends."""
+        query = sa.select(jobs).where(jobs.c.repository_id == repository_id, jobs.c.number == number)
+        return connection.execute(query.order_by(jobs.c.created_at).with_for_update()).all()
+
+    def put_job(self, connection: sa.Connection, values: Mapping[str, Any]) -> None:
+        """Add a job, or begin the next attempt of the one that has this key."""
+        statement = self._insert(jobs).values(**values)
+        changed = {name: value for name, value in values.items() if name != "key"}
+        connection.execute(statement.on_conflict_do_update(index_elements=[jobs.c.key], set_=changed))
+
+    def end_jobs(
+        self, connection: sa.Connection, workflow_ids: Sequence[str], *, state: JobState, detail: str
+    ) -> list[str]:
+        """The workflow ids among these whose job was active and is now ended."""
+        active = sa.select(jobs.c.workflow_id).where(jobs.c.workflow_id.in_(workflow_ids), jobs.c.state.in_(ACTIVE))
+        ended = list(connection.scalars(active.with_for_update()))
+        connection.execute(
+            sa.update(jobs)
+            .where(jobs.c.workflow_id.in_(ended))
+            .values(state=state, detail=detail, ended_at=time.time())
+        )
+        return ended
+
+    def start_job(self, workflow_id: str) -> bool:
+        """Mark a job as running. False when it was ended meanwhile: then nothing may be done for it."""
+        with self.begin() as connection:
+            changed = connection.execute(
+                sa.update(jobs)
+                .where(jobs.c.workflow_id == workflow_id, jobs.c.state.in_(ACTIVE))
+                .values(state=JobState.RUNNING, started_at=sa.func.coalesce(jobs.c.started_at, time.time()))
+            )
+            return bool(changed.rowcount)
+
+    def finish_job(self, workflow_id: str, *, state: JobState, code: str, detail: str, review_id: int | None) -> None:
+        """Record how a job ended, unless it was ended from outside first."""
+        with self.begin() as connection:
+            connection.execute(
+                sa.update(jobs)
+                .where(jobs.c.workflow_id == workflow_id, jobs.c.state.in_(ACTIVE))
+                .values(state=state, code=code, detail=detail, review_id=review_id, ended_at=time.time())
+            )
+
+    def active_jobs(self) -> Sequence[sa.Row[Any]]:
+        """Every job that has not ended."""
+        with self._database.own.connect() as connection:
+            return connection.execute(sa.select(jobs).where(jobs.c.state.in_(ACTIVE))).all()
+
+    def depth(self) -> dict[str, int]:
+        """How many jobs have not ended, by queue; deliveries that are not yet decided count as `ingest`."""
+        with self._database.own.connect() as connection:
+            waiting = connection.scalar(
+                sa.select(sa.func.count()).select_from(deliveries).where(deliveries.c.state == DeliveryState.TAKEN)
+            )
+            rows = connection.execute(
+                sa.select(jobs.c.queue, sa.func.count()).where(jobs.c.state.in_(ACTIVE)).group_by(jobs.c.queue)
+            )
+            return {"ingest": waiting or 0, **{row[0]: row[1] for row in rows}}
+
+    # Outbox.
+
+    def sends(self, connection: sa.Connection, job_key: str, key: str) -> list[Sent]:
+        """Every row of this effect, one per attempt of the job that came so far."""
+        query = sa.select(outbox).where(outbox.c.job_key == job_key, outbox.c.key == key).with_for_update()
+        return [_sent(row) for row in connection.execute(query)]
+
+    def put_send(self, connection: sa.Connection, *, workflow_id: str, job_key: str, key: str) -> None:
+        """Record the intent to send now."""
+        now = {"state": SendState.SENDING, "sending_at": time.time(), "remote": None}
+        statement = self._insert(outbox).values(workflow_id=workflow_id, job_key=job_key, key=key, **now)
+        connection.execute(statement.on_conflict_do_update(index_elements=["workflow_id", "key"], set_=now))
+
+    def end_send(self, *, workflow_id: str, job_key: str, key: str, remote: str) -> None:
+        """Record what stands on the other side."""
+        values = {"state": SendState.SENT, "remote": remote}
+        with self.begin() as connection:
+            statement = self._insert(outbox).values(
+                workflow_id=workflow_id, job_key=job_key, key=key, sending_at=time.time(), **values
+            )
+            connection.execute(statement.on_conflict_do_update(index_elements=["workflow_id", "key"], set_=values))
+
+    def drop_send(self, *, workflow_id: str, key: str) -> None:
+        """Forget an intent that was refused: nothing stands there."""
+        with self.begin() as connection:
+            connection.execute(sa.delete(outbox).where(outbox.c.workflow_id == workflow_id, outbox.c.key == key))
+
+    def effects(self, workflow_id: str) -> dict[str, Sent]:
+        """The effects of one attempt of a job, by key."""
+        with self._database.own.connect() as connection:
+            rows = connection.execute(sa.select(outbox).where(outbox.c.workflow_id == workflow_id))
+            return {row.key: _sent(row) for row in rows}
+
+    # Artifacts.
+
+    def keep(self, kind: str, text: str) -> str:
+        """Keep a large result. Returns the hash to read it back by."""
+        data = text.encode()
+        name = hashlib.sha256(data).hexdigest()
+        values = {"sha256": name, "kind": kind[:64], "body": zlib.compress(data, 6), "created_at": time.time()}
+        with self.begin() as connection:
+            statement = self._insert(artifacts).values(**values)
+            again = {"created_at": values["created_at"]}
+            connection.execute(statement.on_conflict_do_update(index_elements=["sha256"], set_=again))
+        return name
+
+    def kept(self, name: str) -> str | None:
+        """A kept result, or None when retention has removed it."""
+        with self._database.own.connect() as connection:
+            body = connection.scalar(sa.select(artifacts.c.body).where(artifacts.c.sha256 == name))
+        return zlib.decompress(body).decode() if body is not None else None
+
+    # Retention.
+
+    def purge(self, *, before: float) -> int:
+        """Remove what ended before this time (epoch seconds), a bounded number of rows. Returns how many went."""
+        ended = sa.select(jobs.c.key).where(jobs.c.ended_at < before, jobs.c.state.not_in(ACTIVE))
+        old = sa.select(deliveries.c.guid).where(
+            deliveries.c.received_at < before, deliveries.c.state != DeliveryState.TAKEN
+        )
+        stale = sa.select(artifacts.c.sha256).where(artifacts.c.created_at < before)
+        sent = sa.select(outbox.c.workflow_id).where(outbox.c.sending_at < before)
+        with self.begin() as connection:
+            return sum(
+                connection.execute(sa.delete(table).where(column.in_(query.limit(PURGE_AT_MOST_ROWS)))).rowcount
+                for table, column, query in (
+                    (outbox, outbox.c.workflow_id, sent),
+                    (jobs, jobs.c.key, ended),
+                    (deliveries, deliveries.c.guid, old),
+                    (artifacts, artifacts.c.sha256, stale),
+                )
+            )
+
+    def _put_meta(self, connection: sa.Connection, name: str, value: str) -> None:
+        statement = self._insert(meta).values(name=name, value=value)
+        connection.execute(statement.on_conflict_do_update(index_elements=["name"], set_={"value": value}))
+
+    def _insert(self, table: sa.Table) -> SqliteInsert | PostgresInsert:
+        return sqlite.insert(table) if self._database.is_sqlite else postgresql.insert(table)
+
+
+def _sent(row: sa.Row[Any]) -> Sent:
+    return Sent(row.workflow_id, SendState(row.state), row.sending_at, row.remote)
