@@ -11,11 +11,15 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from app.core.budget import Piece, estimate_tokens, is_test
+from app.core.rule import Rule
 
 WORDS_PER_BATCH = 12
 DEFINITIONS_PER_NAME = 2
+MOST_RULES = 8
 CALLERS_PER_NAME = 3
 _IDENTIFIER = re.compile(r"[A-Za-z_$][A-Za-z0-9_$]{2,60}")
+_CODE_SPAN = re.compile(r"`([^`]{2,60})`")
+_SIGNAL_WORD = re.compile(r"[A-Za-z_$][\w$]*")
 _CALL = re.compile(r"([A-Za-z_$][A-Za-z0-9_$]{2,60})\s*\(")
 _KEYWORDS = r"function\*?|class|interface|type|enum|def|func|fn|struct|trait|const|let|var"
 _MODIFIERS = "export|public|private|protected|static|async|override"
@@ -268,6 +272,23 @@ def test_paths(path: str) -> tuple[str, ...]:
         for root in (here, f"{here}__tests__/", f"test/{mirrored}", f"tests/{mirrored}")
         for word in ("test", "spec")
     )
+
+
+def rules_touched(rules: Sequence[Rule], *, text: str, seen: Collection[str]) -> tuple[Rule, ...]:
+    """The rules whose full guidance is worth its tokens: what detectors saw, then those whose signals stand in the text.
+
+    A rule's signals are the code words in its own guidance. `text` are the changed lines, `seen` the ids with evidence.
+    """
+    words = set(_SIGNAL_WORD.findall(text))
+    scored = [(rule.id not in seen, -_signals(rule, words), rule.category.priority, rule.id, rule) for rule in rules]
+    worth = sorted(one for one in scored if not one[0] or one[1])
+    return tuple(one[-1] for one in worth[:MOST_RULES])
+
+
+def _signals(rule: Rule, words: Collection[str]) -> int:
+    spans = (span for text in rule.look_for for span in _CODE_SPAN.findall(text))
+    named = {tuple(_SIGNAL_WORD.findall(span)) for span in spans}
+    return sum(1 for parts in named if parts and all(part in words for part in parts))
 
 
 def fit(excerpts: Iterable[Excerpt], *, budget_tokens: int) -> tuple[Excerpt, ...]:

@@ -1,7 +1,7 @@
 """The prompt: what a model is to read, and the one constructor that lets untrusted text into it.
 
-    system   the same for every change with these personas and rules: task, personas, references, rules
-    shared   the same for every batch of one change: the envelope's word, intent, list of files
+    system   the same for every change with these personas: task, personas, references, the rules in a line each
+    shared   the same for every batch of one change: the envelope's word, intent, files, guidance on the rules it touches
     body     this batch: diff with line numbers, evidence, context; or the candidates; or the finding to fix
 
 Providers cache prefixes, so the stable part comes first. Untrusted text stands between fences that carry a nonce which
@@ -75,24 +75,25 @@ class Envelope:
 
 
 def system(task: str, *, personas: Sequence[Persona], references: Sequence[Reference], rules: Sequence[Rule]) -> str:
-    """The stable prefix: the task, then the personas' knowledge, then the rules that apply with their guidance."""
+    """The stable prefix: the task, then the personas' knowledge, then their rules in a line each."""
     parts = [task.strip()]
     parts += [f"# Persona: {persona.title}\n\n{persona.body.strip()}" for persona in personas]
     parts += [f"# Reference: {reference.name}\n\n{reference.text.strip()}" for reference in references]
     if rules:
-        parts.append("# Rules that apply here\n\n" + "\n\n".join(_guidance(rule) for rule in rules))
+        parts.append("# Rules\n\n" + "\n".join(_in_a_line(rule) for rule in rules))
     return "\n\n".join(parts)
 
 
-def shared(change: Change, *, envelope: Envelope) -> str:
-    """What every batch of a change begins with: the rule of the envelope, the intent, and the list of files."""
+def shared(change: Change, *, envelope: Envelope, rules: Sequence[Rule] = ()) -> str:
+    """What every batch of a change begins with: the envelope's rule, the intent, the files, and guidance on `rules`."""
     listed = [f"{file.status} {file.path} (+{file.added} −{file.removed})" for file in change.files]
     listed += [f"not shown: {skipped.path} ({skipped.reason})" for skipped in change.skipped]
     more = len(listed) - MOST_LISTED_FILES
     files = "\n".join(listed[:MOST_LISTED_FILES]) + (f"\nand {more} more" if more > 0 else "")
-    return "\n\n".join(
-        (envelope.rule(), *_intent(change.intent, envelope), "## Files", envelope.wrap("files", Untrusted(files)))
-    )
+    parts = [envelope.rule(), *_intent(change.intent, envelope), "## Files", envelope.wrap("files", Untrusted(files))]
+    if rules:
+        parts += ["## Rules this change touches", *(_guidance(rule) for rule in rules)]
+    return "\n\n".join(parts)
 
 
 def review(
@@ -185,12 +186,15 @@ def _intent(intent: Intent, envelope: Envelope) -> list[str]:
     return parts if len(parts) > 1 else []
 
 
+def _in_a_line(rule: Rule) -> str:
+    settled = f" {rule.question}" if rule.question else ""
+    return f"- `{rule.id}` ({rule.category.slug}, {rule.kind}, usually {rule.severity}): {rule.summary}.{settled}"
+
+
 def _guidance(rule: Rule) -> str:
-    lines = [f"## `{rule.id}` ({rule.category.slug}, {rule.kind}, usually {rule.severity}): {rule.summary}"]
+    lines = [f"### `{rule.id}`"]
     lines += [f"- look for: {text}" for text in rule.look_for]
     lines += [f"- do not flag: {text}" for text in rule.do_not_flag]
-    if rule.question:
-        lines.append(f"- settles it: {rule.question}")
     lines += [f"- recommend: {text}" for text in rule.recommend]
     return "\n".join(lines)
 

