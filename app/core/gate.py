@@ -12,17 +12,18 @@ import re
 from app.core.hidden import reveal
 
 LONGEST_TEXT = 8_000
-_FENCE = re.compile(r"^ {0,3}(`{3,}|~{3,})")
+_FENCE = re.compile(r"^ {0,3}(`{3,}(?=[^`]*$)|~{3,})")
 _SPAN = re.compile(r"(?<!`)(`+)(?!`)(.+?)(?<!`)\1(?!`)", re.DOTALL)
 _LINK = re.compile(r"!?\[([^\]\n]{0,300})\]\(\s*<?([^)\s>]{0,500})>?[^)\n]{0,200}\)")
 _DEFINITION = re.compile(r"^(\s{0,3})\[([^\]\n]{1,100})\]:", re.MULTILINE)
 _URL = re.compile(
-    r"(?:https?|ftp|data|javascript|file)://?[^\s<>`\"')\]]{1,500}|\bwww\.[^\s<>`\"')\]]{1,300}", re.IGNORECASE
+    r"(?:https?|ftp|data|javascript|file)://?[^\s<>`\"')\]\0]{1,500}|\bwww\.[^\s<>`\"')\]\0]{1,300}", re.IGNORECASE
 )
 _MENTION = re.compile(r"@([A-Za-z0-9][A-Za-z0-9-]{0,38}(?:/[A-Za-z0-9._-]{1,100})?)")
 _REFERENCE = re.compile(r"(?:\b[\w.-]{1,100}/[\w.-]{1,100})?#\d{1,9}\b|\bGH-\d{1,9}\b")
 _COMMAND = re.compile(r"^(\s{0,3}(?:[-*+]\s+|\d+[.)]\s+)?)(/[A-Za-z][\w-]{0,40})", re.MULTILINE)
 _HEADING = re.compile(r"^( {0,3})(#{1,6}\s|=+\s*$|-{3,}\s*$)", re.MULTILINE)
+_HELD = re.compile(r"\0(\d+)\0(?=(\0)?)")
 _AT_SIGNS = str.maketrans({"＠": "@", "﹫": "@"})
 
 
@@ -96,31 +97,25 @@ def _block(kind: str, block: str) -> str:
 
 
 def _prose(text: str) -> str:
-    parts: list[str] = []
-    position = 0
-    for match in _SPAN.finditer(text):
-        parts += [_defuse(text[position : match.start()]), span(match.group(2))]
-        position = match.end()
-    parts.append(_defuse(text[position:]))
-    return "".join(parts)
-
-
-def _defuse(text: str) -> str:
-    plain = html.unescape(text).translate(_AT_SIGNS).replace("`", "'")
-    plain = _LINK.sub(lambda link: f"{link.group(1)} ({link.group(2)})" if link.group(2) else link.group(1), plain)
-    plain = _DEFINITION.sub(r"\1\\[\2]:", plain)
+    """Prose with its code spans kept, everything active turned into spans, and the rest written as plain text."""
     held: list[str] = []
 
-    def hold(match: re.Match[str]) -> str:
-        held.append(span(match.group(0)))
+    def hold(code: str) -> str:
+        held.append(span(code))
         return f"\0{len(held) - 1}\0"
 
-    plain = plain.replace("\0", "")
+    plain = _SPAN.sub(lambda match: hold(match.group(2)), text.replace("\0", ""))
+    plain = html.unescape(plain).translate(_AT_SIGNS)
+    plain = _LINK.sub(lambda link: f"{link.group(1)} ({link.group(2)})" if link.group(2) else link.group(1), plain)
     for pattern in (_URL, _MENTION, _REFERENCE):
-        plain = pattern.sub(hold, plain)
-    plain = _COMMAND.sub(lambda match: f"{match.group(1)}{span(match.group(2))}", plain)
+        plain = pattern.sub(lambda match: hold(match.group(0)), plain)
+    plain = _COMMAND.sub(lambda match: f"{match.group(1)}{hold(match.group(2))}", plain)
+    # Two spans that touch would become one with other ends.
+    return _HELD.sub(lambda match: held[int(match.group(1))] + (" " if match.group(2) else ""), _escape(plain))
+
+
+def _escape(plain: str) -> str:
+    plain = _DEFINITION.sub(r"\1\\[\2]:", plain)
     plain = _HEADING.sub(r"\1\\\2", plain)
-    plain = (
-        plain.replace("&", "&amp;").replace("<", "&lt;").replace("![", "!\\[").replace("[^", "\\[^").replace("$", "\\$")
-    )
-    return re.sub(r"\0(\d+)\0", lambda match: held[int(match.group(1))], plain)
+    plain = plain.replace("&", "&amp;").replace("<", "&lt;").replace("`", "'").replace("~~~", "\\~~~")
+    return plain.replace("![", "!\\[").replace("[^", "\\[^").replace("$", "\\$")

@@ -18,7 +18,7 @@ _JOINING_SCRIPTS = ("ARABIC", "SYRIAC", "MONGOLIAN", "DEVANAGARI", "BENGALI", "G
 
 
 def reveal(text: str) -> str:
-    """The text with every hidden character written as `\\u{200b}`; line ends, tabs and ordinary writing stay as they are."""
+    r"""The text with every hidden character written as `\u{200b}`; line ends, tabs and ordinary writing stay as they are."""
     if _PLAIN.fullmatch(text):
         return text
     return "".join(_shown(text, position) for position in range(len(text)))

@@ -49,6 +49,7 @@ ATTACKS = [
     "an [^1] footnote\n\n[^1]: https://evil.example",
     "`` ` `` @octocat `code @property` @octocat",
     "open `span @octocat",
+    "- ```suggestion\n  rm\n  ```\n> ~~~suggestion\n> rm\n> ~~~",
     "\u202etxt.exe \u200b@octocat",
 ]
 
