@@ -19,7 +19,7 @@ from app.core.prompt import Envelope
 from app.core.pull import Comparison, Pull
 from app.core.report import NotReviewed, Review
 from app.core.rule import Strength
-from app.errors import MEANINGS, Code, PrincipalError
+from app.errors import MEANINGS, Code, Permanent, PrincipalError, Transient
 from app.events import ReviewRequest
 from app.git import Mirrors, Tree
 from app.github import GitHub
@@ -29,7 +29,7 @@ from app.llm.models import Models
 from app.stages import doubt, find, fix, post, read
 from app.stages.step import AtOnce, Step
 
-__all__ = ["AtOnce", "House", "Outcome", "Reviewer", "Step", "review", "review_pull"]
+__all__ = ["AtOnce", "House", "Outcome", "Reviewer", "Step", "read_pull", "review", "review_pull", "settle"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,35 +146,54 @@ async def review(change: Change, *, tree: Tree | None, reviewer: Reviewer, step:
     )
 
 
-async def review_pull(request: ReviewRequest, *, pull: Pull, house: House, step: Step) -> Outcome:
+async def review_pull(
+    request: ReviewRequest, *, pull: Pull, house: House, step: Step, told: Callable[[Review], None] = lambda _: None
+) -> Outcome:
     """A pull request reviewed and answered on GitHub: posted, overtaken, or with the reason why not where a person sees it.
 
-    `pull` is what GitHub said of it when the request came in.
+    `pull` is what GitHub said of it when the request came in; `told` hears of the finished review before it is posted. What
+    may go better later is raised as `Transient`; whoever gives up calls `settle`.
     """
-    github = await house.github(request)
     if not pull.is_open:
         return Outcome("skipped", detail="the pull request is closed")
-    repository, head = pull.repository, pull.head_sha
-    check = await post.start_check(request, repository=repository, head=head, github=github, step=step)
+    github = await house.github(request)
+    check = await post.start_check(request, repository=pull.repository, head=pull.head_sha, github=github, step=step)
     try:
-        change, tree = await _read(request, pull=pull, github=github, house=house, step=step)
+        change, tree = await read_pull(pull, github=github, house=house, step=step)
         found = await review(change, tree=tree, reviewer=house.reviewer, step=step, asked=request.arguments)
+        told(found)
         if _nothing_came_of(found):
-            return await _failed(_first_failure(found), pull=pull, check=check, github=github, step=step)
+            raise _first_failure(found)
         posted = await post.post(
             found,
             request=request,
-            repository=repository,
+            repository=pull.repository,
             key=house.reviewer.secret_key,
             version=house.reviewer.version,
             github=github,
             step=step,
         )
+    except Transient:
+        raise
     except PrincipalError as error:
-        return await _failed(error, pull=pull, check=check, github=github, step=step)
-    text = _check_text(posted, found, house.reviewer.version)
-    await post.finish_check(text, repository=repository, head=head, check=check, github=github, step=step)
+        await _finish(_failure(error), check=check, github=github, step=step)
+        return Outcome("failed", code=error.code, detail=error.what)
+    await _finish(_check_text(posted, found, house.reviewer.version), check=check, github=github, step=step)
     return _outcome(posted)
+
+
+async def settle(request: ReviewRequest, text: comment.CheckText, *, check: post.Check, house: House) -> None:
+    """The check run of a review that was given up, ended with this text, so that nothing stays in progress for ever."""
+    await post.finish_check(text, check=check, github=await house.github(request))
+
+
+async def _finish(text: comment.CheckText, *, check: post.Check, github: GitHub, step: Step) -> None:
+    await step.run(
+        "finish check",
+        lambda: post.finish_check(text, check=check, github=github),
+        type(None),
+        preemptible=False,
+    )
 
 
 async def _read(request: ReviewRequest, *, pull: Pull, github: GitHub, house: House, step: Step) -> tuple[Change, Tree]:
@@ -185,7 +204,7 @@ async def _read(request: ReviewRequest, *, pull: Pull, github: GitHub, house: Ho
     tree = await house.mirrors.open(
         pull.repository,
         repository_id=pull.repository_id,
-        number=request.number,
+        number=pull.number,
         base=comparison.merge_base,
         head=pull.head_sha,
         default_branch=pull.default_branch,
@@ -241,15 +260,13 @@ def _nothing_came_of(found: Review) -> bool:
 
 def _first_failure(found: Review) -> PrincipalError:
     first: NotReviewed = found.not_reviewed[0]
-    return PrincipalError(Code(first.code), first.reason)
+    return Permanent(Code(first.code), first.reason)
 
 
-async def _failed(error: PrincipalError, *, pull: Pull, check: int, github: GitHub, step: Step) -> Outcome:
+def _failure(error: PrincipalError) -> comment.CheckText:
     """The failure told in the check run: what, why, what to do, and its code."""
     meaning = MEANINGS[error.code]
-    text = comment.failed(code=error.code, what=error.what, why=meaning.why, action=meaning.action)
-    await post.finish_check(text, repository=pull.repository, head=pull.head_sha, check=check, github=github, step=step)
-    return Outcome("failed", code=error.code, detail=error.what)
+    return comment.failed(code=error.code, what=error.what, why=meaning.why, action=meaning.action)
 
 
 def _check_text(posted: post.Posted, found: Review, version: str) -> comment.CheckText:

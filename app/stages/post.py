@@ -16,6 +16,8 @@ from app.github import GitHub
 from app.stages.step import Step
 
 CHECK_NAME = "principal"
+CHECK_KEY = "check "
+"""Before a review's key: the name under which its check run is remembered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,50 +29,59 @@ class Posted:
     head: Sha | None = None
 
 
-async def start_check(request: ReviewRequest, *, repository: str, head: Sha, github: GitHub, step: Step) -> int:
-    """The id of a check run in progress on the head. It is found again rather than started twice; 0 where none may be."""
-    if not github.writes_checks:
-        await step.run(
-            "start status",
-            lambda: github.set_status(
+@dataclass(frozen=True, slots=True)
+class Check:
+    """A check run of ours on a head; `id` is 0 where check runs may not be written and a commit status stands instead."""
+
+    id: int
+    repository: str
+    head: Sha
+
+
+async def start_check(request: ReviewRequest, *, repository: str, head: Sha, github: GitHub, step: Step) -> Check:
+    """A check run in progress on the head. After a crash it is found again rather than started twice."""
+
+    async def look() -> Check | None:
+        if not github.writes_checks:
+            return None
+        standing = await github.find_check(repository, head=head, name=CHECK_NAME, external_id=external_id)
+        return Check(standing.id, repository, head) if standing and standing.status != "completed" else None
+
+    async def send() -> Check:
+        if not github.writes_checks:
+            await github.set_status(
                 repository, head, state=StatusState.PENDING, description="Reviewing", context=CHECK_NAME
-            ),
-            type(None),
-        )
-        return 0
-    external_id = str(request.number)
-    return await step.run(
-        "start check",
-        lambda: github.start_check(
+            )
+            return Check(0, repository, head)
+        started = await github.start_check(
             repository,
             head=head,
             name=CHECK_NAME,
             external_id=external_id,
             title="Reviewing",
             summary="The review is being written; it appears on the pull request when it is done.",
-        ),
-        int,
-    )
+        )
+        return Check(started, repository, head)
+
+    # The pull's number survives a re-run from a fork, where GitHub does not tell it.
+    external_id = str(request.number)
+    return await step.once(f"{CHECK_KEY}{request.key}", look=look, send=send, result=Check)
 
 
-async def finish_check(text: CheckText, *, repository: str, head: Sha, check: int, github: GitHub, step: Step) -> None:
-    """The check run completed with this text; a commit status where check runs may not be written."""
-
-    async def work() -> None:
-        if check:
-            await github.finish_check(
-                repository,
-                check,
-                conclusion=text.conclusion,
-                title=text.title,
-                summary=text.summary,
-                annotations=text.annotations,
-            )
-        else:
-            state = StatusState.FAILURE if text.conclusion is Conclusion.FAILURE else StatusState.SUCCESS
-            await github.set_status(repository, head, state=state, description=text.title, context=CHECK_NAME)
-
-    await step.run("finish check", work, type(None), preemptible=False)
+async def finish_check(text: CheckText, *, check: Check, github: GitHub) -> None:
+    """The check run completed with this text; a commit status where check runs may not be written. Safe to repeat."""
+    if check.id:
+        await github.finish_check(
+            check.repository,
+            check.id,
+            conclusion=text.conclusion,
+            title=text.title,
+            summary=text.summary,
+            annotations=text.annotations,
+        )
+        return
+    state = StatusState.FAILURE if text.conclusion is Conclusion.FAILURE else StatusState.SUCCESS
+    await github.set_status(check.repository, check.head, state=state, description=text.title, context=CHECK_NAME)
 
 
 async def post(
