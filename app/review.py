@@ -196,7 +196,7 @@ async def _finish(text: comment.CheckText, *, check: post.Check, github: GitHub,
     )
 
 
-async def _read(request: ReviewRequest, *, pull: Pull, github: GitHub, house: House, step: Step) -> tuple[Change, Tree]:
+async def read_pull(pull: Pull, github: GitHub, house: House, step: Step) -> tuple[Change, Tree]:
     """The change as git tells it, with the author's intent as GitHub tells it."""
     comparison = await step.run(
         "compare", lambda: github.compare(pull.repository, pull.base_sha, pull.head_sha), Comparison
@@ -208,7 +208,7 @@ async def _read(request: ReviewRequest, *, pull: Pull, github: GitHub, house: Ho
         base=comparison.merge_base,
         head=pull.head_sha,
         default_branch=pull.default_branch,
-        token=await github.git_credentials(pull.repository),
+        token=await github.git_token(pull.repository),
     )
     intent = Intent(pull.title, pull.body, comparison.commit_messages, pull.head_ref, pull.labels)
     return await read.change(tree, base=comparison.merge_base, head=pull.head_sha, intent=intent), tree

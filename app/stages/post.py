@@ -42,13 +42,13 @@ async def start_check(request: ReviewRequest, *, repository: str, head: Sha, git
     """A check run in progress on the head. After a crash it is found again rather than started twice."""
 
     async def look() -> Check | None:
-        if not github.writes_checks:
+        if not github.may_write_checks:
             return None
         standing = await github.find_check(repository, head=head, name=CHECK_NAME, external_id=external_id)
         return Check(standing.id, repository, head) if standing and standing.status != "completed" else None
 
     async def send() -> Check:
-        if not github.writes_checks:
+        if not github.may_write_checks:
             await github.set_status(
                 repository, head, state=StatusState.PENDING, description="Reviewing", context=CHECK_NAME
             )
