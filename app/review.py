@@ -196,7 +196,7 @@ async def _finish(text: comment.CheckText, *, check: post.Check, github: GitHub,
     )
 
 
-async def read_pull(pull: Pull, github: GitHub, house: House, step: Step) -> tuple[Change, Tree]:
+async def read_pull(pull: Pull, *, github: GitHub, house: House, step: Step) -> tuple[Change, Tree]:
     """The change as git tells it, with the author's intent as GitHub tells it."""
     comparison = await step.run(
         "compare", lambda: github.compare(pull.repository, pull.base_sha, pull.head_sha), Comparison

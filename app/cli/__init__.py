@@ -30,7 +30,7 @@ cli.add_typer(persona.cli, name="persona")
 cli.add_typer(rules.cli, name="rules")
 
 
-def _version(wanted: bool) -> None:  # noqa: FBT001 - typer hands an option's value over by position
+def _version(wanted: bool) -> None:
     if wanted:
         typer.echo(f"principal {__version__}")
         raise typer.Exit
@@ -38,7 +38,7 @@ def _version(wanted: bool) -> None:  # noqa: FBT001 - typer hands an option's va
 
 @cli.callback()
 def _options(
-    version: bool = typer.Option(False, "--version", callback=_version, is_eager=True, help="Say the version and end."),  # noqa: FBT001, FBT003 - as above
+    version: bool = typer.Option(False, "--version", callback=_version, is_eager=True, help="Say the version and end."),
 ) -> None:
     """Read by typer before any command."""
 
