@@ -1,0 +1,121 @@
+"""How a provider's server is reached: one HTTP client per event loop, bounded in time, size and number of calls.
+
+Proxies (`HTTPS_PROXY`, `NO_PROXY`) and certificate authorities (`SSL_CERT_FILE`, `SSL_CERT_DIR`) come from the
+environment. Redirects are not followed: the key would travel with them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any, Generic, Protocol, TypeVar
+from weakref import WeakKeyDictionary
+
+import httpx2
+
+CONNECT_SECONDS = 10.0
+CLOSE_SECONDS = 5.0
+CALLS_AT_ONCE = 8
+"""Calls to one provider that are under way at a time; more wait for their turn."""
+ANSWER_AT_MOST_BYTES = 16 * 1024 * 1024
+
+# At DEBUG the SDKs write whole requests to the log: prompts, that is other people's code.
+for _library in ("openai", "anthropic"):
+    logging.getLogger(_library).setLevel(logging.INFO)
+
+
+class Closable(Protocol):
+    """What an SDK's client is to this module."""
+
+    async def close(self) -> None:
+        """Close its connections."""
+        ...
+
+
+Client = TypeVar("Client", bound=Closable)
+
+
+class BoundedClient(httpx2.AsyncClient):
+    """An HTTP client that reads an answer whole, up to a bound that compression cannot get around."""
+
+    async def send(self, request: httpx2.Request, **options: Any) -> httpx2.Response:
+        """The complete answer. Raises `httpx2.ReadError` for one that is larger than ANSWER_AT_MOST_BYTES."""
+        options["stream"] = True
+        answer = await super().send(request, **options)
+        try:
+            body = await _body(answer)
+        finally:
+            await answer.aclose()
+        headers = [(name, value) for name, value in answer.headers.multi_items() if name not in _ABOUT_THE_WIRE]
+        return httpx2.Response(answer.status_code, headers=headers, content=body, request=request)
+
+
+_ABOUT_THE_WIRE = frozenset({"content-encoding", "content-length", "transfer-encoding"})
+"""Headers that describe the bytes as they travelled, not as they were read."""
+
+
+async def _body(answer: httpx2.Response) -> bytes:
+    body = bytearray()
+    async for part in answer.aiter_bytes():
+        body += part
+        if len(body) > ANSWER_AT_MOST_BYTES:
+            raise httpx2.ReadError("the answer is larger than any reply can be")
+    return bytes(body)
+
+
+def http_client(timeout_seconds: float) -> httpx2.AsyncClient:
+    """A client with our bounds. `timeout_seconds` bounds each wait; the caller bounds the whole."""
+    timeout = httpx2.Timeout(timeout_seconds, connect=min(CONNECT_SECONDS, timeout_seconds))
+    return BoundedClient(timeout=timeout, follow_redirects=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Lane(Generic[Client]):
+    """One event loop's way to a provider: its client, and the turns that are left."""
+
+    client: Client
+    turns: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(CALLS_AT_ONCE))
+
+
+class Lanes(Generic[Client]):
+    """A lane for each event loop, made when first asked for: connections belong to the loop that opened them.
+
+    The job engine runs its work on a loop of its own, beside that of the web server.
+    """
+
+    def __init__(self, make: Callable[[], Client]) -> None:
+        self._make = make
+        self._lanes: WeakKeyDictionary[asyncio.AbstractEventLoop, Lane[Client]] = WeakKeyDictionary()
+        self._lock = threading.Lock()
+
+    def here(self) -> Lane[Client]:
+        """The lane of the running loop."""
+        loop = asyncio.get_running_loop()
+        with self._lock:
+            lane = self._lanes.get(loop)
+            if lane is None:
+                lane = self._lanes[loop] = Lane(self._make())
+            return lane
+
+    async def close(self) -> None:
+        """Closes every client on the loop it belongs to; one whose loop has ended is left to the interpreter."""
+        with self._lock:
+            lanes = list(self._lanes.items())
+            self._lanes.clear()
+        for loop, lane in lanes:
+            closing = _closing(loop, lane.client)
+            if closing is not None:
+                async with asyncio.timeout(CLOSE_SECONDS):
+                    await closing
+
+
+def _closing(loop: asyncio.AbstractEventLoop, client: Closable) -> Awaitable[None] | None:
+    if loop is asyncio.get_running_loop():
+        return client.close()
+    if not loop.is_running():
+        return None
+    coroutine: Any = client.close()
+    return asyncio.wrap_future(asyncio.run_coroutine_threadsafe(coroutine, loop))
