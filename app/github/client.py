@@ -1,19 +1,19 @@
 """The verbs the bot speaks to GitHub in: names and numbers go in, values of `app.core.pull` come out.
 
-Each verb is one request (`reviews` and long checks: a bounded few), built from the configured root, names and numbers, never
+Each verb is one request (lists and long checks: a bounded few), built from the configured root, names and numbers, never
 from an address found in an answer. Reads, and writes that leave the same state when repeated, are tried again by
-`app.retry`. What people see (a review, a comment, a check run) is sent once; when its answer is lost, the error says so
-(`GITHUB_ANSWER_UNKNOWN`) and the caller looks (`own_reviews`, `find_check`) before sending again.
+`app.retry`. A check run is looked for before it is sent again. A review and a comment are sent once; when the answer is
+lost, the error says so (`GITHUB_ANSWER_UNKNOWN`), and the caller looks (`own_reviews`) before sending again.
 """
 
 from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeVar
 
 from github.Auth import Token
 
@@ -52,6 +52,8 @@ MAX_ANNOTATION = 16_384
 MAX_ANNOTATION_TITLE = 255
 MAX_STATUS = 140
 """Characters GitHub takes: in a review or comment, a check's texts, an annotation (64 KB of bytes), a commit status."""
+
+T = TypeVar("T")
 
 _TOKEN = Request("POST", "/app/installations/{installation}/access_tokens", {}, "act for it", Effect.REPEATABLE)
 _ACCOUNT = Request("GET", "/app", {}, "read its own account")
@@ -112,7 +114,7 @@ class GitHub:
             await self._token()
 
     @property
-    def writes_checks(self) -> bool:
+    def may_write_checks(self) -> bool:
         """Whether check runs may be written: only by Apps. Others use `set_status`."""
         return self._credentials.is_app
 
@@ -169,11 +171,9 @@ class GitHub:
 
     async def viewer(self) -> str:
         """The login under which the bot's words appear (`principal[bot]`); asked for once, then remembered."""
-        return await retry.call(
-            lambda: self._transport.run(self._credentials.login, _ACCOUNT), tries=TRIES, sleep=self._sleep
-        )
+        return await self._retried(lambda: self._transport.run(self._credentials.login, _ACCOUNT))
 
-    async def git_credentials(self, repository: str) -> str:
+    async def git_token(self, repository: str) -> str:
         """A token with which git may read `repository` over HTTPS (user `x-access-token`); lives five minutes at least."""
         split(repository)
         return await self._token()
@@ -219,7 +219,9 @@ class GitHub:
             for page in await self._pages(request, pages=REVIEW_PAGES)
             for item in replies.read_list(replies.Review, page, request)
         ]
-        return tuple({review.id: review for review in found if review.author_is_bot or not self.writes_checks}.values())
+        return tuple(
+            {review.id: review for review in found if review.author_is_bot or not self.may_write_checks}.values()
+        )
 
     async def comment(self, repository: str, number: int, body: str) -> int:
         """The id of a new comment in the conversation of a pull request; sent once."""
@@ -252,7 +254,7 @@ class GitHub:
     async def start_check(
         self, repository: str, *, head: Sha, name: str, external_id: str, title: str, summary: str
     ) -> int:
-        """The id of a new check run that is in progress; sent once. `find_check` finds it by `external_id`."""
+        """The id of a check run in progress. When GitHub's answer is lost, the run is looked for before it is sent again."""
         request = _request(
             "POST",
             "/check-runs",
@@ -267,13 +269,23 @@ class GitHub:
                 "output": _output(title=title, summary=summary),
             },
         )
-        return await self._created(request)
+        found = self._runs_of(repository, head=head, name=name)
+
+        async def look() -> int | None:
+            runs = replies.read(replies.Checks, await self._attempt(found), found).values()
+            return max(
+                (run.id for run in runs if run.external_id == external_id and run.conclusion is None), default=None
+            )
+
+        async def send() -> int:
+            return replies.read(replies.Created, await self._attempt(request), request).id
+
+        return await self._surely(send, look)
 
     async def update_check(self, repository: str, check_id: int, *, title: str, summary: str) -> None:
         """Show how far a check run in progress is."""
-        await self._patch_check(
-            repository, check_id, body={"status": "in_progress", "output": _output(title=title, summary=summary)}
-        )
+        body = {"status": "in_progress", "output": _output(title=title, summary=summary)}
+        await self._created(_patch_check(repository, check_id, Effect.REPEATABLE, body=body))
 
     async def finish_check(
         self,
@@ -288,43 +300,34 @@ class GitHub:
     ) -> None:
         """Complete a check run. Of more than 50 annotations, the rest goes ahead, so that the last request completes it.
 
-        Annotations add up on GitHub's side, so a request that has some is sent once and may raise
-        `Transient(GITHUB_ANSWER_UNKNOWN)`: `find_check` tells whether the check is completed.
+        Annotations add up on GitHub's side: when an answer is lost, they are counted before they are sent again.
         """
         if len(annotations) > ANNOTATIONS_PER_CHECK:
             raise _too_much("annotations of one check", len(annotations), ANNOTATIONS_PER_CHECK)
         output = _output(title=title, summary=summary, text=text)
-        first = 0
-        while len(annotations) - first > ANNOTATIONS_PER_CALL:
-            some = annotations[first : first + ANNOTATIONS_PER_CALL]
-            await self._patch_check(
-                repository, check_id, body={"status": "in_progress", "output": _annotated(output, some)}, adds=True
-            )
-            first += ANNOTATIONS_PER_CALL
-        rest = annotations[first:]
-        await self._patch_check(
-            repository,
-            check_id,
-            body={"status": "completed", "conclusion": conclusion.value, "output": _annotated(output, rest)},
-            adds=bool(rest),
-        )
+        sent = 0
+        while len(annotations) - sent > ANNOTATIONS_PER_CALL:
+            some = annotations[sent : sent + ANNOTATIONS_PER_CALL]
+            sent += ANNOTATIONS_PER_CALL
+            progress = {"status": "in_progress", "output": _annotated(output, some)}
+            await self._annotate(repository, check_id, body=progress, adding_up_to=sent)
+        rest = annotations[sent:]
+        end = {"status": "completed", "conclusion": conclusion.value, "output": _annotated(output, rest)}
+        if rest:
+            await self._annotate(repository, check_id, body=end, adding_up_to=len(annotations))
+        else:
+            await self._created(_patch_check(repository, check_id, Effect.REPEATABLE, body=end))
 
     async def find_check(self, repository: str, *, head: Sha, name: str, external_id: str) -> CheckRun | None:
         """The newest check run of this name and `external_id` on `head`, if there is one: to adopt it after a crash."""
-        query: dict[str, str | int] = {"check_name": name, "filter": "all", "per_page": PER_PAGE}
-        if self._app_id is not None:
-            query["app_id"] = self._app_id
-        request = _request(
-            "GET", "/commits/{head}/check-runs", repository, "find the check run", query=query, head=head
-        )
-        runs = replies.read(replies.Checks, await self._send(request), request).check_runs
-        own = [run.value() for run in runs if run.external_id == external_id]
-        return max(own, key=lambda run: run.id, default=None)
+        request = self._runs_of(repository, head=head, name=name)
+        runs = replies.read(replies.Checks, await self._send(request), request).values()
+        return max((run for run in runs if run.external_id == external_id), key=lambda run: run.id, default=None)
 
     async def set_status(
-        self, repository: str, *, head: Sha, context: str, state: StatusState, description: str, target_url: str = ""
+        self, repository: str, head: Sha, *, state: StatusState, context: str, description: str, target_url: str = ""
     ) -> None:
-        """Set a commit status, the check run of those who are no App."""
+        """Set a commit status, the check run of those who are no App. A description over 140 characters is shortened."""
         link = {"target_url": target_url} if target_url else {}
         request = _request(
             "POST",
@@ -335,7 +338,7 @@ class GitHub:
             body={
                 "state": state.value,
                 "context": context,
-                "description": _text(description, limit=MAX_STATUS, what="the status"),
+                "description": description if len(description) <= MAX_STATUS else f"{description[: MAX_STATUS - 1]}…",
                 **link,
             },
             head=head,
@@ -344,14 +347,44 @@ class GitHub:
 
     # One level below: how a request is sent
 
-    async def _patch_check(
-        self, repository: str, check_id: int, *, body: Mapping[str, object], adds: bool = False
-    ) -> None:
-        effect = Effect.ONCE if adds else Effect.REPEATABLE
-        request = _request(
-            "PATCH", "/check-runs/{check}", repository, "write the check run", effect, body=body, check=check_id
-        )
-        await self._created(request)
+    def _runs_of(self, repository: str, *, head: Sha, name: str) -> Request:
+        query: dict[str, str | int] = {"check_name": name, "filter": "all", "per_page": PER_PAGE}
+        if self._app_id is not None:
+            query["app_id"] = self._app_id
+        return _request("GET", "/commits/{head}/check-runs", repository, "find the check run", query=query, head=head)
+
+    async def _annotate(self, repository: str, check_id: int, *, body: Mapping[str, object], adding_up_to: int) -> None:
+        request = _patch_check(repository, check_id, Effect.ONCE, body=body)
+        found = _request("GET", "/check-runs/{check}", repository, "read the check run", check=check_id)
+
+        async def look() -> bool | None:
+            run = replies.read(replies.Check, await self._attempt(found), found)
+            return True if run.output.annotations_count >= adding_up_to else None
+
+        async def send() -> bool:
+            await self._attempt(request)
+            return True
+
+        await self._surely(send, look)
+
+    async def _surely(self, send: Callable[[], Awaitable[T]], look: Callable[[], Awaitable[T | None]]) -> T:
+        """The result of a write that is sent again only after its answer was lost and `look` found nothing."""
+        lost = False
+
+        async def attempt() -> T:
+            nonlocal lost
+            if lost and (found := await look()) is not None:
+                return found
+            try:
+                return await send()
+            except Transient as error:
+                if error.code is not Code.GITHUB_ANSWER_UNKNOWN:
+                    raise
+                # `retry` leaves an unknown outcome to who can look, and that is here.
+                lost = True
+                raise Transient(Code.GITHUB_UNAVAILABLE, error.what) from error
+
+        return await self._retried(attempt)
 
     async def _created(self, request: Request) -> int:
         return replies.read(replies.Created, await self._send(request), request).id
@@ -371,7 +404,7 @@ class GitHub:
             # A token that must be fetched first may fail and be tried again; the write itself is sent once.
             await self.ready()
             return await self._attempt(request)
-        return await retry.call(lambda: self._attempt(request), tries=TRIES, sleep=self._sleep)
+        return await self._retried(lambda: self._attempt(request))
 
     async def _attempt(self, request: Request) -> Reply:
         await self._pace.turn(request.effect)
@@ -400,9 +433,13 @@ class GitHub:
         return self._transport.send(request, auth=Token(renewed))
 
     async def _token(self) -> str:
-        return await retry.call(
-            lambda: self._transport.run(self._credentials.token, _TOKEN), tries=TRIES, sleep=self._sleep
-        )
+        return await self._retried(lambda: self._transport.run(self._credentials.token, _TOKEN))
+
+    async def _retried(self, work: Callable[[], Awaitable[T]]) -> T:
+        async def attempt() -> T:
+            return await work()
+
+        return await retry.call(attempt, tries=TRIES, sleep=self._sleep)
 
 
 def _request(
@@ -418,6 +455,12 @@ def _request(
 ) -> Request:
     return Request(
         method, f"/repos/{{owner}}/{{name}}{route}", {**split(repository), **parts}, doing, effect, query or {}, body
+    )
+
+
+def _patch_check(repository: str, check_id: int, effect: Effect, *, body: Mapping[str, object]) -> Request:
+    return _request(
+        "PATCH", "/check-runs/{check}", repository, "write the check run", effect, body=body, check=check_id
     )
 
 

@@ -212,11 +212,18 @@ class Review(Model):
         )
 
 
-class _Check(Model):
+class _Output(Model):
+    annotations_count: int = 0
+
+
+class Check(Model):
+    """A check run."""
+
     id: int
     external_id: str | None = None
     status: str
     conclusion: str | None = None
+    output: _Output = _Output()
 
     def value(self) -> CheckRun:
         """The check run as ours."""
@@ -226,7 +233,11 @@ class _Check(Model):
 class Checks(Model):
     """A page of check runs."""
 
-    check_runs: tuple[_Check, ...]
+    check_runs: tuple[Check, ...]
+
+    def values(self) -> tuple[CheckRun, ...]:
+        """The check runs as ours."""
+        return tuple(run.value() for run in self.check_runs)
 
 
 M = TypeVar("M", bound=Model)

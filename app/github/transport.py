@@ -28,7 +28,8 @@ import github
 import requests
 import urllib3.exceptions
 from github.Auth import Auth
-from github.Requester import HTTPRequestsConnectionClass, RequestsResponse
+from github.Requester import HTTPRequestsConnectionClass, Requester, RequestsResponse
+from requests.adapters import HTTPAdapter
 
 from app import __version__
 from app.errors import Code, Permanent, Transient, UserError
@@ -197,9 +198,7 @@ class Connection(HTTPRequestsConnectionClass):
 
     def __init__(self, root: SplitResult, *, limits: Limits) -> None:
         super().__init__(root.hostname or "", root.port, retry=0, pool_size=1)
-        self.session.mount("https://", self.adapter)
-        # A cookie set for one installation must not travel with the next one's request.
-        self.session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+        self.session = Session(self.adapter)
         self._base = _base(root)
         self._limits = limits
 
@@ -231,6 +230,22 @@ class Connection(HTTPRequestsConnectionClass):
             if time.monotonic() > deadline:
                 raise requests.exceptions.ReadTimeout
         return bytes(content)
+
+
+class Session(requests.Session):
+    """A session that neither follows redirects nor remembers cookies nor looks into `.netrc`."""
+
+    def __init__(self, adapter: HTTPAdapter) -> None:
+        super().__init__()
+        self.mount("http://", adapter)
+        self.mount("https://", adapter)
+        # Without an auth of its own, requests would take the password that ~/.netrc has for this host.
+        self.auth = Requester.noopAuth
+        # A cookie set for one installation must not travel with the next one's request.
+        self.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+
+    def get_redirect_target(self, resp: requests.Response) -> None:
+        """Nowhere: even when told not to follow, requests would read the whole answer and parse the address."""
 
 
 class Answer(RequestsResponse):

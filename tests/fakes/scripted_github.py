@@ -22,7 +22,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 from urllib.parse import parse_qsl, urlsplit
 
 import jwt
@@ -103,15 +103,17 @@ class ScriptedGitHub:
         self.ahead_seconds = 0.0
         """How far this server's clock is ahead of ours."""
         self.token_lives_seconds = 3_600.0
-        self.token_form: Callable[[int, int], str] = lambda installation, count: f"ghs_{installation}.{count}-" + "x" * 500
+        self.token_form: Callable[[int, int], str] = lambda installation, count: (
+            f"ghs_{installation}.{count}-" + "x" * 500
+        )
         self._prefix = prefix
         self._scripts: dict[tuple[str, str], deque[Script]] = defaultdict(deque)
-        self._lock = threading.Lock()
+        self._lock = threading.Condition()
         self._server = _Server(("127.0.0.1", 0), _Handler)
         self._server.github = self
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
 
-    def __enter__(self) -> ScriptedGitHub:
+    def __enter__(self) -> Self:
         self._thread.start()
         return self
 
@@ -134,6 +136,12 @@ class ScriptedGitHub:
         with self._lock:
             return [one for one in self.requests if one.method == method and path in (None, one.path)]
 
+    def wait_for(self, method: str, path: str, count: int = 1) -> None:
+        """Block until so many such requests have arrived; fails after ten seconds."""
+        with self._lock:
+            arrived = self._lock.wait_for(lambda: len(self.seen(method, path)) >= count, timeout=10)
+        assert arrived, f"{method} {path} did not arrive {count} times"
+
     @property
     def token_requests(self) -> list[Seen]:
         """The requests for installation tokens."""
@@ -147,15 +155,17 @@ class ScriptedGitHub:
         """What the script, or else the token desk, says to this request."""
         with self._lock:
             self.requests.append(seen)
+            self._lock.notify_all()
             script = self._scripts.get((seen.method, seen.path))
             chosen = (script.popleft() if len(script) > 1 else script[0]) if script else None
         if chosen is None and seen.path.endswith("/access_tokens"):
-            return self._token(seen)
+            return self.token_answer(seen)
         if chosen is None:
             return json(404, {"message": "Not Found"})
         return chosen(seen) if callable(chosen) else chosen
 
-    def _token(self, seen: Seen) -> Sent:
+    def token_answer(self, seen: Seen) -> Sent:
+        """What GitHub says to this request for a token."""
         refused = self._refuse_jwt(seen.token)
         if refused:
             return json(401, {"message": refused})
@@ -211,6 +221,7 @@ class _Server(ThreadingHTTPServer):
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    wbufsize = -1  # Head and body leave together, or the kernel holds the second back for 40 ms.
     server: _Server
     _numbers: ClassVar[Iterator[int]] = iter(range(1, 1_000_000))
 
@@ -232,7 +243,7 @@ class _Handler(BaseHTTPRequestHandler):
         )
         self._give(github.answer(seen))
 
-    do_GET = do_POST = do_PATCH = do_PUT = do_DELETE = _serve
+    do_GET = do_POST = do_PATCH = _serve  # noqa: N815 - the names `http.server` looks for.
 
     def _give(self, answer: Answer) -> None:
         match answer:
@@ -256,6 +267,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header(name, value)
         self.end_headers()
         self.wfile.write(sent.body)
+        self.wfile.flush()
         if sent.claims is not None:
             self.close_connection = True
 
@@ -267,6 +279,7 @@ class _Handler(BaseHTTPRequestHandler):
         while not pause.wait(every_seconds):
             try:
                 self.wfile.write(b" ")
+                self.wfile.flush()
             except OSError:
                 break
         self.close_connection = True
@@ -281,5 +294,3 @@ def closed_port() -> Iterator[int]:
     with socket.socket() as holder:
         holder.bind(("127.0.0.1", 0))
         yield holder.getsockname()[1]
-
-
