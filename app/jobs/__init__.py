@@ -1,1 +1,25 @@
-"""Placeholder, written by its room."""
+"""The engine room: events become durable jobs. The one door to DBOS.
+
+database.py where · store.py what is remembered · writer.py safe before the answer · plan.py what to do · workflows.py the
+jobs · step.py steps and effects that survive · engine.py all of it together
+"""
+
+from app.jobs.engine import Delivery, Engine, JobRecord, Receipt, Taken
+from app.jobs.step import Timing
+from app.jobs.store import JobState
+from app.jobs.story import Door, Doors, Ending, Outcome, Story
+
+__all__ = [
+    "Delivery",
+    "Door",
+    "Doors",
+    "Ending",
+    "Engine",
+    "JobRecord",
+    "JobState",
+    "Outcome",
+    "Receipt",
+    "Story",
+    "Taken",
+    "Timing",
+]

@@ -186,6 +186,10 @@ class Store:
         """Change columns of a delivery."""
         connection.execute(sa.update(deliveries).where(deliveries.c.guid == guid).values(**values))
 
+    def taken_deliveries(self, connection: sa.Connection) -> Sequence[sa.Row[Any]]:
+        """Every delivery that is not decided yet."""
+        return connection.execute(sa.select(deliveries).where(deliveries.c.state == DeliveryState.TAKEN)).all()
+
     def end_delivery(
         self, guid: str, workflow_id: str, *, state: DeliveryState, reason: str, job_key: str | None
     ) -> None:
@@ -203,6 +207,11 @@ class Store:
         """The job with this key, locked until the transaction ends."""
         return connection.execute(sa.select(jobs).where(jobs.c.key == key).with_for_update()).one_or_none()
 
+    def job_of(self, connection: sa.Connection, workflow_id: str) -> sa.Row[Any] | None:
+        """The job whose present attempt is this workflow, locked until the transaction ends."""
+        query = sa.select(jobs).where(jobs.c.workflow_id == workflow_id).with_for_update()
+        return connection.execute(query).one_or_none()
+
     def jobs_of_pull(self, connection: sa.Connection, repository_id: int, number: int) -> Sequence[sa.Row[Any]]:
         """Every job of a pull request, locked until the transaction ends."""
         query = sa.select(jobs).where(jobs.c.repository_id == repository_id, jobs.c.number == number)
@@ -215,16 +224,13 @@ class Store:
         connection.execute(statement.on_conflict_do_update(index_elements=[jobs.c.key], set_=changed))
 
     def end_jobs(
-        self, connection: sa.Connection, workflow_ids: Sequence[str], *, state: JobState, detail: str
+        self, connection: sa.Connection, workflow_ids: Sequence[str], *, state: JobState, code: str, detail: str
     ) -> list[str]:
         """The workflow ids among these whose job was active and is now ended."""
         active = sa.select(jobs.c.workflow_id).where(jobs.c.workflow_id.in_(workflow_ids), jobs.c.state.in_(ACTIVE))
         ended = list(connection.scalars(active.with_for_update()))
-        connection.execute(
-            sa.update(jobs)
-            .where(jobs.c.workflow_id.in_(ended))
-            .values(state=state, detail=detail, ended_at=time.time())
-        )
+        values = {"state": state, "code": code, "detail": detail, "ended_at": time.time()}
+        connection.execute(sa.update(jobs).where(jobs.c.workflow_id.in_(ended)).values(**values))
         return ended
 
     def start_job(self, workflow_id: str) -> bool:
@@ -246,10 +252,9 @@ class Store:
                 .values(state=state, code=code, detail=detail, review_id=review_id, ended_at=time.time())
             )
 
-    def active_jobs(self) -> Sequence[sa.Row[Any]]:
+    def active_jobs(self, connection: sa.Connection) -> Sequence[sa.Row[Any]]:
         """Every job that has not ended."""
-        with self._database.own.connect() as connection:
-            return connection.execute(sa.select(jobs).where(jobs.c.state.in_(ACTIVE))).all()
+        return connection.execute(sa.select(jobs).where(jobs.c.state.in_(ACTIVE))).all()
 
     def depth(self) -> dict[str, int]:
         """How many jobs have not ended, by queue; deliveries that are not yet decided count as `ingest`."""

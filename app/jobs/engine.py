@@ -1,0 +1,435 @@
+"""The engine room: deliveries go in and are safe when `accept` returns; reviews happen, whatever crashes in between.
+
+    accept ─► writer ─► one transaction: delivery row + `on_delivery` in the queue ─► workflows.py
+
+SQLite is one executing process, held by a lock. The engine runs its workflows on a loop of its own, so that a busy review
+never slows a webhook's answer; the story and everything it opens lives on that loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from fnmatch import fnmatchcase
+from typing import Any
+
+import sqlalchemy as sa
+from dbos import DBOS, DBOSClient, DBOSConfig, DBOSPortableJSONSerializer
+
+from app import commands
+from app.errors import Code, PrincipalError, Transient, UserError
+from app.events import CommandEvent, Event, Ignored
+from app.jobs import plan as planning
+from app.jobs.database import Database
+from app.jobs.step import Timing
+from app.jobs.store import ACTIVE, DeliveryState, JobState, Store
+from app.jobs.story import Doors, Story
+from app.jobs.workflows import APPLICATION, INGEST, MANUAL, REVIEWS, Workflows
+from app.jobs.writer import Writer
+from app.settings import Settings
+from app.telemetry import QUEUE_DEPTH, log
+
+APPLICATION_VERSION = "1"
+"""Pinned: by default the engine would take the hash of the sources, and strand running work at every upgrade.
+
+It stays the same over releases; changed workflows follow the patching rule in workflows.py.
+"""
+RECOVERIES_AT_MOST = 3
+INGEST_SLOTS = 20
+REVIEW_SLOTS = 32
+REVIEW_SLOTS_PER_REPOSITORY = 4
+MANUAL_SLOTS = 8
+MANUAL_SLOTS_PER_REPOSITORY = 2
+ENGINE_THREADS = 32
+ACCEPT_SECONDS = 8.0
+"""GitHub waits ten seconds: a delivery that is not safe by then gets a 503, which GitHub shows as failed."""
+READY_SECONDS = 2.0
+TEND_SECONDS = 60.0
+PURGE_EVERY_TENDINGS = 60
+PURGE_AT_MOST_WORKFLOWS = 1000
+
+
+class Taken(StrEnum):
+    """What happened to a delivery."""
+
+    ACCEPTED = "accepted"
+    DUPLICATE = "duplicate"
+    RETAKEN = "retaken"
+    IGNORED = "ignored"
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """A signed webhook delivery: GitHub's id for it, the event's name, and what it says. `received_at` is epoch seconds."""
+
+    guid: str
+    name: str
+    event: Event
+    received_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What happened to a delivery, why, and the workflow that decides on it."""
+
+    taken: Taken
+    reason: str
+    job: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class JobRecord:
+    """A job as it stands, for tests and the dashboard."""
+
+    key: str
+    state: JobState
+    attempt: int
+    workflow_id: str
+    code: str
+    detail: str
+    review_id: int | None
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it has ended."""
+        return self.state not in ACTIVE
+
+
+class Engine:
+    """The jobs of one process. Only one may be started at a time: the engine below is a singleton."""
+
+    def __init__(self, settings: Settings, *, story: Story, github: Doors, timing: Timing | None = None) -> None:
+        self._settings = settings
+        self._story = story
+        self._github = github
+        self._timing = timing or Timing()
+        self._app_configured = settings.app_configured
+        self._database: Database | None = None
+        self._writer: Writer[Delivery, Receipt] | None = None
+        self._tending: asyncio.Task[None] | None = None
+        self._stopping = False
+
+    async def start(self) -> None:
+        """Open the database and begin to work, first on what an earlier process left behind.
+
+        Raises `UserError` when the database cannot be used or another process works on it.
+        """
+        try:
+            await asyncio.to_thread(self._open)
+        except sa.exc.DBAPIError as error:
+            await asyncio.to_thread(self._close, 0)
+            raise UserError(f"The database cannot be used: {error.orig}", Code.DATABASE_UNUSABLE) from error
+        except BaseException:
+            await asyncio.to_thread(self._close, 0)
+            raise
+        self._tending = asyncio.create_task(self._tend())
+
+    async def stop(self, grace_seconds: float = 30.0) -> None:
+        """Take nothing new, let what runs finish for so long, and leave the rest for the next start. May be called twice."""
+        self._stopping = True
+        if self._tending is not None:
+            self._tending.cancel()
+            await asyncio.wait({self._tending})
+        await asyncio.to_thread(self._close, int(grace_seconds))
+
+    async def accept(self, delivery: Delivery) -> Receipt:
+        """What happened to the delivery; when this returns, it is on the disk.
+
+        Raises `Transient` (DATABASE_BUSY) when it is not: then GitHub must not be told that it is.
+        """
+        if self._writer is None or self._stopping:
+            raise Transient(Code.DATABASE_BUSY, "The server is starting or stopping")
+        return await self._writer.write(delivery, timeout_seconds=ACCEPT_SECONDS)
+
+    async def why_not_ready(self) -> str:
+        """Why no delivery should be sent here now; empty when all is well."""
+        if self._stopping or self._writer is None:
+            return "stopping" if self._stopping else "starting"
+        try:
+            async with asyncio.timeout(READY_SECONDS):
+                await asyncio.to_thread(self._store.touch)
+        except TimeoutError:
+            return "the database is busy"
+        except sa.exc.DBAPIError as error:
+            return f"the database cannot be written: {error.orig}"
+        return ""
+
+    async def job(self, key: str) -> JobRecord | None:
+        """The job with this key (`ReviewRequest.key`), or None."""
+
+        def read() -> JobRecord | None:
+            with self._store.begin() as connection:
+                row = self._store.job(connection, key)
+            return row and _record(row)
+
+        return await asyncio.to_thread(read)
+
+    async def jobs(self, repository_id: int, number: int) -> list[JobRecord]:
+        """Every job of a pull request, oldest first."""
+
+        def read() -> list[JobRecord]:
+            with self._store.begin() as connection:
+                return [_record(row) for row in self._store.jobs_of_pull(connection, repository_id, number)]
+
+        return await asyncio.to_thread(read)
+
+    async def measure(self) -> None:
+        """Bring the metrics of the queues up to date."""
+        for name, depth in (await asyncio.to_thread(self._store.depth)).items():
+            QUEUE_DEPTH.labels(name).set(depth)
+
+    @property
+    def secret_key(self) -> bytes:
+        """The key that signs markers: the operator's, else the one kept in the database. Known once started."""
+        return self._secret_key
+
+    # Opening and closing: blocking, in a thread, so that the engine below does not adopt the caller's event loop.
+
+    def _open(self) -> None:
+        self._database = Database(self._settings.database_url, data_dir=self._settings.data_dir)
+        self._store = Store(self._database)
+        self._store.open()
+        given = self._settings.secret_key
+        self._secret_key = given.get_secret_value().encode() if given else self._store.secret_key()
+        _quieten()
+        config: DBOSConfig = {
+            "name": APPLICATION,
+            "application_version": APPLICATION_VERSION,
+            "executor_id": self._database.executor_id,
+            "system_database_engine": self._database.engine,
+            "serializer": DBOSPortableJSONSerializer(),
+            "max_executor_threads": ENGINE_THREADS,
+            "log_level": "WARNING",
+        }
+        DBOS(config=config)
+        # The client is lazy because its tables appear with the launch, and it may not wait: GitHub does not.
+        self._client = DBOSClient(
+            system_database_engine=self._database.own,
+            serializer=DBOSPortableJSONSerializer(),
+            application_name=APPLICATION,
+            lazy=True,
+            retry_connection_errors=False,
+        )
+        self._workflows = Workflows(
+            store=self._store,
+            client=self._client,
+            story=self._story,
+            github=self._github,
+            quiet_seconds=self._settings.quiet_seconds,
+            timing=self._timing,
+        )
+        _register(self._workflows)
+        DBOS.launch()
+        self._register_queues()
+        self._writer = Writer(self._commit)
+
+    def _register_queues(self) -> None:
+        poll = self._timing.poll_seconds
+        # One at a time per pull: each decision sees what the one before has done.
+        DBOS.register_queue(INGEST, partition_concurrency=1, worker_concurrency=INGEST_SLOTS, polling_interval_sec=poll)
+        DBOS.register_queue(
+            REVIEWS,
+            partition_concurrency=REVIEW_SLOTS_PER_REPOSITORY,
+            worker_concurrency=REVIEW_SLOTS,
+            polling_interval_sec=poll,
+        )
+        # Slots of its own, because priorities do not reach over partitions: a person's request never waits for pushes.
+        DBOS.register_queue(
+            MANUAL,
+            partition_concurrency=MANUAL_SLOTS_PER_REPOSITORY,
+            worker_concurrency=MANUAL_SLOTS,
+            polling_interval_sec=poll,
+        )
+
+    def _close(self, grace_seconds: int) -> None:
+        if self._writer is not None:
+            self._writer.close()
+            self._writer = None
+        if self._database is not None:
+            DBOS.destroy(workflow_completion_timeout_sec=grace_seconds, destroy_registry=True)
+            self._database.close()
+            self._database = None
+
+    # Accepting: on the writer's thread.
+
+    def _commit(self, deliveries: Sequence[Delivery]) -> list[Receipt]:
+        with self._store.begin() as connection:
+            known = self._store.deliveries(connection, {delivery.guid for delivery in deliveries})
+            receipts: list[Receipt] = []
+            seen: set[str] = set()
+            for delivery in deliveries:
+                if delivery.guid in seen:
+                    known |= self._store.deliveries(connection, [delivery.guid])
+                seen.add(delivery.guid)
+                receipts.append(self._take(connection, delivery, known.get(delivery.guid)))
+            return receipts
+
+    def _take(self, connection: sa.Connection, delivery: Delivery, row: Any) -> Receipt:
+        ignored = self._why_ignored(delivery.event)
+        if row is None:
+            return self._take_new(connection, delivery, ignored)
+        if row.state != DeliveryState.IGNORED and not self._has_failed(connection, row):
+            return Receipt(Taken.DUPLICATE, "this delivery is known", row.workflow_id)
+        if ignored or isinstance(delivery.event, Ignored):
+            return Receipt(Taken.IGNORED, ignored)
+        # It failed, or was ignored under other settings: GitHub redelivers under the same id, so it is begun again.
+        attempt = row.attempt + 1
+        workflow_id = self._workflows.enqueue_delivery(
+            connection, guid=delivery.guid, attempt=attempt, event=delivery.event, delay=0
+        )
+        values = {
+            "attempt": attempt,
+            "workflow_id": workflow_id,
+            "state": DeliveryState.TAKEN,
+            "reason": "",
+            "put_back": 0,
+        }
+        self._store.change_delivery(connection, delivery.guid, **values)
+        return Receipt(Taken.RETAKEN, "it failed before and is tried again", workflow_id)
+
+    def _take_new(self, connection: sa.Connection, delivery: Delivery, ignored: str) -> Receipt:
+        event = delivery.event
+        place = None if isinstance(event, Ignored) else event.place
+        values = {
+            "guid": delivery.guid,
+            "event": delivery.name,
+            "repository": place.repository if place else getattr(event, "repository", ""),
+            "installation": place.installation if place else getattr(event, "installation", None),
+            "received_at": delivery.received_at,
+            "attempt": 1,
+            "put_back": 0,
+            "workflow_id": None,
+            "state": DeliveryState.IGNORED if ignored else DeliveryState.TAKEN,
+            "reason": ignored,
+            "job_key": None,
+        }
+        if not self._store.add_delivery(connection, values):
+            return Receipt(Taken.DUPLICATE, "another process took this delivery")
+        if ignored or isinstance(event, Ignored):
+            return Receipt(Taken.IGNORED, ignored)
+        workflow_id = self._workflows.enqueue_delivery(connection, guid=delivery.guid, attempt=1, event=event, delay=0)
+        self._store.change_delivery(connection, delivery.guid, workflow_id=workflow_id)
+        return Receipt(Taken.ACCEPTED, "queued", workflow_id)
+
+    def _why_ignored(self, event: Event) -> str:
+        if isinstance(event, Ignored):
+            return event.reason
+        served = self._settings.repositories
+        name = event.place.repository.lower()
+        if served and not any(fnmatchcase(name, pattern.lower()) for pattern in served):
+            return "the repository is not in PRINCIPAL_REPOSITORIES"
+        if self._app_configured and event.place.installation is None:
+            return "the event names no installation"
+        if isinstance(event, CommandEvent) and event.verb not in commands.verbs():
+            return f"/{event.verb} is not a command"
+        return ""
+
+    def _has_failed(self, connection: sa.Connection, row: Any) -> bool:
+        """Whether the delivery's decision, or the review it started, ended without success and not because of a newer one."""
+        match DeliveryState(row.state):
+            case DeliveryState.FAILED:
+                return True
+            case DeliveryState.TAKEN:
+                return self._is_dead(row.workflow_id)
+            case DeliveryState.DONE if row.job_key:
+                job = self._store.job(connection, row.job_key)
+                return job is not None and (
+                    job.state == JobState.FAILED or (job.state in ACTIVE and self._is_dead(job.workflow_id))
+                )
+            case _:
+                return False
+
+    def _is_dead(self, workflow_id: str) -> bool:
+        return self._workflows.statuses([workflow_id]).get(workflow_id, "ERROR") in planning.DEAD
+
+    # Tending
+
+    async def _tend(self) -> None:
+        """Look after what no workflow looks after: jobs that died, and rows that are old."""
+        turn = 0
+        while True:
+            try:
+                buried = await asyncio.to_thread(self._workflows.bury)
+                if buried:
+                    log.warning("jobs_buried", number=buried)
+                if turn % PURGE_EVERY_TENDINGS == 0:
+                    await asyncio.to_thread(self._purge)
+            except (sa.exc.DBAPIError, PrincipalError) as error:
+                log.warning("tending_failed", what=str(error))
+            except Exception:  # noqa: BLE001 - the next turn may do better, and nobody else would look.
+                log.exception("tending_failed")
+            turn += 1
+            await asyncio.sleep(TEND_SECONDS)
+
+    def _purge(self) -> None:
+        before = time.time() - self._settings.retention_days * 86_400
+        ended = self._client.list_workflows(
+            completed_before=datetime.fromtimestamp(before, UTC).isoformat(),
+            status=["SUCCESS", *sorted(planning.DEAD)],
+            limit=PURGE_AT_MOST_WORKFLOWS,
+            load_input=False,
+            load_output=False,
+        )
+        if ended:
+            self._client.delete_workflows([workflow.workflow_id for workflow in ended])
+        removed = self._store.purge(before=before)
+        if ended or removed:
+            log.info("old_rows_removed", workflows=len(ended), rows=removed)
+
+
+def _register(workflows: Workflows) -> None:
+    # Plain functions around the bound methods: the engine hangs its marks on what it decorates.
+    @DBOS.workflow(name="on_delivery", max_recovery_attempts=RECOVERIES_AT_MOST)
+    async def on_delivery(guid: str, event: dict[str, Any]) -> str:
+        return await workflows.on_delivery(guid, event)
+
+    @DBOS.workflow(name="review_pull", max_recovery_attempts=RECOVERIES_AT_MOST)
+    async def review_pull(request: dict[str, Any], pull: str) -> str:
+        return await workflows.review_pull(request, pull)
+
+    @DBOS.workflow(name="settle", max_recovery_attempts=RECOVERIES_AT_MOST)
+    async def settle(workflow_id: str, request: dict[str, Any], ending: dict[str, Any]) -> None:
+        await workflows.settle(workflow_id, request, ending)
+
+
+class _Expected(logging.Filter):
+    """Takes out what the engine says when a job is superseded or the process stops: both are meant."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        text = record.getMessage()
+        return not any(
+            part in text
+            for part in (
+                "was cancelled during execution",
+                "outcome was not recorded",
+                "Asyncio task cancelled",
+                "Exception encountered in asynchronous workflow",
+                "Exception encountered in background workflow",
+            )
+        )
+
+
+def _quieten() -> None:
+    logger = logging.getLogger("dbos")
+    # A handler of our own keeps the engine from adding its console handler, so that its lines are JSON like all others.
+    if not logger.handlers:
+        logger.addHandler(logging.NullHandler())
+    if not any(isinstance(one, _Expected) for one in logger.filters):
+        logger.addFilter(_Expected())
+
+
+def _record(row: Any) -> JobRecord:
+    return JobRecord(
+        key=row.key,
+        state=JobState(row.state),
+        attempt=row.attempt,
+        workflow_id=row.workflow_id,
+        code=row.code,
+        detail=row.detail,
+        review_id=row.review_id,
+    )

@@ -1,0 +1,122 @@
+"""What to do about a pull request, from its current state: pure decisions, so that deliveries may come in any order.
+
+    (what was asked, the pull as it is now) ── plan ──► Plan(request or none, which jobs lose their purpose)
+
+An event says only that something happened; the head, the state and the draft flag are the API's (R-31). So a late
+`synchronize` of an older head asks for a review of the newest one, which is a job already.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import Protocol
+
+from app.core.change import Sha
+from app.core.pull import Pull
+from app.events import Action, PullEvent, ReviewRequest
+from app.jobs.store import ACTIVE, JobState
+
+DEAD = frozenset({"ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"})
+"""The engine's words for a workflow that ended without success. A row of ours may not know yet."""
+
+
+class Loses(StrEnum):
+    """Which of a pull's active jobs lose their purpose."""
+
+    OLDER = "older"
+    AUTOMATIC = "automatic"
+    ALL = "all"
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A review to be made after `delay_seconds`, or none and why; and which jobs it ends."""
+
+    request: ReviewRequest | None
+    loses: Loses
+    reason: str = ""
+    delay_seconds: float = 0.0
+
+
+class JobRow(Protocol):
+    """A row of the job table, as far as deciding needs it."""
+
+    key: str
+    head: str
+    trigger: str
+    asked_by: str | None
+    request: str
+    workflow_id: str
+    state: str
+
+
+def plan(asked: PullEvent | ReviewRequest, pull: Pull, *, quiet_seconds: float) -> Plan:
+    """What to do now. A push waits `quiet_seconds`, so that a row of pushes is one review; everything else starts at once."""
+    by_hand = isinstance(asked, ReviewRequest)
+    if not pull.is_open:
+        return Plan(None, Loses.ALL, "the pull request is closed")
+    if pull.draft and not by_hand:
+        return Plan(None, Loses.AUTOMATIC, "draft")
+    if isinstance(asked, ReviewRequest):
+        return Plan(replace(asked, head=pull.head_sha, repository=pull.repository), Loses.OLDER)
+    request = ReviewRequest(
+        repository=pull.repository,
+        repository_id=asked.place.repository_id,
+        number=asked.place.number,
+        installation=asked.place.installation,
+        head=pull.head_sha,
+        # The payload's base, not the pull's: a redelivery must be the same job.
+        trigger=f"base:{asked.base}" if asked.action is Action.BASE_CHANGED else "push",
+    )
+    return Plan(request, Loses.OLDER, delay_seconds=quiet_seconds if asked.action is Action.SYNCHRONIZE else 0.0)
+
+
+def losing(plan: Plan, rows: Iterable[JobRow]) -> list[JobRow]:
+    """The active jobs of the pull that this plan ends."""
+    return [row for row in rows if row.state in ACTIVE and _loses(plan, row)]
+
+
+def inherited(plan: Plan, lost: Iterable[JobRow]) -> Plan:
+    """The plan, taking over from a lost job what a person asked for: they get their answer about the new head, at once."""
+    asked = next((row for row in lost if row.asked_by), None)
+    if plan.request is None or plan.request.by_hand or asked is None:
+        return plan
+    arguments = str(json.loads(asked.request).get("arguments", ""))
+    return replace(plan, request=replace(plan.request, asked_by=asked.asked_by, arguments=arguments), delay_seconds=0.0)
+
+
+def standing(request: ReviewRequest, rows: Iterable[JobRow], statuses: Mapping[str, str]) -> JobRow | None:
+    """The job that already is this review: the same one, or for a push any review of the whole head."""
+    return next((row for row in rows if _stands(row, statuses) and _covers(row, request)), None)
+
+
+def is_older(event: PullEvent, head: Sha) -> bool:
+    """Whether the API still shows the head from before this push: it lags behind its own webhooks at times."""
+    return event.action is Action.SYNCHRONIZE and head == event.before != event.head
+
+
+def _loses(plan: Plan, row: JobRow) -> bool:
+    request = plan.request
+    if request is None:
+        return plan.loses is Loses.ALL or row.asked_by is None
+    if row.key == request.key:
+        return False
+    newer_head = row.head != request.head
+    newer_base = request.trigger.startswith("base:") and row.asked_by is None
+    # A person asks while the automatic review of this head still waits: theirs is the one to make.
+    sooner = request.by_hand and row.asked_by is None and row.state == JobState.WAITING
+    return newer_head or newer_base or sooner
+
+
+def _stands(row: JobRow, statuses: Mapping[str, str]) -> bool:
+    return row.state == JobState.DONE or (row.state in ACTIVE and statuses.get(row.workflow_id) not in DEAD)
+
+
+def _covers(row: JobRow, request: ReviewRequest) -> bool:
+    if row.key == request.key:
+        return True
+    whole = not json.loads(row.request).get("arguments")
+    return request.trigger == "push" and row.head == request.head and whole

@@ -1,0 +1,78 @@
+"""What the jobs need of the rest: the story they run, and the door they ask GitHub through."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from app.commands import Door as CommandDoor
+from app.core.pull import Pull
+from app.errors import Code
+from app.events import Place, ReviewRequest
+from app.stages.step import Step
+
+
+class Outcome(Protocol):
+    """How a story says it ended; `app.review.Outcome` is one."""
+
+    @property
+    def state(self) -> str:
+        """`posted`, `already`, `superseded`, `skipped` or `failed`."""
+        ...
+
+    @property
+    def code(self) -> str:
+        """The error's code where it failed, else empty."""
+        ...
+
+    @property
+    def detail(self) -> str:
+        """One sentence for the job's record."""
+        ...
+
+    @property
+    def review_id(self) -> int | None:
+        """The review that stands on the pull request."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How a review ended that could not say so itself: `superseded`, `cancelled` or `failed`, with a code and a sentence."""
+
+    state: str
+    code: Code | None
+    detail: str
+
+
+class Story(Protocol):
+    """A review, as the jobs see it. Everything is called on the engine's own event loop, not on the web's."""
+
+    async def review(self, request: ReviewRequest, *, pull: Pull, step: Step) -> Outcome:
+        """Review the head that `request` names. `pull` was read when the review was decided on; the head may have moved.
+
+        `Transient` raised here makes the job try again later, with the results of the steps that succeeded. Any other
+        error ends it as failed, and `settle` is called.
+        """
+        ...
+
+    async def settle(self, request: ReviewRequest, *, ending: Ending, effects: Mapping[str, Any]) -> None:
+        """Tell people about the end of a review that could not say so itself: its check run must not stay in progress.
+
+        `effects` holds what `step.once` has left on the other side, by its key, as JSON. Called when nothing of the
+        review can still be on its way, perhaps twice, perhaps for one that never reached GitHub: look, then write.
+        """
+        ...
+
+
+class Door(CommandDoor, Protocol):
+    """What deciding needs of GitHub, beside what commands need."""
+
+    async def pull(self, repository: str, number: int) -> Pull:
+        """The pull request as it is now."""
+        ...
+
+
+Doors = Callable[[Place], Awaitable[Door]]
+"""GitHub as the installation of this place sees it."""

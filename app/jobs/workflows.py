@@ -1,0 +1,435 @@
+"""The three workflows. Each is a story of its own, and each of its lines may be its last: a crash continues it there.
+
+    on_delivery   event ─► (command: permission, 👀) ─► the pull now ─► end older jobs ─► a review, queued
+    review_pull   request ─► the story, step by step ─► how it ended
+    settle        a job ended from outside ─► its check run says so
+
+The patching rule: a workflow begun before an upgrade must find its steps as it left them. Whoever changes the order or the
+names of steps puts the new order behind `DBOS.patch_async(NAME)`, and removes the old one when no job from before is left.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+from dbos import DBOS, DBOSClient, EnqueueOptions
+from dbos import error as engine_error
+from pydantic import TypeAdapter
+
+from app import commands
+from app.commands import Refused
+from app.core.pull import Pull
+from app.errors import Code, Permanent, PrincipalError, Transient
+from app.events import CommandEvent, Place, PullEvent, ReviewRequest
+from app.jobs import plan as planning
+from app.jobs.plan import Plan
+from app.jobs.step import DurableStep, Stop, Timing
+from app.jobs.store import DeliveryState, JobState, Store
+from app.jobs.story import Doors, Ending, Story
+from app.telemetry import JOB_SECONDS, JOBS, bind, log
+
+APPLICATION = "principal"
+INGEST, REVIEWS, MANUAL = "ingest", "reviews", "manual"
+
+READS_OF_A_LAGGING_PULL = 3
+READ_AGAIN_SECONDS = 1.0
+PUT_BACK_AT_MOST = 60
+ROUNDS_AT_MOST = 60
+"""With the longest wait of five minutes, a delivery or a review survives an outage of about five hours."""
+ATTEMPTS_AT_MOST = 100
+"""How often one job is begun anew before it needs a person: by redelivery, or by a head that comes back."""
+
+Actionable = PullEvent | CommandEvent
+_EVENT: TypeAdapter[Actionable] = TypeAdapter(Actionable)
+_PULL = TypeAdapter(Pull)
+_REQUEST = TypeAdapter(ReviewRequest)
+_ENDING = TypeAdapter(Ending)
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """What deciding came to: the job that does the review, or why there is none."""
+
+    job_key: str | None
+    reason: str
+
+
+class Workflows:
+    """The workflows' bodies and what they share. The engine registers them under their own names."""
+
+    def __init__(
+        self, *, store: Store, client: DBOSClient, story: Story, github: Doors, quiet_seconds: float, timing: Timing
+    ) -> None:
+        self._store = store
+        self._client = client
+        self._story = story
+        self._github = github
+        self._quiet_seconds = quiet_seconds
+        self._timing = timing
+        self._running: dict[str, Stop] = {}
+
+    # on_delivery
+
+    def enqueue_delivery(
+        self, connection: sa.Connection, *, guid: str, attempt: int, event: Actionable, delay: float
+    ) -> str:
+        """Queue a delivery inside this transaction. Returns the workflow's id.
+
+        Deliveries of one pull are decided one after the other: each reads the pull after the one before has acted.
+        """
+        workflow_id = f"delivery:{guid}:{attempt}"
+        options: EnqueueOptions = {
+            "workflow_name": "on_delivery",
+            "queue_name": INGEST,
+            "workflow_id": workflow_id,
+            "queue_partition_key": f"{event.place.repository_id}:{event.place.number}",
+        }
+        if delay:
+            options["delay_seconds"] = delay
+        self._client.enqueue_in_transaction(connection, options, guid, _EVENT.dump_python(event, mode="json"))
+        return workflow_id
+
+    async def on_delivery(self, guid: str, event_json: dict[str, Any]) -> str:
+        """Decide on one event. Returns the reason or the job's key, for whoever lists workflows."""
+        event = _EVENT.validate_python(event_json)
+        workflow_id = _workflow_id()
+        with bind(delivery=guid, repository=event.place.repository, number=event.place.number):
+            with self._stoppable(workflow_id) as stop:
+                step = self._step(workflow_id, f"delivery:{guid}", stop)
+                try:
+                    placed = await self._decide(event, step)
+                except Transient as error:
+                    return await self._put_back(guid, event, workflow_id, error)
+                except Exception as error:  # noqa: BLE001 - a delivery must end in a state, whatever happened.
+                    cause = _cause(error)
+                    await self._end_delivery(guid, workflow_id, DeliveryState.FAILED, str(cause), None)
+                    log.error("delivery_failed", code=cause.code, what=cause.what)
+                    return str(cause)
+            await self._end_delivery(guid, workflow_id, DeliveryState.DONE, placed.reason, placed.job_key)
+            return placed.job_key or placed.reason
+
+    async def _decide(self, event: Actionable, step: DurableStep) -> Placed:
+        github = await self._github(event.place)
+        asked: PullEvent | ReviewRequest
+        if isinstance(event, CommandEvent):
+            answer = await step.run("command", lambda: commands.answer(event, github), _ASKED_TYPE)
+            if isinstance(answer, Refused):
+                return Placed(None, answer.reason)
+            asked = answer
+        else:
+            asked = event
+        pull = await step.run("pull", lambda: self._current_pull(event, github.pull), Pull)
+        plan = planning.plan(asked, pull, quiet_seconds=self._quiet_seconds)
+        await self._cancel(await step.run("older", lambda: self._losing(plan, event.place), list[str]))
+        return await step.run("place", lambda: asyncio.to_thread(self._place, plan, pull, event.place), Placed)
+
+    async def _current_pull(self, event: Actionable, read: Callable[[str, int], Awaitable[Pull]]) -> Pull:
+        pull = await read(event.place.repository, event.place.number)
+        for _ in range(READS_OF_A_LAGGING_PULL - 1):
+            if not isinstance(event, PullEvent) or not planning.is_older(event, pull.head_sha):
+                break
+            await asyncio.sleep(READ_AGAIN_SECONDS)
+            pull = await read(event.place.repository, event.place.number)
+        return pull
+
+    async def _losing(self, plan: Plan, place: Place) -> list[str]:
+        def read() -> list[str]:
+            with self._store.begin() as connection:
+                rows = self._store.jobs_of_pull(connection, place.repository_id, place.number)
+                return [row.workflow_id for row in planning.losing(plan, rows)]
+
+        return await asyncio.to_thread(read)
+
+    async def _cancel(self, workflow_ids: Sequence[str]) -> None:
+        # First the engine's word, which every process obeys, then the nudge for those that run in this one.
+        # Only then are our own rows ended, so that a crash in between finds them and cancels again.
+        if not workflow_ids:
+            return
+        await DBOS.cancel_workflows_async(list(workflow_ids))
+        for workflow_id in workflow_ids:
+            if stop := self._running.get(workflow_id):
+                stop.set()
+
+    def _place(self, plan: Plan, pull: Pull, place: Place) -> Placed:
+        """End the jobs that lost their purpose and begin the one that is wanted, in one transaction. May run twice."""
+        with self._store.begin() as connection:
+            rows = self._store.jobs_of_pull(connection, place.repository_id, place.number)
+            lost = planning.losing(plan, rows)
+            wanted = planning.inherited(plan, lost)
+            self._end_jobs(connection, lost, _ending(plan))
+            if wanted.request is None:
+                return Placed(None, wanted.reason)
+            statuses = self.statuses(row.workflow_id for row in rows)
+            standing = planning.standing(wanted.request, [row for row in rows if row not in lost], statuses)
+            if standing is not None:
+                return Placed(standing.key, "the same review is a job already")
+            before = next((row for row in rows if row.key == wanted.request.key), None)
+            attempt = (before.attempt if before else 0) + 1
+            if attempt > ATTEMPTS_AT_MOST:
+                return Placed(None, "the job was begun too often")
+            self._enqueue_review(connection, wanted, pull, attempt)
+            return Placed(wanted.request.key, "queued")
+
+    def _enqueue_review(self, connection: sa.Connection, plan: Plan, pull: Pull, attempt: int) -> None:
+        request = plan.request
+        if request is None or request.head is None:
+            raise Permanent(Code.INTERNAL, "a review was queued without a head")
+        # The engine ignores an id it has seen, so a job that is begun again needs a new one: ids end in the attempt.
+        workflow_id = f"{request.key}:{attempt}"
+        queue = MANUAL if request.by_hand else REVIEWS
+        options: EnqueueOptions = {
+            "workflow_name": "review_pull",
+            "queue_name": queue,
+            "workflow_id": workflow_id,
+            "queue_partition_key": str(request.repository_id),
+        }
+        if plan.delay_seconds:
+            options["delay_seconds"] = plan.delay_seconds
+        asked = _REQUEST.dump_python(request, mode="json")
+        # What deciding read of the pull is handed on: reading it again would cost a call of the review's eight.
+        self._client.enqueue_in_transaction(
+            connection, options, asked, json.dumps(_PULL.dump_python(pull, mode="json"))
+        )
+        self._store.put_job(
+            connection,
+            {
+                "key": request.key,
+                "repository": request.repository,
+                "repository_id": request.repository_id,
+                "number": request.number,
+                "head": request.head,
+                "trigger": request.trigger,
+                "installation": request.installation,
+                "asked_by": request.asked_by,
+                "request": json.dumps(asked),
+                "queue": queue,
+                "attempt": attempt,
+                "workflow_id": workflow_id,
+                "state": JobState.WAITING,
+                "code": "",
+                "detail": "",
+                "review_id": None,
+                "created_at": time.time(),
+                "started_at": None,
+                "ended_at": None,
+            },
+        )
+
+    async def _put_back(self, guid: str, event: Actionable, workflow_id: str, error: Transient) -> str:
+        """Queue the delivery again for later, so that one installation that must wait holds no slot of the others'."""
+
+        def put_back() -> str:
+            with self._store.begin() as connection:
+                row = self._store.deliveries(connection, [guid]).get(guid)
+                if row is None or row.workflow_id != workflow_id:
+                    return "taken over by a later attempt"
+                if row.put_back >= PUT_BACK_AT_MOST:
+                    self._store.change_delivery(connection, guid, state=DeliveryState.FAILED, reason=str(error))
+                    return str(error)
+                wait = self._timing.retry_seconds(row.put_back, error)
+                later = self.enqueue_delivery(connection, guid=guid, attempt=row.attempt + 1, event=event, delay=wait)
+                values = {"attempt": row.attempt + 1, "put_back": row.put_back + 1, "workflow_id": later}
+                self._store.change_delivery(connection, guid, **values)
+                return f"again in {wait:.0f} s: {error}"
+
+        JOBS.labels("delivery", "put_back").inc()
+        # Deciding what becomes of it and doing so is one transaction, so it needs no step of the engine's.
+        reason = await asyncio.to_thread(put_back)
+        log.warning("delivery_put_back", reason=reason)
+        return reason
+
+    async def _end_delivery(
+        self, guid: str, workflow_id: str, state: DeliveryState, reason: str, job_key: str | None
+    ) -> None:
+        await asyncio.to_thread(
+            self._store.end_delivery, guid, workflow_id, state=state, reason=reason, job_key=job_key
+        )
+        JOBS.labels("delivery", state.value).inc()
+        log.info("delivery_decided", state=state.value, reason=reason, job=job_key)
+
+    # review_pull
+
+    async def review_pull(self, request_json: dict[str, Any], pull_json: str) -> str:
+        """One attempt of one review. Returns the state it ended in."""
+        request = _REQUEST.validate_python(request_json)
+        pull = _PULL.validate_json(pull_json)
+        workflow_id = _workflow_id()
+        with (
+            bind(job=workflow_id, repository=request.repository, number=request.number),
+            self._stoppable(workflow_id) as stop,
+        ):
+            if not await asyncio.to_thread(self._store.start_job, workflow_id):
+                return JobState.SUPERSEDED.value
+            began = time.monotonic()
+            step = self._step(workflow_id, request.key, stop)
+            try:
+                outcome = await self._in_rounds(lambda: self._story.review(request, pull=pull, step=step), step, stop)
+                state = _JOB_STATES.get(outcome.state, JobState.DONE)
+                end = {"code": outcome.code, "detail": outcome.detail, "review_id": outcome.review_id}
+            except Exception as error:  # noqa: BLE001 - a review must end in a state, whatever happened.
+                cause = _cause(error)
+                state, end = JobState.FAILED, {"code": cause.code.value, "detail": cause.what, "review_id": None}
+                await asyncio.to_thread(self._fail, workflow_id, Ending("failed", cause.code, cause.what))
+            else:
+                await asyncio.to_thread(lambda: self._store.finish_job(workflow_id, state=state, **end))
+                JOBS.labels("review", state.value).inc()
+            JOB_SECONDS.observe(time.monotonic() - began)
+            log.info("review_ended", state=state.value, **end)
+            return state.value
+
+    async def _in_rounds(self, story: Callable[[], Awaitable[Any]], step: DurableStep, stop: Stop) -> Any:
+        """The story's outcome; it is told again after every `Transient`, and what succeeded is not done again."""
+        for tries in range(ROUNDS_AT_MOST):
+            step.begin_round()
+            try:
+                return await story()
+            except BaseExceptionGroup as group:
+                cause = _cause(group)
+                if not isinstance(cause, Transient) or tries == ROUNDS_AT_MOST - 1:
+                    raise cause from group
+            except Transient as error:
+                cause = error
+                if tries == ROUNDS_AT_MOST - 1:
+                    raise
+            wait = self._timing.retry_seconds(tries, cause)
+            log.warning("review_waits", code=cause.code, what=cause.what, seconds=round(wait))
+            await stop.guard(DBOS.sleep_async(wait))
+        raise AssertionError("unreachable: the last round returns or raises")
+
+    # settle
+
+    async def settle(self, workflow_id: str, request_json: dict[str, Any], ending_json: dict[str, Any]) -> None:
+        """Tell about a review that could not say itself how it ended."""
+        request = _REQUEST.validate_python(request_json)
+        ending = _ENDING.validate_python(ending_json)
+        own_id = _workflow_id()
+
+        async def tell() -> None:
+            sent = await asyncio.to_thread(self._store.effects, workflow_id)
+            effects = {key: json.loads(row.remote) for key, row in sent.items() if row.remote is not None}
+            await self._story.settle(request, ending=ending, effects=effects)
+
+        with (
+            bind(job=workflow_id, repository=request.repository, number=request.number),
+            self._stoppable(own_id) as stop,
+        ):
+            step = self._step(own_id, own_id, stop)
+            try:
+                await self._in_rounds(lambda: step.run("tell", tell, type(None), preemptible=False), step, stop)
+            except PrincipalError as error:
+                log.error("settle_failed", code=error.code, what=error.what)
+
+    def _fail(self, workflow_id: str, ending: Ending) -> None:
+        with self._store.begin() as connection:
+            row = self._store.job_of(connection, workflow_id)
+            if row is not None:
+                self._end_jobs(connection, [row], ending)
+
+    def _end_jobs(self, connection: sa.Connection, rows: Iterable[Any], ending: Ending) -> None:
+        """End those of these jobs that are active, and queue what tells people about the ones that had begun."""
+        by_id = {row.workflow_id: row for row in rows}
+        state = JobState(ending.state)
+        code = ending.code.value if ending.code else ""
+        for workflow_id in self._store.end_jobs(connection, list(by_id), state=state, code=code, detail=ending.detail):
+            JOBS.labels("review", state.value).inc()
+            if by_id[workflow_id].state == JobState.RUNNING:
+                self._enqueue_settle(connection, by_id[workflow_id], ending)
+
+    def _enqueue_settle(self, connection: sa.Connection, row: Any, ending: Ending) -> None:
+        # The wait lets a request that was on its way when the job was stopped take effect, so that it can be found.
+        self._client.enqueue_in_transaction(
+            connection,
+            {
+                "workflow_name": "settle",
+                "queue_name": INGEST,
+                "workflow_id": f"settle:{row.workflow_id}",
+                "queue_partition_key": f"settle:{row.workflow_id}",
+                "delay_seconds": self._timing.settle_seconds,
+            },
+            row.workflow_id,
+            json.loads(row.request),
+            _ENDING.dump_python(ending, mode="json"),
+        )
+
+    # Shared
+
+    def bury(self) -> int:
+        """End the jobs and deliveries whose workflow died without saying so. Returns how many.
+
+        A workflow dies when it was begun too often (it stops the process), or when the operator cancels it.
+        """
+        with self._store.begin() as connection:
+            rows = self._store.active_jobs(connection)
+            statuses = self.statuses(row.workflow_id for row in rows)
+            cancelled = [row for row in rows if statuses.get(row.workflow_id) == "CANCELLED"]
+            dead = [row for row in rows if statuses.get(row.workflow_id, "ERROR") in planning.DEAD - {"CANCELLED"}]
+            self._end_jobs(connection, cancelled, Ending("cancelled", None, "The operator cancelled the review"))
+            self._end_jobs(connection, dead, _DIED)
+            taken = self._store.taken_deliveries(connection)
+            statuses = self.statuses(row.workflow_id for row in taken)
+            lost = [row.guid for row in taken if statuses.get(row.workflow_id, "ERROR") in planning.DEAD]
+            for guid in lost:
+                self._store.change_delivery(connection, guid, state=DeliveryState.FAILED, reason=_DIED.detail)
+            return len(cancelled) + len(dead) + len(lost)
+
+    def statuses(self, workflow_ids: Iterable[str]) -> dict[str, str]:
+        """The engine's status of these workflows; those it does not know are missing."""
+        ids = list(workflow_ids)
+        if not ids:
+            return {}
+        found = self._client.list_workflows(workflow_ids=ids, load_input=False, load_output=False)
+        return {workflow.workflow_id: workflow.status for workflow in found}
+
+    @contextmanager
+    def _stoppable(self, workflow_id: str) -> Iterator[Stop]:
+        stop = self._running[workflow_id] = Stop()
+        try:
+            yield stop
+        except BaseExceptionGroup as group:
+            # A task group wraps the engine's own word for "cancelled"; the engine knows only the bare one.
+            if group.subgroup(engine_error.DBOSWorkflowCancelledError):
+                raise engine_error.DBOSWorkflowCancelledError("the job was cancelled") from group
+            raise
+        finally:
+            self._running.pop(workflow_id, None)
+
+    def _step(self, workflow_id: str, job_key: str, stop: Stop) -> DurableStep:
+        return DurableStep(self._store, workflow_id=workflow_id, job_key=job_key, stop=stop, timing=self._timing)
+
+
+_ASKED_TYPE: Any = ReviewRequest | Refused
+_DIED = Ending("failed", Code.INTERNAL, "The job stopped the server's process several times and is not tried again")
+_JOB_STATES: Mapping[str, JobState] = {"failed": JobState.FAILED, "superseded": JobState.SUPERSEDED}
+
+
+def _ending(plan: Plan) -> Ending:
+    if plan.request is None:
+        return Ending("cancelled", None, plan.reason)
+    return Ending("superseded", None, f"A newer review was asked for, of {plan.request.head}")
+
+
+def _cause(error: BaseException) -> PrincipalError:
+    """The one error to tell of: of a group, the first that will not pass by itself, else the first."""
+    if isinstance(error, PrincipalError):
+        return error
+    if isinstance(error, BaseExceptionGroup):
+        causes = [_cause(inner) for inner in error.exceptions]
+        return next((cause for cause in causes if not isinstance(cause, Transient)), causes[0])
+    if not isinstance(error, Exception):
+        raise error
+    log.error("defect", exc_info=error)
+    return Permanent(Code.INTERNAL, f"{type(error).__name__} in the job")
+
+
+def _workflow_id() -> str:
+    workflow_id = DBOS.workflow_id
+    if workflow_id is None:
+        raise Permanent(Code.INTERNAL, "a workflow's body was called outside the engine")
+    return workflow_id
