@@ -1,1 +1,63 @@
-"""Placeholder, written by its room."""
+"""The edge: prove who sent a request, hand it over, answer. Nothing is decided here.
+
+`build(settings, engine)` is the application, `server(app, settings)` what serves it. Limits: webhook.py for one request,
+here for connections.
+"""
+
+from __future__ import annotations
+
+import uvicorn
+from fastapi import FastAPI
+
+from app import __version__
+from app.jobs import Engine
+from app.settings import Settings
+from app.web import health, webhook
+
+CONNECTIONS_AT_MOST = 1000
+"""Beyond these the server answers 503 at once: GitHub delivers again when asked, and the process keeps its memory."""
+KEEP_ALIVE_SECONDS = 10
+WAITING_CONNECTIONS = 2048
+HEADERS_AT_MOST_BYTES = 64 * 1024
+
+
+def build(settings: Settings, engine: Engine) -> FastAPI:
+    """The application, over an engine that main starts and stops.
+
+    Raises `UserError` naming the variable when the App is half configured: an edge that cannot prove is not opened.
+    """
+    app = FastAPI(
+        title="Principal",
+        version=__version__,
+        openapi_url=None,
+        docs_url=None,
+        redoc_url=None,
+        max_body_size=webhook.BODY_AT_MOST_BYTES,
+    )
+    app.include_router(webhook.router(settings, engine))
+    app.include_router(health.router(engine))
+    return app
+
+
+def server(app: FastAPI, settings: Settings) -> uvicorn.Server:
+    """What serves the application; `await server.serve()` returns after SIGTERM or Ctrl-C.
+
+    A slow client is cut off by the read deadline of the webhook, by the limit on connections, and by the proxy in front
+    that the deployment page asks for: uvicorn itself waits without end for the rest of a header.
+    """
+    config = uvicorn.Config(
+        app,
+        host=settings.host,
+        port=settings.port,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        ws="none",
+        lifespan="off",
+        limit_concurrency=CONNECTIONS_AT_MOST,
+        backlog=WAITING_CONNECTIONS,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
+        timeout_graceful_shutdown=webhook.ANSWER_AT_MOST_SECONDS,
+        h11_max_incomplete_event_size=HEADERS_AT_MOST_BYTES,
+    )
+    return uvicorn.Server(config)
