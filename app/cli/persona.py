@@ -53,15 +53,13 @@ def check(path: Path) -> None:
     """Load a folder with a SKILL.md and say what would be used and what would not. Exit code 1 with warnings."""
     if not path.exists():
         raise UserError(f"There is nothing at {path}")
-    found = library.load_skills([path])
-    for persona in found.personas:
-        typer.echo(
-            printable(
-                f"{persona.name}: {persona.title}, {len(persona.rules)} rules, {len(persona.references)} references"
-            )
-        )
+    found = library.load(skills=[path])
+    yours = [persona for persona in found.personas if not persona.builtin]
+    for persona in yours:
+        counts = f"{len(persona.rules)} rules, {len(persona.references)} references"
+        typer.echo(printable(f"{persona.name}: {persona.title}, {counts}"))
     _warn(found)
-    if not found.personas:
+    if not yours:
         raise UserError(f"No SKILL.md was found at {path}")
     raise typer.Exit(1 if found.warnings else 0)
 

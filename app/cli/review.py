@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import json
 import os
 import sys
@@ -20,7 +21,7 @@ from app.core.finding import Severity
 from app.core.report import Review
 from app.core.select import select
 from app.errors import UserError
-from app.git import Checkout, sha_of_diff
+from app.git import Checkout, Tree, sha_of_diff
 from app.review import AtOnce, Reviewer
 from app.review import review as review_change
 from app.settings import Settings
@@ -139,7 +140,7 @@ async def _diff(data: bytes, *, settings: Settings, step: AtOnce, asked: str) ->
         return await _review(change, tree=None, reviewer=reviewer, step=step, asked=asked)
 
 
-async def _review(change: Change, *, tree: read.Tree | None, reviewer: Reviewer, step: AtOnce, asked: str) -> Review:
+async def _review(change: Change, *, tree: Tree | None, reviewer: Reviewer, step: AtOnce, asked: str) -> Review:
     return await review_change(change, tree=tree, reviewer=reviewer, step=step, asked=asked)
 
 
@@ -185,13 +186,15 @@ def _write(found: Review, *, form: Format, output: Path | None) -> None:
 def _rendered(found: Review, form: Format) -> str:
     match form:
         case Format.TEXT:
-            return terminal.plain(found)
+            page = io.StringIO()
+            terminal.show(found, stream=page, environ=os.environ)
+            return page.getvalue()
         case Format.MARKDOWN:
             return comment.document(found, version=__version__)
         case Format.JSON:
             return json.dumps(report_json.render(found), indent=2, ensure_ascii=False) + "\n"
         case Format.SARIF:
-            rules = main.library_of(Settings.load(os.environ)).rules
+            rules = {rule.id: rule for rule in main.library_of(Settings.load(os.environ)).rules}
             return (
                 json.dumps(sarif.render(found, rules=rules, version=__version__), indent=2, ensure_ascii=False) + "\n"
             )

@@ -13,6 +13,7 @@ from app.core.prompt import Prompt
 from app.core.usage import Usage
 from app.errors import PrincipalError
 from app.llm import Model
+from app.llm.talk import Unanswered
 from app.stages.step import Step
 
 Form = TypeVar("Form", bound=BaseModel)
@@ -74,6 +75,8 @@ def total(answers: Sequence[Answer[Form]]) -> Usage:
 async def _call(model: Model, prompt: Prompt, form: type[Form], wanted: str) -> Remembered:
     try:
         completion = await model.complete(prompt, form)
+    except Unanswered as error:
+        return Remembered(wanted, model=model.name, code=error.code, what=error.what, usage=error.usage)
     except PrincipalError as error:
         return Remembered(wanted, model=model.name, code=error.code, what=error.what)
     return Remembered(wanted, reply=completion.reply.model_dump_json(), usage=completion.usage, model=completion.model)

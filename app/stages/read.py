@@ -120,7 +120,7 @@ async def _enclosing(pieces: Sequence[Piece], *, code: Code, scanner: Scanner) -
             wanted.setdefault(piece.file.path, []).append((hunk.new_start, hunk.new_end))
     excerpts: list[Excerpt] = []
     for path, spans in wanted.items():
-        symbols = await scanner.symbols(path, code.text[path], spans)
+        symbols = await scanner.symbols(SourceFile(path, code.text[path]), spans)
         for span, symbol in zip(spans, symbols, strict=True):
             if symbol is not None and not _contains(span, symbol):
                 what = f"{symbol.kind} {symbol.name}".strip()

@@ -1,0 +1,24 @@
+"""`principal serve`: the GitHub App's server, one process."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+
+import typer
+
+from app import main, telemetry
+from app.settings import Settings
+
+
+def serve() -> None:
+    """Serve the GitHub App: webhooks in, reviews out. Everything is set by the environment; see the README's settings."""
+    settings = Settings.load(os.environ)
+    telemetry.configure(level=settings.log_level)
+    if not settings.app_configured:
+        typer.echo(
+            "No GitHub App is configured: webhooks are answered with 503 until GITHUB_APP_ID, GITHUB_PRIVATE_KEY_PATH and "
+            "GITHUB_WEBHOOK_SECRET are set.",
+            err=True,
+        )
+    asyncio.run(main.serve(settings))
