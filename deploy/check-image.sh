@@ -47,8 +47,9 @@ import_base() {
   buildah commit --quiet --rm "$from" "$BASE_IMAGE" >/dev/null
 }
 
+# The health check is run below by hand: podman's own needs systemd. The service has no need of a network to start.
 hardened() {
-  run_podman run --read-only --tmpfs /tmp:rw,noexec,nosuid,nodev,size=64m --cap-drop ALL \
+  run_podman run --no-healthcheck --network none --read-only --tmpfs /tmp:rw,noexec,nosuid,nodev,size=64m --cap-drop ALL \
     --security-opt no-new-privileges --user 10001:10001 --memory 512m --pids-limit 256 "${run_options[@]}" "$@"
 }
 
