@@ -59,7 +59,9 @@ class Budget:
 class Door:
     """The application that the server runs."""
 
-    def __init__(self, hub: Hub, ledger: Ledger, faults: Faults, *, pages: Callable[[Request], Awaitable[Response]]) -> None:
+    def __init__(
+        self, hub: Hub, ledger: Ledger, faults: Faults, *, pages: Callable[[Request, bytes], Awaitable[Response]]
+    ) -> None:
         self.hub = hub
         self.ledger = ledger
         self.faults = faults
@@ -125,7 +127,7 @@ class Door:
             case Kind.GIT:
                 return await self._git.serve(request, entry, path, data)
             case Kind.PAGE:
-                return await self._pages(request)
+                return await self._pages(request, data)
             case _:
                 return await run_in_threadpool(self._api, request, entry, path, data)
 
@@ -277,7 +279,9 @@ def _json(data: bytes) -> dict[str, Any]:
 
 def _check_headers(request: Request) -> None:
     if not request.headers.get("user-agent"):
-        raise Refused(403, "Request forbidden by administrative rules. Please make sure your request has a User-Agent header.")
+        raise Refused(
+            403, "Request forbidden by administrative rules. Please make sure your request has a User-Agent header."
+        )
     version = request.headers.get("x-github-api-version")
     if version is not None and version not in VERSIONS:
         raise Refused(400, f"The '{version}' version is not supported. Supported: {', '.join(VERSIONS)}.")

@@ -96,7 +96,9 @@ class Faults:
         self, status: int, method: str = "*", path: str = "*", *, after: int = 0, times: int = 1
     ) -> Fault:
         """Does what was asked, then answers `status` as if it had not."""
-        return self._add(Fault(method, path, after, times, effect=True, status=status, body={"message": "Server Error"}))
+        return self._add(
+            Fault(method, path, after, times, effect=True, status=status, body={"message": "Server Error"})
+        )
 
     def lose_answer(self, method: str = "*", path: str = "*", *, after: int = 0, times: int = 1) -> Fault:
         """Does what was asked, then closes the connection without a word."""

@@ -178,9 +178,7 @@ class GitRepository:
         self.commits_made += 1
         who = f"{author.name} <{author.email}> {when} +0000".encode()
         stream = [b"commit " + ref.encode(), b"mark :1", b"author " + who, b"committer " + who, _data(message.encode())]
-        stream += [
-            (b"from " if index == 0 else b"merge ") + parent.encode() for index, parent in enumerate(parents)
-        ]
+        stream += [(b"from " if index == 0 else b"merge ") + parent.encode() for index, parent in enumerate(parents)]
         if not keep:
             stream.append(b"deleteall")
         for path, content in files.items():

@@ -1,29 +1,25 @@
 """`Sandbox`: a whole GitHub on a loopback port, with verbs for tests, and `run` for the command line.
 
-    with Sandbox() as github:
-        repository = github.create_repository("acme/shop", files={"a.ts": "…"}, private=True)
-        github.webhook("http://127.0.0.1:8000/webhooks/github", secret="…")
-        pull = repository.open_pull(files={"a.ts": "…"}, title="Charge once")
-        assert pull.reviews
+with Sandbox() as github:
+    repository = github.create_repository("acme/shop", files={"a.ts": "…"}, private=True)
+    github.webhook("http://127.0.0.1:8000/webhooks/github", secret="…")
+    pull = repository.open_pull(files={"a.ts": "…"}, title="Charge once")
+    assert pull.reviews
 """
 
 from __future__ import annotations
 
-import asyncio
 import functools
-import logging
 import secrets
 import shutil
 import socket
 import tempfile
-import threading
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-import uvicorn
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
@@ -33,17 +29,13 @@ from app.sandbox.events import Event
 from app.sandbox.faults import Faults
 from app.sandbox.hub import Hub
 from app.sandbox.ledger import Ledger
+from app.sandbox.loopback import BACKLOG, HOST, LoopbackServer
 from app.sandbox.page import Pages
 from app.sandbox.repository import Files, GitRepository, run_git
 from app.sandbox.shapes import Urls
 from app.sandbox.state import APP_ID, App, Delivery, Installation, Kind, Repository, State
 from app.sandbox.verbs import IssueHandle, Post, PullHandle, RepositoryHandle
 from app.sandbox.webhooks import encode
-
-HOST = "127.0.0.1"
-BACKLOG = 256
-STOP_TIMEOUT_SECONDS = 10.0
-TICK_SECONDS = 1.0
 
 PERMISSIONS: dict[str, str] = {
     "metadata": "read",
@@ -94,9 +86,10 @@ class Sandbox:
         self.faults = Faults()
         self._post = Post(self.hub)
         self.app = self._register(slug, dict(permissions or PERMISSIONS), tuple(events))
-        self._pages = Pages(self.hub, self._post)
+        self._pages = Pages(self.hub)
         self._door = Door(self.hub, self.requests, self.faults, pages=self._pages.serve)
-        self._server = _Server(self._door, self._socket)
+        self._server = LoopbackServer(self._door, self._socket)
+        self._door.cut = self._server.cut
         self._server.start()
 
     def _register(self, slug: str, permissions: dict[str, str], events: tuple[str, ...]) -> App:
@@ -163,9 +156,7 @@ class Sandbox:
         narrowed = frozenset(repository.id for repository in repositories) if repositories is not None else None
         with self.hub.lock:
             installation = self.installation(owner)
-            token = access.issue_token(
-                self.hub.state, installation, permissions=permissions, repositories=narrowed
-            )
+            token = access.issue_token(self.hub.state, installation, permissions=permissions, repositories=narrowed)
             return token.value
 
     def user_token(self, login: str, *, permissions: Mapping[str, str] | None = None) -> str:
@@ -402,81 +393,6 @@ class Sandbox:
     def settle(self, timeout_seconds: float = 30.0) -> bool:
         """Waits until the webhooks that REST requests caused have been sent."""
         return self.hub.webhooks.settle(timeout_seconds)
-
-
-class _Server(uvicorn.Server):
-    """Uvicorn on a thread. Its socket listens before the thread starts, so there is nothing to wait for."""
-
-    def __init__(self, door: Door, listening: socket.socket) -> None:
-        super().__init__(
-            uvicorn.Config(
-                door,
-                loop="asyncio",
-                lifespan="off",
-                log_config=None,
-                log_level=logging.CRITICAL,
-                access_log=False,
-                server_header=False,
-                timeout_keep_alive=60,
-            )
-        )
-        door.cut = self._cut
-        self._listening = listening
-        self._stop: asyncio.Event | None = None
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._running = threading.Event()
-        self._thread = threading.Thread(target=self._serve_in_thread, name="sandbox", daemon=True)
-
-    def start(self) -> None:
-        """Begins to answer."""
-        self._thread.start()
-
-    def stop(self) -> None:
-        """Closes every connection and ends the thread."""
-        self._running.wait(STOP_TIMEOUT_SECONDS)
-        if self._loop is not None and self._stop is not None:
-            self._loop.call_soon_threadsafe(self._stop.set)
-        self._thread.join(STOP_TIMEOUT_SECONDS)
-
-    def _serve_in_thread(self) -> None:
-        asyncio.run(self.serve(sockets=[self._listening]))
-
-    async def main_loop(self) -> None:
-        """Waits for `stop`, keeping the Date header fresh."""
-        self._stop, self._loop = asyncio.Event(), asyncio.get_running_loop()
-        self._running.set()
-        ticks = 0
-        while not self._stop.is_set():
-            await self.on_tick(ticks * 10)
-            ticks += 1
-            try:
-                await asyncio.wait_for(self._stop.wait(), TICK_SECONDS)
-            except TimeoutError:
-                continue
-
-    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Ends at once: nobody waits for answers of a sandbox that is being closed."""
-        for server in self.servers:
-            server.close()
-        for listening in sockets or []:
-            listening.close()
-        for connection in list(self.server_state.connections):
-            _abort(connection)
-        for task in list(self.server_state.tasks):
-            task.cancel()
-        await asyncio.gather(*self.server_state.tasks, return_exceptions=True)
-
-    def _cut(self, client: tuple[str, int] | None) -> None:
-        """Breaks the connection that a request came on."""
-        for connection in list(self.server_state.connections):
-            if getattr(connection, "client", None) == client:
-                _abort(connection)
-
-
-def _abort(connection: object) -> None:
-    transport = getattr(connection, "transport", None)
-    if isinstance(transport, asyncio.Transport):
-        transport.abort()
 
 
 def _revision(path: Path, name: str) -> str:

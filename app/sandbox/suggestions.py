@@ -9,7 +9,9 @@ from app.sandbox.hunks import Side
 from app.sandbox.repository import Executable
 from app.sandbox.state import Account, Anchor, ReviewComment
 
-FENCE = re.compile(r"^(?P<fence>`{3,}|~{3,})suggestion[^\n]*\n(?P<text>.*?)^(?P=fence)[`~]*[ \t]*$", re.DOTALL | re.MULTILINE)
+FENCE = re.compile(
+    r"^(?P<fence>`{3,}|~{3,})suggestion[^\n]*\n(?P<text>.*?)^(?P=fence)[`~]*[ \t]*$", re.DOTALL | re.MULTILINE
+)
 
 
 class NotApplicable(ValueError):

@@ -450,7 +450,9 @@ class PullHandle(IssueHandle):
         account = self._hub.state.account(by)
         return self._do(lambda: self._hub.resolve(thread, by=None, actor=account), deliver=deliver)
 
-    def apply_suggestion(self, comment: ReviewComment, *, by: str | None = None, deliver: bool = True) -> Delivery | None:
+    def apply_suggestion(
+        self, comment: ReviewComment, *, by: str | None = None, deliver: bool = True
+    ) -> Delivery | None:
         """Commits what a comment suggests, as the page's button does.
 
         Raises:

@@ -130,7 +130,9 @@ class Route:
 ROUTES: list[Route] = []
 
 
-def operation(method: str, template: str, *, needs: Sequence[str] = (), auth: str = "token") -> Callable[[Operation], Operation]:
+def operation(
+    method: str, template: str, *, needs: Sequence[str] = (), auth: str = "token"
+) -> Callable[[Operation], Operation]:
     """Registers a function. `auth` is `token` (the usual rules), `app` (the App's JWT) or `any`."""
 
     def register(run: Operation) -> Operation:

@@ -30,7 +30,9 @@ def _sha(call: Call) -> str:
 @operation("POST", "/repos/{owner}/{repo}/check-runs", needs=WRITE)
 def create_check_run(call: Call) -> Answer:
     """A new check run."""
-    return Answer(201, call.hub.shapes.check_run(checks.create(call.hub, call.repository, call.body, caller=call.caller)))
+    return Answer(
+        201, call.hub.shapes.check_run(checks.create(call.hub, call.repository, call.body, caller=call.caller))
+    )
 
 
 @operation("GET", RUN, needs=READ)
