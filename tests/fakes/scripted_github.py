@@ -95,7 +95,7 @@ def json(status: int, body: object, **headers: str) -> Sent:
 
 
 class ScriptedGitHub:
-    """The server. Without a script, a path answers 404."""
+    """The server. It hands out tokens by itself; every other path needs a script, or gets a 404."""
 
     def __init__(self, *, prefix: str = "") -> None:
         self.requests: list[Seen] = []
@@ -106,6 +106,8 @@ class ScriptedGitHub:
         self.token_form: Callable[[int, int], str] = lambda installation, count: (
             f"ghs_{installation}.{count}-" + "x" * 500
         )
+        self.otherwise: Callable[[Seen], Answer] = lambda seen: json(404, {"message": "Not Found"})
+        """What it says to a request that no script foresaw."""
         self._prefix = prefix
         self._scripts: dict[tuple[str, str], deque[Script]] = defaultdict(deque)
         self._lock = threading.Condition()
@@ -161,7 +163,7 @@ class ScriptedGitHub:
         if chosen is None and seen.path.endswith("/access_tokens"):
             return self.token_answer(seen)
         if chosen is None:
-            return json(404, {"message": "Not Found"})
+            return self.otherwise(seen)
         return chosen(seen) if callable(chosen) else chosen
 
     def token_answer(self, seen: Seen) -> Sent:
