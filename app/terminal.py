@@ -27,8 +27,6 @@ MOST_NAMED = 12
 WIDEST_PROSE = 100
 """Columns: wider lines are hard to read."""
 NARROWEST_PROSE = 20
-LINES_PER_STAGE = 4
-"""Where there is no terminal, a stage says at most this often, and once at its start, how far it is."""
 
 _INDENT = "  "
 _SEVERITY_STYLES = {
@@ -66,7 +64,10 @@ def printable(text: str) -> str:
 
 
 class Progress:
-    """How far a review is, on the error stream: a live display on a terminal, a few plain lines elsewhere."""
+    """How far a review is, on the error stream: a live display on a terminal, a few plain lines elsewhere.
+
+    The plain lines say when a stage begins, each time twice as much is done, and where it ended.
+    """
 
     def __init__(self, *, stream: TextIO, environ: Mapping[str, str]) -> None:
         _escape_what_it_lacks(stream)
@@ -74,7 +75,8 @@ class Progress:
         self._stream = stream
         self._display = _display(_console(stream, environ)) if live else None
         self._tasks: dict[str, progress.TaskID] = {}
-        self._parts_told: dict[str, int] = {}
+        self._reached: dict[str, tuple[int, int]] = {}
+        self._told: dict[str, tuple[int, int]] = {}
 
     def __enter__(self) -> Self:
         if self._display is not None:
@@ -84,6 +86,7 @@ class Progress:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._tell_the_rest()
         if self._display is not None:
             self._display.stop()
 
@@ -91,20 +94,27 @@ class Progress:
         """Says that `done` of the stage's `total` pieces are finished; a total of 0 means that it is not known."""
         if self._display is not None:
             self._draw(self._display, name, done, total)
-        elif self._is_news(name, done, total):
-            self._stream.write(f"{_one_line(name)}: {done} of {total}\n" if total else f"{_one_line(name)} …\n")
-            self._stream.flush()
+            return
+        if name not in self._told:
+            self._tell_the_rest()
+        self._reached[name] = (done, total)
+        if name not in self._told or done >= max(1, 2 * self._told[name][0]):
+            self._tell(name)
 
     def _draw(self, display: progress.Progress, name: str, done: int, total: int) -> None:
         if name not in self._tasks:
             self._tasks[name] = display.add_task(_one_line(name), total=total or None)
         display.update(self._tasks[name], completed=done, total=total or None)
 
-    def _is_news(self, name: str, done: int, total: int) -> bool:
-        part = LINES_PER_STAGE * done // total if total else 0
-        told = self._parts_told.get(name, -1)
-        self._parts_told[name] = max(part, told)
-        return part > told
+    def _tell_the_rest(self) -> None:
+        for name, (done, _) in self._reached.items():
+            if done > self._told[name][0]:
+                self._tell(name)
+
+    def _tell(self, name: str) -> None:
+        done, total = self._told[name] = self._reached[name]
+        self._stream.write(f"{_one_line(name)}: {done} of {total}\n" if total else f"{_one_line(name)} …\n")
+        self._stream.flush()
 
 
 def _display(console: Console) -> progress.Progress:

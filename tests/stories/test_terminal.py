@@ -225,13 +225,19 @@ def test_progress_in_a_log_is_a_few_lines() -> None:
     assert stream.getvalue().splitlines() == [
         "Reading the change …",
         "Reviewing: 0 of 100",
-        "Reviewing: 25 of 100",
-        "Reviewing: 50 of 100",
-        "Reviewing: 75 of 100",
+        *(f"Reviewing: {done} of 100" for done in (1, 2, 4, 8, 16, 32, 64)),
         "Reviewing: 100 of 100",
         "Verifying: 0 of 2",
         "Verifying: 2 of 2",
     ]
+
+
+def test_progress_in_a_log_ends_with_the_last_number_of_a_stage_that_grew() -> None:
+    stream = io.StringIO()
+    with terminal.Progress(stream=stream, environ={}) as progress:
+        for done in range(1, 12):
+            progress.stage("Reading", done, done)
+    assert stream.getvalue().splitlines()[-2:] == ["Reading: 8 of 8", "Reading: 11 of 11"]
 
 
 def test_progress_on_a_terminal_is_drawn_and_leaves_nothing_behind() -> None:
