@@ -7,7 +7,7 @@ import hashlib
 import os
 import secrets
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,12 +53,12 @@ async def service(settings: Settings, *, timing: Timing | None = None) -> AsyncI
 
     Raises `UserError` naming the variable when it is half configured, and when the database cannot be used.
     """
-    story = PullStory(settings)
+    # Recovered reviews run before `start` returns, so the story asks for the key when it needs it.
+    story = PullStory(settings, key=lambda: engine.secret_key)
     engine = Engine(settings, story=story, github=story.door, timing=timing)
     application = web.build(settings, engine)
     try:
         await engine.start()
-        story.key = engine.secret_key
         await story.scanner.start()
         yield Service(engine, application)
     finally:
@@ -78,8 +78,9 @@ async def serve(settings: Settings) -> None:
 class PullStory:
     """The story as the job engine sees it: `app.review` with this process's doors."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, *, key: Callable[[], bytes]) -> None:
         self._settings = settings
+        self._key = key
         self._library = library_of(settings)
         for warning in self._library.warnings:
             log.warning("library_warning", what=str(warning))
@@ -87,7 +88,6 @@ class PullStory:
         self.scanner = Scanner()
         self._mirrors = Mirrors(settings.data_dir / "mirrors", settings.github_server_url)
         self._app = _github_app(settings)
-        self.key = b""
 
     async def door(self, place: Place) -> GitHub:
         """GitHub as the installation of this place sees it."""
@@ -119,7 +119,7 @@ class PullStory:
             library=self._library,
             models=self._models,
             scanner=self.scanner,
-            secret_key=self.key,
+            secret_key=self._key(),
             version=__version__,
             clock=time.monotonic,
             most_tokens=self._settings.max_tokens_per_review,

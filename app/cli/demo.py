@@ -11,11 +11,12 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 
 import typer
+import uvicorn
 
 from app import demo as samples
 from app import main, telemetry, terminal, web
 from app.errors import UserError
-from app.sandbox import PullRequest, Sandbox
+from app.sandbox import PullHandle, Sandbox
 from app.settings import Settings
 
 SECRET = "a secret that only this demo knows"  # noqa: S105 - it protects a server on loopback that lives for a minute
@@ -69,13 +70,13 @@ async def _open(github: Sandbox, sample: samples.Sample, *, webhook: str, model:
         typer.echo("Reviewed by rules only. With OPENAI_API_KEY or ANTHROPIC_API_KEY set, a model reads it too.")
 
 
-async def _until_reviewed(pull: PullRequest) -> None:
+async def _until_reviewed(pull: PullHandle) -> None:
     async with asyncio.timeout(REVIEW_SECONDS):
         while not any(run.status == "completed" for run in pull.check_runs):
-            await asyncio.sleep(LOOK_EVERY_SECONDS)
+            await asyncio.sleep(LOOK_EVERY_SECONDS)  # noqa: ASYNC110 - the sandbox lives on a thread of its own
 
 
-def _tell(pull: PullRequest) -> None:
+def _tell(pull: PullHandle) -> None:
     for run in pull.check_runs:
         typer.echo(terminal.printable(f"\nCheck run: {run.output.title}"))
     for review in pull.reviews:
@@ -106,9 +107,9 @@ def _settings(environ: Mapping[str, str], *, github: Sandbox, folder: Path) -> S
     return Settings.load({**models, **model, **ours})
 
 
-async def _address(server: web.Server, serving: asyncio.Task[None]) -> str:
+async def _address(server: uvicorn.Server, serving: asyncio.Task[None]) -> str:
     """Where the bot listens, once it does."""
-    while not server.started:
+    while not server.started:  # noqa: ASYNC110 - uvicorn has no event for this
         if serving.done():
             raise UserError("The bot could not listen on loopback")
         await asyncio.sleep(LOOK_EVERY_SECONDS / 10)
