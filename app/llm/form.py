@@ -173,9 +173,21 @@ _DECODER = json.JSONDecoder(parse_constant=_refuse_constant, strict=False)
 
 def _decode(text: str) -> Any:
     try:
-        return _DECODER.decode(text)
+        return _writable(_DECODER.decode(text))
     except (ValueError, RecursionError):
         return None
+
+
+def _writable(value: Any) -> Any:
+    """The value without what no file, database or comment takes: halves of surrogate pairs, and NUL."""
+    match value:
+        case str():
+            return value.encode("utf-8", "replace").decode().replace("\0", "")
+        case list():
+            return [_writable(part) for part in value]
+        case dict():
+            return {_writable(name): _writable(part) for name, part in value.items()}
+    return value
 
 
 def _only_fitting(said: str, form: type[Reply]) -> Reply:
@@ -204,10 +216,9 @@ def _objects(text: str) -> Iterator[dict[str, Any]]:
             return
         try:
             found, end = _DECODER.raw_decode(text, position)
+            yield _writable(found)
         except (ValueError, RecursionError):
             end = position + 1
-        else:
-            yield found
         position = text.find("{", end)
 
 

@@ -15,6 +15,7 @@ import hashlib
 import json
 import re
 import socket
+import ssl
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -207,7 +208,7 @@ class Refused(Exception):
 class FakeModels:
     """The server. Enter it to listen on a free port; leaving it closes every connection and joins every thread."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, tls: ssl.SSLContext | None = None) -> None:
         self.requests: list[ModelRequest] = []
         self.key: str | None = KEY
         self.known_models: frozenset[str] | None = None
@@ -223,6 +224,9 @@ class FakeModels:
         self._arrived = threading.Condition(self._lock)
         self._server = _Server(("127.0.0.1", 0), _Handler)
         self._server.models = self
+        self._scheme = "http" if tls is None else "https"
+        if tls is not None:
+            self._server.socket = tls.wrap_socket(self._server.socket, server_side=True, do_handshake_on_connect=False)
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02})
 
     # ── where it listens ────────────────────────────────────────────────────────────────────────────────────────────
@@ -230,7 +234,7 @@ class FakeModels:
     @property
     def url(self) -> str:
         """The root of both APIs."""
-        return f"http://127.0.0.1:{self._server.server_port}"
+        return f"{self._scheme}://127.0.0.1:{self._server.server_port}"
 
     @property
     def openai_url(self) -> str:
