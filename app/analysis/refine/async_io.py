@@ -1,0 +1,115 @@
+"""Rule `async-io`: an async callback whose promises nobody awaits."""
+
+from __future__ import annotations
+
+import re
+
+from ast_grep_py import SgNode
+
+from app.analysis import calls
+from app.analysis.context import FUNCTION_KINDS, Candidate, Match, enclosing_function
+from app.analysis.refine import refines
+from app.analysis.roles import Role
+
+_SIMPLE_LIST = re.compile(r"^[\w$.()\[\]\"']+$")
+
+
+@refines("async-io.for-each")
+def for_each(candidate: Candidate) -> Match | None:
+    """`forEach` with an async callback that awaits something."""
+    if candidate.file.role in (Role.TEST, Role.EXAMPLE):
+        return None
+    given = calls.arguments(candidate.node)
+    function = candidate.node.field("function")
+    items = function.field("object") if function is not None else None
+    if len(given) != 1 or items is None or not _is_async(given[0]):
+        return None
+    body = given[0].field("body")
+    if body is None or not _awaits(body):
+        return None
+    statement = _statement(candidate.node)
+    why = _why_no_patch(items, given[0], body, candidate.node, statement)
+    replaced = statement if statement is not None and not why else candidate.node
+    where, callback = replaced.range(), given[0].range()
+    return Match(
+        where.start.index,
+        where.end.index,
+        captures={"list": items.text(), "item": _parameter(given[0]) or "item"},
+        note="`forEach` does not wait for the promises its callback returns",
+        replacement=None if why else _loop(items, given[0], body),
+        why_no_patch=why,
+        # The callback's body may be old; what makes the defect is its head.
+        focus=(candidate.node.range().start.index, min(body.range().start.index, callback.end.index)),
+    )
+
+
+def _is_async(callback: SgNode) -> bool:
+    return callback.kind() in FUNCTION_KINDS and any(child.kind() == "async" for child in callback.children())
+
+
+def _awaits(body: SgNode) -> bool:
+    """Whether the callback itself awaits, not only a function inside it."""
+    return any(_owner(found) == body.range().start.index for found in _all(body, "await_expression")) or any(
+        "await" in loop.text().split("(", 1)[0] for loop in _all(body, "for_in_statement")
+    )
+
+
+def _all(body: SgNode, kind: str) -> list[SgNode]:
+    own = [body] if body.kind() == kind else []
+    return [*own, *body.find_all({"rule": {"kind": kind}})]
+
+
+def _owner(node: SgNode) -> int:
+    function = enclosing_function(node)
+    body = function.field("body") if function is not None else None
+    return body.range().start.index if body is not None else -1
+
+
+def _statement(call: SgNode) -> SgNode | None:
+    """The statement that consists of the call alone, awaited or not."""
+    above = call.parent()
+    if above is not None and above.kind() == "await_expression":
+        above = above.parent()
+    return above if above is not None and above.kind() == "expression_statement" else None
+
+
+def _why_no_patch(items: SgNode, callback: SgNode, body: SgNode, call: SgNode, statement: SgNode | None) -> str:
+    outer = enclosing_function(call)
+    if statement is None:
+        return "the call is part of a larger expression"
+    if outer is None or not any(child.kind() == "async" for child in outer.children()):
+        return "the function around it is not async, so its callers have to change too"
+    if not _parameter(callback):
+        return "the callback takes more than the item"
+    if not _SIMPLE_LIST.match(items.text()) or re.search(r"map\b|Map\b|\?\.", items.text()):
+        return "what it loops over may not be a plain list"
+    if any(_owner(found) == body.range().start.index for found in _all(body, "return_statement")):
+        return "the callback returns early; in a loop that becomes `continue`"
+    if callback.kind() != "arrow_function" and re.search(r"\b(?:this|arguments)\b", body.text()):
+        return "the callback has a `this` of its own"
+    return ""
+
+
+def _parameter(callback: SgNode) -> str:
+    """The text of the one parameter without its type; empty when there are others, or a default."""
+    single = callback.field("parameter")
+    if single is not None:
+        return single.text()
+    held = callback.field("parameters")
+    given = (
+        [child for child in held.children() if child.is_named() and child.kind() != "comment"]
+        if held is not None
+        else []
+    )
+    if len(given) != 1:
+        return ""
+    one = given[0]
+    if one.kind() in ("required_parameter", "optional_parameter"):
+        pattern = one.field("pattern")
+        return pattern.text() if pattern is not None and one.field("value") is None else ""
+    return one.text() if one.kind() in ("identifier", "object_pattern", "array_pattern") else ""
+
+
+def _loop(items: SgNode, callback: SgNode, body: SgNode) -> str:
+    block = body.text() if body.kind() == "statement_block" else f"{{ {body.text()}; }}"
+    return f"for (const {_parameter(callback)} of {items.text()}) {block}"

@@ -1,0 +1,108 @@
+"""Rule `secrets`: values in the source that open something."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from pathlib import PurePosixPath
+
+from app.analysis.context import FileContext, Match
+from app.analysis.refine import searches
+from app.analysis.roles import Role
+from app.core import secrets
+from app.core.secrets import Certainty, Secret
+
+LONGEST_PREFIX = 4
+_QUIET_ROLES = frozenset((Role.TEST, Role.EXAMPLE))
+_PROSE = frozenset((".md", ".mdx", ".rst", ".txt", ".adoc", ".html", ".csv", ".po", ".xlf"))
+_MACHINE_MADE = (
+    ".lock",
+    ".snap",
+    ".svg",
+    ".map",
+    ".min.js",
+    "package-lock.json",
+    "pnpm-lock.yaml",
+    ".sum",
+    ".ipynb_checkpoints",
+)
+_WORDS_FOLDER = re.compile(r"(?:^|/)(?:locales?|i18n|lang|langs|languages|translations?|messages)/", re.IGNORECASE)
+
+
+@searches("secrets.provider-token")
+def provider_token(file: FileContext) -> Iterable[Match]:
+    """Tokens in a form that a provider issues, and private keys."""
+    if _is_quiet(file):
+        return
+    for secret in file.secrets:
+        if secret.certainty is Certainty.PROVEN and not _is_meant_to_be_public(file, secret):
+            yield _match(file, secret)
+
+
+@searches("secrets.named-value")
+def named_value(file: FileContext) -> Iterable[Match]:
+    """Random values and passwords under a name that says so, and addresses with a password."""
+    path = file.path.lower()
+    if _is_quiet(file) or PurePosixPath(path).suffix in _PROSE or _WORDS_FOLDER.search(path):
+        return
+    for secret in file.secrets:
+        if secret.certainty is Certainty.LIKELY and not _is_commented_example(file, secret):
+            yield _match(file, secret)
+
+
+def _is_quiet(file: FileContext) -> bool:
+    return file.role in _QUIET_ROLES or file.path.lower().endswith(_MACHINE_MADE)
+
+
+def _is_meant_to_be_public(file: FileContext, secret: Secret) -> bool:
+    """Google keys of browser code and Firebase are sent to every visitor anyway."""
+    if not secret.kind.startswith("Google API"):
+        return False
+    return (
+        file.role is Role.CLIENT
+        or re.search(r"firebase|authDomain|maps\.googleapis|NEXT_PUBLIC|VITE_", file.text, re.IGNORECASE) is not None
+    )
+
+
+def _is_commented_example(file: FileContext, secret: Secret) -> bool:
+    line = file.lines[file.line_of(secret.start) - 1]
+    return (
+        re.match(r"\s*(?:#|//|\*|/\*|--|<!--|;)", line) is not None
+        or re.search(r"\be\.g\.|\bexample\b", line, re.IGNORECASE) is not None
+    )
+
+
+def _match(file: FileContext, secret: Secret) -> Match:
+    value = file.text[secret.start : secret.end]
+    first, last = file.line_of(secret.start), file.line_of(secret.end - 1)
+    start = file.start_of(first)
+    lines = "\n".join(file.lines[first - 1 : last])
+    inside = tuple(
+        Secret(one.kind, max(one.start - start, 0), min(one.end - start, len(lines)), one.certainty, one.name)
+        for one in file.secrets
+        if one.start < start + len(lines) and one.end > start
+    )
+    name = secret.name or secret.kind
+    return Match(
+        secret.start,
+        secret.end,
+        captures={
+            "kind": secret.kind,
+            "name": name,
+            "variable": _variable(secret),
+            "masked": secrets.mask(
+                value.split("\n")[0], (Secret(secret.kind, 0, len(value.split("\n")[0]), secret.certainty),)
+            ),
+        },
+        note=f"{secret.kind} in the source ({len(value)} characters)",
+        why_no_patch="the value has to be replaced at its issuer first, and a patch would repeat it here",
+        quote=secrets.mask(lines, inside),
+    )
+
+
+def _variable(secret: Secret) -> str:
+    """The name an environment variable for it would have."""
+    words = re.sub(
+        r"(?<=[a-z0-9])(?=[A-Z])|[^A-Za-z0-9]+", "_", secret.name.split(".")[-1] if secret.name else secret.kind
+    )
+    return words.strip("_").upper() or "SECRET"

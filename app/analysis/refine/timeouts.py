@@ -1,0 +1,293 @@
+"""Rule `timeouts`: outbound calls that nothing limits."""
+
+from __future__ import annotations
+
+import re
+
+from ast_grep_py import SgNode
+
+from app.analysis import calls
+from app.analysis.context import Candidate, Match
+from app.analysis.refine import refines
+from app.analysis.roles import Role
+
+ABORT = "signal: AbortSignal.timeout(5_000)"
+_FETCHES = frozenset(
+    ("node-fetch", "undici", "cross-fetch", "isomorphic-fetch", "node-fetch-native", "make-fetch-happen")
+)
+_LIMITS_FETCH = frozenset(("signal", "timeout", "dispatcher", "agent"))
+_LIMITS_AXIOS = frozenset(("timeout", "signal", "cancelToken", "adapter"))
+_LIMITS_HTTP = frozenset(("timeout", "signal", "agent"))
+_AXIOS_POSITION = {
+    "get": 1, "delete": 1, "head": 1, "options": 1, "post": 2, "put": 2, "patch": 2, "postForm": 2, "putForm": 2, "patchForm": 2,
+    "request": 0, "create": 0,
+}  # fmt: skip
+_GOT_VERBS = frozenset(("get", "post", "put", "patch", "delete", "head"))
+_REQUESTS_VERBS = frozenset(("get", "post", "put", "patch", "delete", "head", "options", "request"))
+_HTTPX_CALLS = _REQUESTS_VERBS | {"stream", "Client", "AsyncClient", "Timeout"}
+
+
+@refines("timeouts.fetch")
+def fetch(candidate: Candidate) -> Match | None:
+    """A `fetch` in served code whose options hold no signal, as far as they can be seen."""
+    if not calls.is_served(candidate):
+        return None
+    module = candidate.file.imports.get("fetch")
+    if module not in _FETCHES if module else candidate.file.declares("fetch"):
+        return None
+    given = calls.arguments(candidate.node)
+    if not 1 <= len(given) <= 2 or not _is_address(given[0]) or calls.is_bounded_outside(candidate.node):
+        return None
+    if candidate.file.role is Role.UNKNOWN and not calls.looks_remote(given[0]):
+        return None
+    if len(given) == 2 and not _lacks(given[1], _LIMITS_FETCH):
+        return None
+    longest = "as long as it takes" if module == "node-fetch" else "as long as the runtime does, five minutes in Node"
+    return _match(
+        candidate,
+        callee="fetch",
+        target=given[0],
+        longest=longest,
+        replacement=calls.with_option(candidate.node, position=1, option=ABORT),
+    )
+
+
+@refines("timeouts.axios")
+def axios(candidate: Candidate) -> Match | None:
+    """An axios call, or an instance, whose configuration holds no limit, as far as it can be seen."""
+    name, _, verb = calls.callee(candidate.node).partition(".")
+    text = candidate.file.text
+    if candidate.file.imports.get(name) != "axios" or not calls.is_served(candidate):
+        return None
+    if re.search(rf"\b{re.escape(name)}\.defaults\b", text) or (verb == "create" and ".defaults.timeout" in text):
+        return None
+    given = calls.arguments(candidate.node)
+    if not verb and given:
+        position = 0 if given[0].kind() == "object" else 1
+    elif verb in _AXIOS_POSITION:
+        position = _AXIOS_POSITION[verb]
+    else:
+        return None
+    if not _axios_leaves_the_process(given, position, verb) or calls.is_bounded_outside(candidate.node):
+        return None
+    if len(given) > position and not _lacks(given[position], _LIMITS_AXIOS):
+        return None
+    if any(argument.kind() == "spread_element" for argument in given):
+        return None
+    return _match(
+        candidate,
+        callee=f"{name}.{verb}" if verb else name,
+        target=given[0] if given else None,
+        longest="for ever, since axios sets no limit by itself",
+        replacement=calls.with_option(candidate.node, position=position, option="timeout: 5_000"),
+    )
+
+
+@refines("timeouts.got")
+def got(candidate: Candidate) -> Match | None:
+    """A call of got without its `timeout`."""
+    name, _, verb = calls.callee(candidate.node).partition(".")
+    if candidate.file.imports.get(name) != "got" or not calls.is_served(candidate) or (verb and verb not in _GOT_VERBS):
+        return None
+    given = calls.arguments(candidate.node)
+    if not 1 <= len(given) <= 2 or not _is_address(given[0]) or calls.is_bounded_outside(candidate.node):
+        return None
+    if given[0].kind() == "object" or (len(given) == 2 and not _lacks(given[1], _LIMITS_HTTP | {"isStream"})):
+        return None
+    return _match(
+        candidate,
+        callee=f"{name}.{verb}" if verb else name,
+        target=given[0],
+        longest="for ever, since got sets no limit by itself",
+        replacement=calls.with_option(candidate.node, position=1, option="timeout: { request: 5_000 }"),
+    )
+
+
+@refines("timeouts.http-request")
+def http_request(candidate: Candidate) -> Match | None:
+    """A request of Node's own http client without a limit, in a file that sets none on the request either."""
+    name, _, verb = calls.callee(candidate.node).partition(".")
+    text = candidate.file.text
+    if candidate.file.imports.get(name) not in ("http", "https") or not calls.is_served(candidate):
+        return None
+    if verb not in ("request", "get") or ".setTimeout(" in text or re.search(r"[\"']timeout[\"']", text):
+        return None
+    given = calls.arguments(candidate.node)
+    plain = [argument for argument in given if argument.kind() not in ("arrow_function", "function_expression")]
+    options = [argument for argument in plain if argument.kind() == "object"]
+    if not plain or len(plain) > 2 or any(not _lacks(one, _LIMITS_HTTP) for one in options):
+        return None
+    if not options and not (len(plain) == 1 and _is_plainly_an_address(plain[0])):
+        return None
+    if any(not _is_plainly_an_address(one) for one in plain if one.kind() != "object") or calls.is_bounded_outside(
+        candidate.node
+    ):
+        return None
+    hostname = next(
+        (value for one in options for key in ("host", "hostname") if (value := calls.value_of(one, key))), None
+    )
+    if calls.stays_here(plain[0]) or (hostname is not None and re.search(r"localhost|127\.0\.0\.1", hostname.text())):
+        return None
+    if options and any("socketPath" in (calls.keys(one) or ()) for one in options):
+        return None
+    handles_errors = re.search(r"\.(?:on|once)\(\s*[\"']error[\"']", text) is not None
+    return _match(
+        candidate,
+        callee=f"{name}.{verb}",
+        target=plain[0],
+        longest="for ever, since Node's http client sets no limit by itself",
+        replacement=_with_http_signal(candidate.node, given, options) if handles_errors else None,
+        why_no_patch="the limit arrives as an `error` event, and nothing here listens for one yet",
+    )
+
+
+@refines("timeouts.python-requests")
+def python_requests(candidate: Candidate) -> Match | None:
+    """A call of `requests` without `timeout`, or with `timeout=None`."""
+    name, _, verb = calls.callee(candidate.node).rpartition(".")
+    if candidate.file.imports.get(name) != "requests" or verb not in _REQUESTS_VERBS or not calls.is_served(candidate):
+        return None
+    return _python(candidate, longest="for ever, since requests sets no limit by itself", limit="timeout=10")
+
+
+@refines("timeouts.python-urlopen")
+def python_urlopen(candidate: Candidate) -> Match | None:
+    """A call of `urlopen` without a timeout."""
+    name = calls.callee(candidate.node)
+    head = name.partition(".")[0]
+    whole = name.replace(head, candidate.file.imports.get(head, ""), 1) if head != "urllib" else name
+    if (
+        whole != "urllib.request.urlopen"
+        or not calls.is_served(candidate)
+        or "setdefaulttimeout" in candidate.file.text
+    ):
+        return None
+    if sum(1 for one in calls.arguments(candidate.node) if one.kind() != "keyword_argument") > 2:
+        return None
+    return _python(candidate, longest="for ever, since sockets have no limit by themselves", limit="timeout=10")
+
+
+@refines("timeouts.python-httpx")
+def python_httpx(candidate: Candidate) -> Match | None:
+    """Httpx with its own limit switched off."""
+    name, _, verb = calls.callee(candidate.node).rpartition(".")
+    if candidate.file.imports.get(name) != "httpx" or verb not in _HTTPX_CALLS or not calls.is_served(candidate):
+        return None
+    given = calls.arguments(candidate.node)
+    off = _keyword(given, "timeout")
+    if off is None:
+        switched_off = verb == "Timeout" and len(given) == 1 and given[0].text() == "None"
+        return _match(candidate, callee=f"{name}.{verb}", target=None, longest="for ever") if switched_off else None
+    if off.text() != "None":
+        return None
+    whole, base = candidate.node.text(), candidate.node.range().start.index
+    start, end = off.range().start.index - base, off.range().end.index - base
+    return _match(
+        candidate,
+        callee=f"{name}.{verb}",
+        target=None,
+        longest="for ever, since the limit that httpx has by default is switched off",
+        replacement=f"{whole[:start]}10.0{whole[end:]}",
+    )
+
+
+def _python(candidate: Candidate, *, longest: str, limit: str) -> Match | None:
+    given = calls.arguments(candidate.node)
+    if not given or any(one.kind() in ("dictionary_splat", "list_splat", "generator_expression") for one in given):
+        return None
+    if calls.stays_here(given[0]) or calls.is_bounded_outside(candidate.node):
+        return None
+    whole, base = candidate.node.text(), candidate.node.range().start.index
+    set_to = _keyword(given, "timeout")
+    if set_to is None:
+        at = given[-1].range().end.index - base
+        replacement = f"{whole[:at]}, {limit}{whole[at:]}"
+    elif set_to.text() == "None":
+        start, end = set_to.range().start.index - base, set_to.range().end.index - base
+        replacement = f"{whole[:start]}{limit.partition('=')[2]}{whole[end:]}"
+    else:
+        return None
+    return _match(
+        candidate, callee=calls.callee(candidate.node), target=given[0], longest=longest, replacement=replacement
+    )
+
+
+def _match(
+    candidate: Candidate,
+    *,
+    callee: str,
+    target: SgNode | None,
+    longest: str,
+    replacement: str | None = None,
+    why_no_patch: str = "",
+) -> Match:
+    start = candidate.node.range().start.index
+    return candidate.match(
+        captures={"call": callee, "target": target.text() if target is not None else "", "longest": longest},
+        note=f"`{callee}` waits {longest}",
+        replacement=replacement,
+        why_no_patch=why_no_patch,
+        # The call's head and its options, not the callback or the body that may follow for pages.
+        focus=(start, min(candidate.node.range().end.index, start + LONGEST_FOCUS)),
+    )
+
+
+LONGEST_FOCUS = 400
+
+
+def _lacks(options: SgNode, limits: frozenset[str]) -> bool:
+    """Whether it is plain to see that none of the limits is among the options."""
+    seen = calls.keys(options)
+    return seen is not None and not seen & limits
+
+
+def _is_address(url: SgNode) -> bool:
+    """Whether the first argument is an address of another machine, not a prepared request."""
+    if url.kind() in ("spread_element", "new_expression") and not url.text().startswith("new URL"):
+        return False
+    if re.search(r"\breq(?:uest)?\b|Request$", url.text()) and url.kind() not in ("string", "template_string"):
+        return False
+    return not calls.stays_here(url)
+
+
+def _is_plainly_an_address(node: SgNode) -> bool:
+    if node.kind() in ("string", "template_string"):
+        return True
+    if node.kind() == "new_expression":
+        return node.text().startswith("new URL")
+    return (
+        node.kind() in ("identifier", "member_expression")
+        and re.search(r"(?:url|uri|href|endpoint)$", node.text(), re.IGNORECASE) is not None
+    )
+
+
+def _axios_leaves_the_process(given: list[SgNode], position: int, verb: str) -> bool:
+    """Whether the address, as far as it can be seen, is another machine's."""
+    if verb == "create" or position == 0:
+        config = given[0] if given else None
+        if config is None:
+            return verb == "create"
+        if config.kind() != "object":
+            return False
+        base, url = calls.value_of(config, "baseURL"), calls.value_of(config, "url")
+        if base is None and url is None:
+            return verb == "create" or bool({"url", "baseURL"} & (calls.keys(config) or frozenset()))
+        return not calls.stays_here(base if base is not None else url)  # type: ignore[arg-type]
+    return bool(given) and _is_address(given[0])
+
+
+def _with_http_signal(call: SgNode, given: list[SgNode], options: list[SgNode]) -> str | None:
+    if options:
+        index = next(number for number, one in enumerate(given) if one.kind() == "object")
+        return calls.with_option(call, position=index, option=ABORT)
+    at = given[0].range().end.index - call.range().start.index
+    whole = call.text()
+    return f"{whole[:at]}, {{ {ABORT} }}{whole[at:]}"
+
+
+def _keyword(given: list[SgNode], name: str) -> SgNode | None:
+    for one in given:
+        key = one.field("name") if one.kind() == "keyword_argument" else None
+        if key is not None and key.text() == name:
+            return one.field("value")
+    return None

@@ -1,0 +1,116 @@
+"""A file's path and text in, the part it plays out: served code, browser code, test, script or example.
+
+What a file is for decides more precision than any pattern: a missing limit is a defect in a service and a habit in a test.
+"""
+
+from __future__ import annotations
+
+import re
+from enum import StrEnum
+from pathlib import PurePosixPath
+
+from app.analysis import languages
+
+
+class Role(StrEnum):
+    """What a file is for. UNKNOWN code may be a service's: nothing says otherwise."""
+
+    SERVER = "server"
+    CLIENT = "client"
+    TEST = "test"
+    SCRIPT = "script"
+    EXAMPLE = "example"
+    UNKNOWN = "unknown"
+
+
+LONGEST_HEAD = 20_000
+
+_TEST_FOLDERS = frozenset((
+    "test", "tests", "__tests__", "spec", "specs", "e2e", "cypress", "playwright", "__mocks__", "mocks", "mock",
+    "testdata", "test-data", "test-utils", "testutils", "testing", "fixture", "fixtures", "__fixtures__",
+    "__snapshots__", "integration-tests",
+))  # fmt: skip
+_EXAMPLE_FOLDERS = frozenset(
+    ["example", "examples", "sample", "samples", "demo", "demos", "tutorial", "tutorials", "playground"]
+)
+_SCRIPT_FOLDERS = frozenset((
+    "script", "scripts", "bin", "tools", "tool", "cli", "bench", "benchmark", "benchmarks", "hack", "migrations",
+    "seeds", "seeders",
+))  # fmt: skip
+_CLIENT_FOLDERS = frozenset((
+    "client", "frontend", "front-end", "web", "webapp", "web-app", "ui", "components", "component", "views",
+    "hooks", "browser", "public", "static", "assets", "www", "mobile", "native", "ios", "android", "extension",
+    "webview", "renderer", "stories", "storybook",
+))  # fmt: skip
+_SERVER_FOLDERS = frozenset((
+    "server", "servers", "backend", "back-end", "api", "apis", "service", "services", "worker", "workers", "jobs",
+    "controllers", "controller", "handlers", "handler", "routes", "middleware", "middlewares", "lambda", "lambdas",
+    "functions", "gateway", "consumers", "queues", "cron", "daemon",
+))  # fmt: skip
+_TEST_NAME = re.compile(
+    r"(?:[._-](?:test|spec|e2e|stories|story|mock|fixture)s?\.[cm]?[jt]sx?$)|^test_.*\.py$|_test\.(?:py|go)$|^conftest\.py$|"
+    r"^(?:jest|vitest|playwright|cypress)[.-]",
+    re.IGNORECASE,
+)
+_SCRIPT_NAME = re.compile(
+    r"\.config\.[cm]?[jt]s$|^(?:gulpfile|gruntfile|rollup|webpack|setup|noxfile|tasks|fabfile)\b", re.IGNORECASE
+)
+_EXAMPLE_NAME = re.compile(r"[._-](?:example|sample|template|dist|tpl)(?:\.|$)", re.IGNORECASE)
+_BUILTINS = (
+    "fs|fs/promises|http|https|http2|net|tls|crypto|child_process|cluster|dgram|dns|os|stream|stream/promises|worker_threads|"
+    "zlib|perf_hooks|async_hooks|readline|module"
+)
+_SERVER_PACKAGES = (
+    "express|fastify|koa|hapi|restify|hono|elysia|polka|pg|mysql2?|mongodb|mongoose|redis|ioredis|amqplib|kafkajs|bullmq?|knex|"
+    "typeorm|sequelize|prisma|drizzle-orm|pino|winston|node-fetch|undici|got|ws|nodemailer|dotenv|jsonwebtoken|apollo-server|"
+    "aws-lambda|firebase-admin|better-sqlite3"
+)
+_SERVER_IMPORT = re.compile(
+    rf"(?:from\s+|require\(\s*|import\(\s*|import\s+)[\"'](?:node:[\w/]+|bun(?::\w+)?|{_BUILTINS}|{_SERVER_PACKAGES}|"
+    r"@nestjs/[\w/-]+|@fastify/[\w-]+|@hapi/[\w-]+|@koa/[\w-]+|@prisma/client|@aws-sdk/[\w-]+|server-only)[\"'/]"
+)
+_SERVER_TEXT = re.compile(
+    r"\bBun\.(?:serve|env|file)\b|\bDeno\.(?:serve|env)\b|\bmodule\.exports\b|[\"']use server[\"']|\bprocess\.(?:exit|on|argv)\b"
+)
+_CLIENT_TEXT = re.compile(
+    r"(?:from\s+|require\(\s*)[\"'](?:react(?:-dom|-native|-router[\w-]*|-query)?|preact|vue|svelte|solid-js|@angular/[\w/]+|"
+    r"next/(?:router|navigation|link)|@tanstack/[\w-]+|swr|redux|@reduxjs/[\w-]+|zustand|expo[\w-]*)[\"'/]|[\"']use client[\"']|"
+    r"\bwindow\.\w|\bdocument\.\w|\blocalStorage\b|\bsessionStorage\b|\bnavigator\.\w|\bchrome\.\w+\.|\bself\.addEventListener\b|"
+    r"\baddEventListener\(\s*[\"']fetch[\"']"
+)
+_SCRIPT_TEXT = re.compile(
+    r"\A#!|(?:from\s+|require\(\s*)[\"'](?:commander|yargs|inquirer|@inquirer/[\w-]+|prompts|ora|meow|cac|@oclif/[\w-]+|"
+    r"@playwright/test|playwright|puppeteer|k6(?:/\w+)?)[\"']|^\s*(?:import|from)\s+(?:argparse|click|typer|fire)\b",
+    re.MULTILINE,
+)
+
+
+def of(path: str, text: str) -> Role:
+    """The role of a file. The path decides first; for JavaScript and TypeScript then what the text imports."""
+    parts = [part.lower() for part in PurePosixPath(path).parts]
+    folders, name = set(parts[:-1]), parts[-1] if parts else ""
+    if folders & _TEST_FOLDERS or _TEST_NAME.search(name):
+        return Role.TEST
+    if folders & _EXAMPLE_FOLDERS or _EXAMPLE_NAME.search(name):
+        return Role.EXAMPLE
+    head = text[:LONGEST_HEAD]
+    if folders & _SCRIPT_FOLDERS or _SCRIPT_NAME.search(name) or _SCRIPT_TEXT.search(head):
+        return Role.SCRIPT
+    language = languages.of(path)
+    if language == languages.PYTHON:
+        return Role.SERVER
+    if language in languages.SCRIPT_LANGUAGES:
+        return _of_script(folders, name, head)
+    return Role.UNKNOWN
+
+
+def _of_script(folders: set[str], name: str, head: str) -> Role:
+    if _SERVER_IMPORT.search(head) or _SERVER_TEXT.search(head):
+        return Role.SERVER
+    if _CLIENT_TEXT.search(head):
+        return Role.CLIENT
+    if folders & _SERVER_FOLDERS:
+        return Role.SERVER
+    if folders & _CLIENT_FOLDERS or name.endswith((".tsx", ".jsx")):
+        return Role.CLIENT
+    return Role.UNKNOWN

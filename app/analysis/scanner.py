@@ -1,0 +1,251 @@
+"""The scanner: files and rules in, evidence, symbols and parse checks out, computed in worker processes.
+
+Always in a worker, however small the input: the parser does not release the interpreter's lock, a crash of it must not
+be ours, and a warm worker answers a typical change in a few milliseconds anyway.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+import json
+import os
+import sys
+import sysconfig
+from collections.abc import AsyncIterator, Iterable, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import app
+from app.analysis import wire
+from app.analysis.scan import probes
+from app.core.rule import Evidence, Rule
+from app.core.source import ParseCheck, ScanNote, ScanResult, SourceFile, Span, Symbol, Verdict
+
+SCAN_SECONDS = 30.0
+FILE_SECONDS = 8.0
+START_SECONDS = 30.0
+STOP_SECONDS = 2.0
+FILES_PER_REQUEST = 200
+CHARACTERS_PER_REQUEST = 4_000_000
+
+
+class WorkerLost(Exception):
+    """The worker crashed, or took longer than its limit and was ended."""
+
+
+class Scanner:
+    """Scans files in up to `workers` child processes, started when first needed and again after a crash."""
+
+    def __init__(self, *, workers: int = 1) -> None:
+        self._workers = [_Worker() for _ in range(max(1, workers))]
+        self._free: asyncio.LifoQueue[_Worker] = asyncio.LifoQueue()
+        for worker in self._workers:
+            self._free.put_nowait(worker)
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def start(self) -> None:
+        """Starts one worker, so that the first review does not wait for it. A failure shows with the first question."""
+        with contextlib.suppress(WorkerLost):
+            await self._ask({"do": "warm"}, seconds=START_SECONDS)
+
+    async def close(self) -> None:
+        """Ends the workers."""
+        for worker in self._workers:
+            await worker.stop()
+
+    async def scan(self, files: Sequence[SourceFile], rules: Sequence[Rule]) -> ScanResult:
+        """The evidence in these files. What could not be scanned is named in the notes; nothing is raised for it."""
+        wanted = [wire.probe_out(probe) for probe in probes(rules)]
+        if not wanted or not files:
+            return ScanResult()
+        key = hashlib.sha256(json.dumps(wanted, sort_keys=True).encode()).hexdigest()
+        results = [await self._scan(batch, key, wanted) for batch in _batches(files)]
+        return _joined(results)
+
+    async def symbols(self, file: SourceFile, spans: Sequence[Span]) -> tuple[Symbol | None, ...]:
+        """For each span of lines the innermost function, class or type around it; None where there is none or no parser."""
+        found = await self._try({"do": "symbols", "path": file.path, "text": file.text, "spans": spans})
+        return wire.symbols_in(found) if found is not None else tuple(None for _ in spans)
+
+    async def definitions(self, files: Iterable[SourceFile], names: Sequence[str]) -> tuple[Symbol, ...]:
+        """Where these names are defined in these files, with the definitions' text."""
+        plain = [(file.path, file.text) for file in files]
+        found = await self._try({"do": "definitions", "files": plain, "names": list(names)})
+        return tuple(one for one in wire.symbols_in(found or []) if one is not None)
+
+    async def outline(self, file: SourceFile) -> tuple[Symbol, ...]:
+        """The named functions, classes, types and constants of a file, in order, without text."""
+        found = await self._try({"do": "outline", "path": file.path, "text": file.text})
+        return tuple(one for one in wire.symbols_in(found or []) if one is not None)
+
+    async def identifiers(self, file: SourceFile, spans: Sequence[Span]) -> tuple[str, ...]:
+        """The names used on these lines: called ones first, then types, then the others, most used first."""
+        found = await self._try({"do": "identifiers", "path": file.path, "text": file.text, "spans": spans})
+        return tuple(found or ())
+
+    async def parse_errors(self, path: str, before: str | None, after: str) -> ParseCheck:
+        """Whether a patched file parses no worse than before (None: it is new), worse, or cannot be checked here."""
+        try:
+            found = await self._ask(
+                {"do": "parses", "path": path, "before": before, "after": after}, seconds=FILE_SECONDS
+            )
+        except WorkerLost as error:
+            return ParseCheck(Verdict.UNCHECKED, f"the parser gave up: {error}")
+        return wire.check_in(found)
+
+    async def _scan(self, files: Sequence[SourceFile], key: str, wanted: list[dict[str, Any]]) -> ScanResult:
+        """The result for one batch; when the worker is lost over it, file by file, so that one bad file costs only itself."""
+        request = {"do": "scan", "key": key, "files": [wire.file_out(file) for file in files]}
+        try:
+            seconds = SCAN_SECONDS if len(files) > 1 else FILE_SECONDS
+            return wire.result_in(await self._ask(request, seconds=seconds, rules=(key, wanted)))
+        except WorkerLost as error:
+            if len(files) == 1:
+                return ScanResult(notes=(ScanNote(files[0].path, f"not scanned: {error}"),))
+            with contextlib.suppress(WorkerLost):
+                await self._ask({"do": "warm"}, seconds=START_SECONDS)
+                return _joined([await self._scan([file], key, wanted) for file in files])
+            return ScanResult(notes=tuple(ScanNote(file.path, f"not scanned: {error}") for file in files))
+
+    async def _try(self, request: dict[str, Any]) -> Any:
+        try:
+            return await self._ask(request, seconds=FILE_SECONDS)
+        except WorkerLost:
+            return None
+
+    async def _ask(
+        self, request: dict[str, Any], *, seconds: float, rules: tuple[str, list[dict[str, Any]]] | None = None
+    ) -> Any:
+        async with self._worker() as worker:
+            if rules is not None and not worker.knows(rules[0]):
+                await worker.ask({"do": "rules", "key": rules[0], "probes": rules[1]}, seconds=START_SECONDS)
+                worker.remember(rules[0])
+            return await worker.ask(request, seconds=seconds)
+
+    @contextlib.asynccontextmanager
+    async def _worker(self) -> AsyncIterator[_Worker]:
+        worker = await self._free.get()
+        try:
+            yield worker
+        finally:
+            self._free.put_nowait(worker)
+
+
+class _Worker:
+    """One child process and the conversation with it: one question at a time."""
+
+    def __init__(self) -> None:
+        self._process: asyncio.subprocess.Process | None = None
+        self._rule_sets: list[str] = []
+
+    def knows(self, key: str) -> bool:
+        """Whether the running process was told this set of rules and still keeps it."""
+        return self._process is not None and self._process.returncode is None and key in self._rule_sets
+
+    def remember(self, key: str) -> None:
+        """Notes that the process was told a set of rules; it keeps as many as we remember."""
+        self._rule_sets = [*self._rule_sets, key][-wire.RULE_SETS_KEPT :]
+
+    async def ask(self, request: dict[str, Any], *, seconds: float) -> Any:
+        """The worker's answer. Raises `WorkerLost` after a crash, a failure or when the time is over."""
+        try:
+            process = await self._running()
+            async with asyncio.timeout(seconds):
+                answer = await _converse(process, wire.encode(request))
+        except TimeoutError:
+            await self.stop()
+            raise WorkerLost(f"it took longer than {seconds:g} seconds") from None
+        except (OSError, ValueError, asyncio.IncompleteReadError) as error:
+            await self.stop()
+            raise WorkerLost("the parser's process ended") from error
+        except BaseException:
+            # Cancelled half-way through: the answer that may still come belongs to nobody.
+            await self.stop()
+            raise
+        if "error" in answer:
+            raise WorkerLost(str(answer["error"]))
+        return answer["ok"]
+
+    async def stop(self) -> None:
+        """Ends the process at once; it holds nothing worth saving."""
+        process, self._process, self._rule_sets = self._process, None, []
+        if process is None or process.returncode is not None:
+            return
+        with contextlib.suppress(ProcessLookupError):
+            process.kill()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(STOP_SECONDS):
+                await process.wait()
+
+    async def _running(self) -> asyncio.subprocess.Process:
+        if self._process is None or self._process.returncode is not None:
+            self._rule_sets = []
+            self._process = await asyncio.create_subprocess_exec(
+                sys.executable,
+                "-P",
+                "-m",
+                "app.analysis.worker",
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.DEVNULL,
+                cwd="/",
+                env=_environment(),
+                start_new_session=True,
+            )
+        return self._process
+
+
+async def _converse(process: asyncio.subprocess.Process, frame: bytes) -> dict[str, Any]:
+    requests, answers = process.stdin, process.stdout
+    if requests is None or answers is None:
+        raise ValueError("the worker has no pipes")
+    requests.write(frame)
+    await requests.drain()
+    (length,) = wire.LENGTH.unpack(await answers.readexactly(wire.LENGTH.size))
+    if length > wire.LONGEST_FRAME:
+        raise ValueError("the answer is too long")
+    return wire.decode(await answers.readexactly(length))
+
+
+def _environment() -> dict[str, str]:
+    """Nothing of ours but the path: no credentials, and no folder of a checkout on the import path."""
+    environment = {"PATH": os.defpath, "LANG": "C.UTF-8", "PYTHONUTF8": "1", "PYTHONSAFEPATH": "1"}
+    home = Path(app.__file__).resolve().parent.parent
+    installed = {Path(sysconfig.get_path(name)).resolve() for name in ("purelib", "platlib")}
+    if home not in installed:
+        environment["PYTHONPATH"] = str(home)
+    return environment
+
+
+def _batches(files: Sequence[SourceFile]) -> list[list[SourceFile]]:
+    batches: list[list[SourceFile]] = [[]]
+    size = 0
+    for file in files:
+        if batches[-1] and (len(batches[-1]) >= FILES_PER_REQUEST or size + len(file.text) > CHARACTERS_PER_REQUEST):
+            batches.append([])
+            size = 0
+        batches[-1].append(file)
+        size += len(file.text)
+    return batches
+
+
+def _joined(results: Sequence[ScanResult]) -> ScanResult:
+    def together(parts: Iterable[tuple[Evidence, ...]]) -> tuple[Evidence, ...]:
+        return tuple(one for part in parts for one in part)
+
+    return ScanResult(
+        together(result.new for result in results),
+        together(result.existing for result in results),
+        tuple(dict.fromkeys(note for result in results for note in result.notes)),
+    )

@@ -1,0 +1,126 @@
+"""Strong evidence in, what its rule says about it out: the finding, the parts of its fix, and where it stands.
+
+Templates are filled in one pass: `{name}` becomes the captured text, whatever that text holds, and anything else in braces
+stays as it is, since templates hold code.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from app.core.change import FileDiff
+from app.core.finding import Anchor, Finding, Fix, Kind, Side, TestFile
+from app.core.rule import Answer, Detector, Evidence, Rule, Strength
+
+STRONG_CONFIDENCE = 0.9
+WEAK_CONFIDENCE = 0.5
+LONGEST_INLINE = 60
+LONGEST_CODE = 400
+
+_NAME = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]{0,40})\}")
+
+
+def anchor(evidence: Evidence, file: FileDiff) -> Anchor | None:
+    """Where a comment on the evidence stands: its lines, as far as the first hunk that shows one of them shows them."""
+    for number, hunk in enumerate(file.hunks):
+        first, last = max(evidence.start_line, hunk.new_start), min(evidence.end_line, hunk.new_end)
+        if first <= last:
+            return Anchor(file.path, Side.RIGHT, first, last, number)
+    return None
+
+
+def to_finding(evidence: Evidence, rule: Rule) -> Finding:
+    """The claim that the rule makes of the evidence, in the detector's own words."""
+    answer = _detector(evidence, rule).answer
+    prose = _prose(evidence)
+    return Finding(
+        kind=rule.kind,
+        category=rule.category,
+        severity=rule.severity,
+        confidence=STRONG_CONFIDENCE if evidence.strength is Strength.STRONG else WEAK_CONFIDENCE,
+        path=evidence.path,
+        quote=evidence.quote,
+        title=_filled(answer.title, prose) or rule.title,
+        explanation=_filled(answer.explanation, prose) or rule.summary,
+        source=f"{evidence.rule}/{evidence.detector}",
+        rule=rule.id,
+        line=evidence.start_line,
+        scenario=evidence.note,
+        strong=evidence.strength is Strength.STRONG,
+    )
+
+
+def to_fix(evidence: Evidence, rule: Rule) -> Fix:
+    """The parts of the answer that the rule brings along, without the patch, which is checked first; and what is missing."""
+    answer = _detector(evidence, rule).answer
+    prose, code = _prose(evidence), _code(evidence)
+    repro, root_cause = _mixed(answer.repro, prose, code), _filled(answer.root_cause, prose)
+    risk, missing = _filled(answer.risk, prose), _missing(evidence, answer)
+    tests = _tests(answer, code)
+    match rule.kind:
+        case Kind.BUG:
+            return Fix(repro=repro, root_cause=root_cause, tests=tests, risk=risk, missing=missing)
+        case Kind.PERFORMANCE:
+            return Fix(measure=repro, change=root_cause, tests=tests, risk=risk, missing=missing)
+        case Kind.DESIGN:
+            return Fix(trade_off=root_cause, alternative=repro, migration=risk, tests=tests, missing=missing)
+
+
+def _detector(evidence: Evidence, rule: Rule) -> Detector:
+    for detector in rule.detectors:
+        if detector.name == evidence.detector:
+            return detector
+    raise KeyError(f"{rule.id} has no detector {evidence.detector}")
+
+
+def _missing(evidence: Evidence, answer: Answer) -> tuple[tuple[str, str], ...]:
+    """The parts that the rule cannot give, with the names a fix knows them by."""
+    told = {("tests" if part == "test" else part): _filled(reason, _prose(evidence)) for part, reason in answer.missing}
+    why = dict(evidence.captures).get("why_no_patch")
+    if why and not evidence.replacement:
+        told["patch"] = why
+    return tuple(told.items())
+
+
+def _tests(answer: Answer, code: Mapping[str, str]) -> tuple[TestFile, ...]:
+    if not answer.test:
+        return ()
+    path = _filled(answer.test_path, code)
+    return (
+        TestFile(path, f"{_filled(answer.test, code).rstrip()}\n", path.rpartition(".")[2] or code.get("language", "")),
+    )
+
+
+def _mixed(template: str, prose: Mapping[str, str], code: Mapping[str, str]) -> str:
+    """A template whose fenced parts are code and whose other parts are prose."""
+    parts = re.split(r"(^```[^\n]*\n.*?^```[ \t]*$)", template, flags=re.MULTILINE | re.DOTALL)
+    return "".join(_filled(part, code if part.startswith("```") else prose) for part in parts)
+
+
+def _filled(template: str, values: Mapping[str, str]) -> str:
+    return _NAME.sub(lambda found: values.get(found[1], found[0]), template)
+
+
+def _prose(evidence: Evidence) -> dict[str, str]:
+    """Captures as they may stand inside a sentence: one line, short, no backtick that would end the code around them."""
+    values = {name: _inline(text) for name, text in _captures(evidence).items()}
+    function = values.get("function", "")
+    return values | {
+        "where": f"`{function}`" if function else "this code",
+        "Where": f"`{function}`" if function else "This code",
+    }
+
+
+def _code(evidence: Evidence) -> dict[str, str]:
+    """Captures as they may stand in a program: whole, but never a fence."""
+    return {name: text[:LONGEST_CODE].replace("```", "'''") for name, text in _captures(evidence).items()}
+
+
+def _captures(evidence: Evidence) -> dict[str, str]:
+    return dict(evidence.captures) | {"line": str(evidence.start_line), "file": evidence.path}
+
+
+def _inline(text: str) -> str:
+    plain = re.sub(r"\s+", " ", text).replace("`", "'").strip()
+    return plain if len(plain) <= LONGEST_INLINE else f"{plain[: LONGEST_INLINE - 1].rstrip()}…"

@@ -1,0 +1,350 @@
+"""Text in, secrets out: where they stand, what they are, and how sure that is.
+
+Three degrees. PROVEN: the form is one that a provider issues, or a private key. LIKELY: a value with much entropy under a
+name that says it is secret. POSSIBLE: good enough to keep it out of a prompt, not good enough to say so to a person.
+
+Every pattern starts at a literal that is looked for first, has bounded repeats, and cannot start inside its own run, so
+that hostile text costs time in proportion to its length.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from enum import IntEnum
+from itertools import pairwise
+
+LONGEST_KEY_BLOCK = 20_000
+LEAST_KEY_CHARACTERS = 100
+LONGEST_NAME_PREFIX = 40
+
+
+class Certainty(IntEnum):
+    """How sure it is that a value is a secret."""
+
+    POSSIBLE = 1
+    LIKELY = 2
+    PROVEN = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Secret:
+    """A secret's place (character offsets of the value alone), its kind in words, and the name it is assigned to."""
+
+    kind: str
+    start: int
+    end: int
+    certainty: Certainty
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Form:
+    """A form that one provider issues: the literals one of which must be present, and the pattern of the whole token."""
+
+    kind: str
+    literals: tuple[str, ...]
+    pattern: re.Pattern[str]
+
+
+def _form(kind: str, literals: str, pattern: str) -> _Form:
+    return _Form(kind, tuple(literals.split()), re.compile(rf"(?<![A-Za-z0-9_-])(?:{pattern})"))
+
+
+# GitHub's installation tokens may be long, dotted and unlike the older ones: the tail is opaque
+# (https://github.blog/changelog/, April 2026).
+_FORMS = (
+    _form("GitHub token", "ghp_ gho_ ghu_ ghr_", r"gh[pour]_[A-Za-z0-9]{36,255}(?![A-Za-z0-9])"),
+    _form("GitHub installation token", "ghs_", r"ghs_[A-Za-z0-9][A-Za-z0-9._-]{34,2000}[A-Za-z0-9_-]"),
+    _form("GitHub fine-grained token", "github_pat_", r"github_pat_[A-Za-z0-9_]{36,255}"),
+    _form("GitLab token", "glpat- gldt- glrt-", r"gl(?:pat|dt|rt)-[A-Za-z0-9_-]{20,80}"),
+    _form("AWS access key id", "AKIA ASIA", r"A[KS]IA[A-Z0-9]{16}(?![A-Za-z0-9])"),
+    _form("Slack token", "xox", r"xox[abeoprs]-[A-Za-z0-9-]{20,250}"),
+    _form("Slack app token", "xapp-", r"xapp-[0-9]-[A-Z0-9]{8,20}-[0-9]{8,20}-[a-f0-9]{32,80}"),
+    _form(
+        "Slack webhook address",
+        "hooks.slack.com/",
+        r"https://hooks\.slack\.com/(?:services|workflows)/[A-Za-z0-9/]{30,120}",
+    ),
+    _form("Stripe live key", "sk_live_ rk_live_", r"[sr]k_live_[A-Za-z0-9]{16,247}"),
+    _form("Stripe webhook secret", "whsec_", r"whsec_[A-Za-z0-9+/]{32,100}={0,2}"),
+    _form("Google API key", "AIza", r"AIza[A-Za-z0-9_-]{35}(?![A-Za-z0-9_-])"),
+    _form("Google OAuth client secret", "GOCSPX-", r"GOCSPX-[A-Za-z0-9_-]{28}(?![A-Za-z0-9_-])"),
+    _form("Google OAuth access token", "ya29.", r"ya29\.[A-Za-z0-9_-]{40,500}"),
+    _form("OpenAI key", "T3BlbkFJ", r"sk-(?:[a-z]{2,10}-)?[A-Za-z0-9_-]{16,100}T3BlbkFJ[A-Za-z0-9_-]{16,100}"),
+    _form("OpenAI key", "sk-proj- sk-svcacct- sk-admin-", r"sk-(?:proj|svcacct|admin)-[A-Za-z0-9_-]{40,250}"),
+    _form("Anthropic key", "sk-ant-", r"sk-ant-[a-z]{2,10}[0-9]{2}-[A-Za-z0-9_-]{40,150}"),
+    _form("SendGrid key", "SG.", r"SG\.[A-Za-z0-9_-]{22}\.[A-Za-z0-9_-]{43}(?![A-Za-z0-9_-])"),
+    _form("npm token", "npm_", r"npm_[A-Za-z0-9]{36}(?![A-Za-z0-9])"),
+    _form("PyPI token", "pypi-AgE", r"pypi-AgE[A-Za-z0-9_-]{50,500}"),
+    _form("Hugging Face token", "hf_", r"hf_[A-Za-z]{34}(?![A-Za-z0-9])"),
+    _form("DigitalOcean token", "dop_v1_ doo_v1_", r"do[op]_v1_[a-f0-9]{64}(?![a-f0-9])"),
+    _form("Shopify token", "shpat_ shpca_ shppa_ shpss_", r"shp(?:at|ca|pa|ss)_[a-fA-F0-9]{32}(?![a-fA-F0-9])"),
+    _form("Square token", "sq0csp- EAAA", r"(?:sq0csp-[A-Za-z0-9_-]{43}|EAAA[A-Za-z0-9_-]{60})(?![A-Za-z0-9_-])"),
+    _form("Telegram bot token", ":AA", r"[0-9]{8,10}:AA[A-Za-z0-9_-]{33}(?![A-Za-z0-9_-])"),
+    _form("Databricks token", "dapi", r"dapi[a-f0-9]{32}(?![a-f0-9])"),
+    _form("Grafana token", "glsa_", r"glsa_[A-Za-z0-9]{32}_[a-f0-9]{8}"),
+    _form("Linear key", "lin_api_", r"lin_api_[A-Za-z0-9]{40}(?![A-Za-z0-9])"),
+    _form("Vault token", "hvs. hvb.", r"hv[sb]\.[A-Za-z0-9_-]{24,300}"),
+    _form("Docker Hub token", "dckr_pat_", r"dckr_pat_[A-Za-z0-9_-]{27}(?![A-Za-z0-9_-])"),
+    _form("New Relic key", "NRAK-", r"NRAK-[A-Z0-9]{27}(?![A-Z0-9])"),
+)
+_WEB_TOKEN = _form(
+    "JSON Web Token", "eyJ", r"eyJ[A-Za-z0-9_-]{10,1000}\.eyJ[A-Za-z0-9_-]{10,4000}\.[A-Za-z0-9_-]{20,1000}"
+)
+_KEY_BLOCK = re.compile(r"-----BEGIN (?:[A-Z0-9]{2,12} ){0,3}PRIVATE KEY(?: BLOCK)?-----")
+_KEY_END = re.compile(r"-----END [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----")
+_URL = re.compile(
+    r"(?<![A-Za-z0-9+.-])(?P<scheme>[A-Za-z][A-Za-z0-9+.-]{1,20})://(?P<user>[^\s:/@\"'`<>]{0,80}):"
+    r"(?P<value>[^\s/@\"'`<>]{3,200})@(?P<host>[^\s/\"'`:?,;)\]}]{1,200})"
+)
+_TELLING_WORD = (
+    r"passwords?|passwd|passphrase|pwd|secrets?|api[_-]?keys?|apikeys?|access[_-]?keys?|secret[_-]?keys?|private[_-]?key|"
+    r"signing[_-]?key|encryption[_-]?key|master[_-]?key|auth[_-]?key|account[_-]?key|tokens?|credentials?"
+)
+_QUOTED = re.compile(
+    rf"(?P<name>(?:{_TELLING_WORD})[\w-]{{0,30}})[\"'\]]{{0,2}}[ \t]{{0,8}}(?::[ \t]{{0,4}}[A-Za-z][\w.|<>\[\] ]{{0,30}})?"
+    r"(?:=>|:=|===?|!==?|[:=])[ \t]{0,8}(?:\r?\n[ \t]{1,40})?(?:new |Buffer\.from\()?[bruf]?"
+    r"(?P<quote>[\"'`])(?P<value>[^\"'`\r\n]{6,400})(?P=quote)",
+    re.IGNORECASE,
+)
+_BARE = re.compile(
+    rf"(?P<name>(?:{_TELLING_WORD})[\w-]{{0,30}})[ \t]{{0,8}}(?:=|:[ \t])[ \t]{{0,8}}(?P<value>[^\s\"'`#;,(){{}}\[\]<>]{{8,300}})"
+    r"(?=[ \t]*(?:[#;].{0,200})?\r?(?:\n|$))",
+    re.IGNORECASE,
+)
+_NAME_PREFIX = re.compile(r"[\w.-]*$")
+_NOT_A_VALUE = frozenset((
+    "name", "names", "field", "fields", "label", "labels", "type", "types", "url", "uri", "path", "file", "files",
+    "header", "headers", "id", "ids", "hint", "placeholder", "length", "size", "count", "regex", "pattern",
+    "prefix", "suffix", "message", "error", "errors", "text", "title", "description", "expiry", "expires", "ttl",
+    "timeout", "policy", "endpoint", "host", "hash", "hashed", "algorithm", "alg", "mode", "scheme", "input",
+    "element", "selector", "class", "column", "key_name", "keyname", "env", "var", "variable", "param", "params",
+    "parameter", "arn", "ref", "reference", "store", "manager", "provider", "strategy", "schema", "format",
+    "version", "status", "state", "usage", "limit", "budget", "symbol", "address", "contract", "mint", "kind",
+    "category", "event", "action", "role", "scope", "page", "route", "view", "form", "reset", "strength",
+    "confirmation", "confirm", "help", "rule", "rules", "validator", "token_type", "grant",
+))  # fmt: skip
+_PUBLIC = re.compile(
+    r"public|publishable|anon[_-]?key|csrf|xsrf|sitekey|site[_-]key|cancel|design|page|next|continuation|css|author",
+    re.IGNORECASE,
+)
+_PLACEHOLDER = re.compile(
+    r"example|sample|dummy|fake|placeholder|change[_-]?me|change[_-]?this|replace|your[_-]|[_-]your|<[^>]*>|x{4,}|\*{3,}|\.{3}|…|"
+    r"redacted|todo|insert|foobar|lorem|secret[_-]?here|key[_-]?here|token[_-]?here|not[_-]?a[_-]?real|invalid|"
+    r"(?<![a-z])(?:test|mock|stub|none|null|undefined|default|demo|local|dev|some|my)(?![a-z])|"
+    r"0123456789|1234567|abcdef(?:gh|12)|deadbeef|qwerty|asdf|AAAAAAAA|00000000",
+    re.IGNORECASE,
+)
+_REFERENCE = re.compile(
+    r"\$\{|\$\(|\{\{|%\(|%[sd]|^\$|^env[.:(]|process\.env|os\.environ|getenv|secretKeyRef|^arn:|^vault:|^op://|^ssm:|^projects/|\{\w*\}|<%|^@"
+)
+_WORDS_ONLY = re.compile(r"^[A-Za-z]+(?:[ ._:/-][A-Za-z]+)*$")
+_DATE_OR_NUMBER = re.compile(r"^[\d.,:/+TZ -]+$")
+_PASSWORD_WORD = re.compile(r"passw|passphrase|pwd", re.IGNORECASE)
+_LOCAL_HOST = re.compile(
+    r"^(?:localhost|127\.|0\.0\.0\.0|\[?::1|host\.docker\.internal|db$|postgres$|redis$|mysql$|mongo|rabbitmq$|host$|.*\bexample\b)",
+    re.IGNORECASE,
+)
+_KNOWN_PASSWORDS = frozenset((
+    "password", "pass", "passwd", "postgres", "root", "admin", "secret", "user", "guest", "mysql", "redis", "mongo",
+    "test", "pwd", "changeme",
+))  # fmt: skip
+
+
+def find(text: str) -> tuple[Secret, ...]:
+    """Every secret in the text, in order, none inside another; the surer one wins where two overlap."""
+    found = [*_key_blocks(text), *_provider_tokens(text), *_addresses(text), *_named(text)]
+    found.sort(key=lambda secret: (-secret.certainty, secret.start, -secret.end))
+    kept: list[Secret] = []
+    taken: list[tuple[int, int]] = []
+    for secret in found:
+        if not any(start < secret.end and secret.start < end for start, end in taken):
+            kept.append(secret)
+            taken.append((secret.start, secret.end))
+    return tuple(sorted(kept, key=lambda secret: secret.start))
+
+
+def mask(text: str, secrets: tuple[Secret, ...]) -> str:
+    """The text with each secret's value replaced by stars, lines kept: for showing to a person where it stands."""
+    return _replace(text, secrets, lambda secret, value: _stars(value))
+
+
+def redact(text: str) -> str:
+    """The text with each secret replaced by a placeholder that is the same for the same value; lines are kept.
+
+    `<SECRET:GitHub token#1>`; the number counts the different values of this text.
+    """
+    numbers: dict[str, int] = {}
+
+    def placeholder(secret: Secret, value: str) -> str:
+        number = numbers.setdefault(value, len(numbers) + 1)
+        return f"<SECRET:{secret.kind}#{number}>" + "\n" * value.count("\n")
+
+    return _replace(text, find(text), placeholder)
+
+
+def entropy(value: str) -> float:
+    """Bits per character of the value's own distribution; 0 for an empty one."""
+    size = len(value)
+    return -sum(count / size * math.log2(count / size) for count in Counter(value).values()) if size else 0.0
+
+
+def is_placeholder(value: str) -> bool:
+    """Whether the value is a stand-in that a person wrote (`your-key-here`, `xxxx`, `AKIA…EXAMPLE`)."""
+    return _PLACEHOLDER.search(value) is not None or _REFERENCE.search(value) is not None or len(set(value)) < 5
+
+
+def _replace(text: str, secrets: tuple[Secret, ...], shown: Callable[[Secret, str], str]) -> str:
+    parts: list[str] = []
+    last = 0
+    for secret in secrets:
+        parts += (text[last : secret.start], shown(secret, text[secret.start : secret.end]))
+        last = secret.end
+    return "".join((*parts, text[last:]))
+
+
+def _stars(value: str) -> str:
+    """The first line shows its first characters where they are a provider's public prefix; the rest is stars."""
+    head, *rest = value.split("\n")
+    if head.startswith("-----BEGIN"):
+        return "\n".join([head[:40], *("********" for _ in rest)])
+    shown = head[:4] if len(head) >= 16 else ""
+    return "\n".join([f"{shown}********", *("********" for _ in rest)])
+
+
+def _key_blocks(text: str) -> Iterator[Secret]:
+    if "PRIVATE KEY" not in text:
+        return
+    for begin in _KEY_BLOCK.finditer(text):
+        end = _KEY_END.search(text, begin.end(), begin.end() + LONGEST_KEY_BLOCK)
+        stop = end.end() if end else _body_end(text, begin.end())
+        body = text[begin.end() : end.start() if end else stop]
+        if len(re.sub(r"[^A-Za-z0-9+/=]", "", body)) >= LEAST_KEY_CHARACTERS and not _PLACEHOLDER.search(body[:60]):
+            yield Secret("private key", begin.start(), stop, Certainty.PROVEN)
+
+
+def _body_end(text: str, start: int) -> int:
+    """Where a key without its last line stops: at the first line that is not base64, diff marks and quotes aside."""
+    position = start
+    for line in text[start : start + LONGEST_KEY_BLOCK].split("\n"):
+        if position != start and not re.fullmatch(
+            r"[\s\d+\-\"'|>]{0,20}[A-Za-z0-9+/=\\]{16,100}[\"',\\n+\s]{0,8}", line
+        ):
+            break
+        position += len(line) + 1
+    return min(max(start, position - 1), len(text))
+
+
+def _provider_tokens(text: str) -> Iterator[Secret]:
+    for form in _FORMS:
+        if any(literal in text for literal in form.literals):
+            for match in form.pattern.finditer(text):
+                if not _obviously_made_up(match.group()):
+                    yield Secret(form.kind, match.start(), match.end(), Certainty.PROVEN)
+    if "eyJ" in text:
+        for match in _WEB_TOKEN.pattern.finditer(text):
+            yield Secret(_WEB_TOKEN.kind, match.start(), match.end(), Certainty.POSSIBLE)
+
+
+def _obviously_made_up(token: str) -> bool:
+    tail = token[4:]
+    telling = re.search(
+        r"example|dummy|fake|placeholder|your|x{5,}|0123456789|123456789|abcdefgh|test_?(?:key|token)|\.\.\.|EXAMPLE",
+        token,
+        re.IGNORECASE,
+    )
+    return telling is not None or entropy(tail) < min(2.6, math.log2(max(len(tail), 2)) * 0.7)
+
+
+def _addresses(text: str) -> Iterator[Secret]:
+    if "://" not in text or "@" not in text:
+        return
+    for match in _URL.finditer(text):
+        value, host = match["value"], match["host"]
+        if _REFERENCE.search(value) or "<" in value:
+            continue
+        tame = is_placeholder(value) or value.lower() in _KNOWN_PASSWORDS or value.lower() == match["user"].lower()
+        if tame or _LOCAL_HOST.match(host) or _REFERENCE.search(host) or len(value) < 6 or value.isdigit():
+            certainty = Certainty.POSSIBLE
+        else:
+            certainty = Certainty.LIKELY
+        yield Secret("password in an address", match.start("value"), match.end("value"), certainty)
+
+
+def _named(text: str) -> Iterator[Secret]:
+    for pattern in (_QUOTED, _BARE):
+        for match in pattern.finditer(text):
+            before = _NAME_PREFIX.search(text[max(0, match.start() - LONGEST_NAME_PREFIX) : match.start()])
+            name = (before.group() if before else "") + match["name"]
+            certainty = _judge(name, match["value"], quoted=pattern is _QUOTED)
+            if certainty:
+                yield Secret("secret value", match.start("value"), match.end("value"), certainty, name)
+
+
+def _judge(name: str, value: str, *, quoted: bool) -> Certainty | None:
+    words = [word.lower() for word in re.split(r"[_.-]|(?<=[a-z0-9])(?=[A-Z])", name) if word]
+    if not words or words[-1] in _NOT_A_VALUE or _PUBLIC.search(name) or words[-1] in ("author", "authors"):
+        return None
+    if any(character.isspace() for character in value) or is_placeholder(value) or _is_plain(value):
+        return None
+    if words[-1] == "auth" or (not quoted and "(" in value):
+        return None
+    if _PASSWORD_WORD.search(name):
+        return Certainty.LIKELY if _is_password(value) else Certainty.POSSIBLE
+    return Certainty.LIKELY if _is_random(value) else Certainty.POSSIBLE if _has_digit(value) else None
+
+
+def _is_plain(value: str) -> bool:
+    """Words, paths, addresses, dates and dotted names are no secrets, whatever they are assigned to."""
+    if _WORDS_ONLY.match(value):
+        # A run of letters without a separator may still be random; words are not.
+        return not (len(value) >= 20 and value.isalpha() and entropy(value) >= 4.0 and _mixes_case(value))
+    if _DATE_OR_NUMBER.match(value) or "://" in value or value.startswith(("/", "./", "../", "#", "~/", "@", "--")):
+        return True
+    return re.fullmatch(r"[A-Za-z_$][\w$]*(?:(?:\.|\?\.|::|->)[A-Za-z_$][\w$]*)+(?:\(.*)?", value) is not None
+
+
+def _mixes_case(value: str) -> bool:
+    """Whether case changes as often as in random text, not as in camelCase."""
+    changes = sum(1 for left, right in pairwise(value) if left.islower() != right.islower())
+    return changes >= len(value) * 0.35
+
+
+def _has_digit(value: str) -> bool:
+    return any(character.isdigit() for character in value)
+
+
+def _is_password(value: str) -> bool:
+    if (
+        len(value) < 8
+        or value.lower() in _KNOWN_PASSWORDS
+        or re.fullmatch(r"[a-z_]+(?:[.-][a-z_]+)*", value, re.IGNORECASE)
+    ):
+        return False
+    classes = sum(
+        (
+            any(character.islower() for character in value),
+            any(character.isupper() for character in value),
+            _has_digit(value),
+            any(not character.isalnum() for character in value),
+        )
+    )
+    return (classes >= 3 and _has_digit(value) and entropy(value) >= 2.75) or (
+        classes >= 2 and entropy(value) >= 3.3 and _has_digit(value)
+    )
+
+
+def _is_random(value: str) -> bool:
+    if len(value) < 16 or not re.fullmatch(r"[\w+/=.~!@#$%^&*:-]+", value):
+        return False
+    letters = any(character.isalpha() for character in value)
+    if re.fullmatch(r"[0-9a-fA-F-]+", value):
+        return letters and _has_digit(value) and len(value) >= 24 and entropy(value) >= 2.9
+    if not (letters and sum(character.isdigit() for character in value) >= 2):
+        return value.isalpha() and _mixes_case(value) and entropy(value) >= 4.0
+    longest_word = max((len(run) for run in re.findall(r"[a-z]+", value)), default=0)
+    return entropy(value) >= 3.5 and longest_word < 9

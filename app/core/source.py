@@ -1,0 +1,99 @@
+"""Source text as the analysis sees it, and what it says about it.
+
+SourceFile ── scan ──► ScanResult(new, existing, notes)
+SourceFile ── symbols, definitions, outline ──► Symbol
+before, after ── parse_errors ──► ParseCheck
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from app.core.change import FileDiff
+from app.core.rule import Evidence
+
+Span = tuple[int, int]
+"""First and last line, 1-based and inclusive."""
+
+
+@dataclass(frozen=True, slots=True)
+class SourceFile:
+    """A file at the head and the part of it that the change touches; all numbers are lines of the head.
+
+    `changed` are the lines that were added, `removed_before` those in front of which lines were removed, `shown` the spans
+    that the diff shows, hunk by hunk. With `whole` every line counts as changed: a scan of a tree.
+    """
+
+    path: str
+    text: str
+    changed: frozenset[int] = frozenset()
+    removed_before: frozenset[int] = frozenset()
+    shown: tuple[Span, ...] = ()
+    whole: bool = False
+
+    @classmethod
+    def of(cls, file: FileDiff, text: str) -> SourceFile:
+        """The head's text of a file, with its touched lines taken from the hunks."""
+        changed: set[int] = set()
+        removed_before: set[int] = set()
+        for hunk in file.hunks:
+            following = hunk.new_start if hunk.new_count else hunk.new_start + 1
+            for line in hunk.lines():
+                if line.new is None:
+                    removed_before.add(following)
+                    continue
+                following = line.new + 1
+                if line.mark == "+":
+                    changed.add(line.new)
+        shown = tuple((hunk.new_start, hunk.new_end) for hunk in file.hunks if hunk.new_count)
+        return cls(file.path, text, frozenset(changed), frozenset(removed_before), shown)
+
+
+@dataclass(frozen=True, slots=True)
+class ScanNote:
+    """Something a scan could not do: a rule that failed or ran out of time, a file that was left out."""
+
+    subject: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class ScanResult:
+    """Evidence on lines the change touches (`new`), evidence that stood there before (`existing`), and what went wrong."""
+
+    new: tuple[Evidence, ...] = ()
+    existing: tuple[Evidence, ...] = ()
+    notes: tuple[ScanNote, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Symbol:
+    """A function, class or type with its lines in the file (`Shop.charge` for a method), and their text.
+
+    With `cut` it is longer than that: lines and text are the part around the lines asked about.
+    """
+
+    path: str
+    name: str
+    kind: str
+    start_line: int
+    end_line: int
+    text: str = ""
+    cut: bool = False
+
+
+class Verdict(StrEnum):
+    """Whether a file still parses after a patch."""
+
+    NO_WORSE = "no_worse"
+    WORSE = "worse"
+    UNCHECKED = "unchecked"
+
+
+@dataclass(frozen=True, slots=True)
+class ParseCheck:
+    """The verdict on a patched file. `reason` says what broke, or why nobody looked; it is empty when all is well."""
+
+    verdict: Verdict
+    reason: str = ""
