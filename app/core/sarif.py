@@ -105,9 +105,7 @@ def _descriptors(findings: Sequence[Finding], rules: Mapping[str, Rule]) -> list
     first_hits: dict[str, Finding] = {}
     for finding in findings:
         first_hits.setdefault(_rule_id(finding), finding)
-    return [
-        _known(rules[name]) if name in rules else _unlisted(name, finding) for name, finding in first_hits.items()
-    ]
+    return [_known(rules[name]) if name in rules else _unlisted(name, finding) for name, finding in first_hits.items()]
 
 
 def _rule_id(finding: Finding) -> str:
@@ -206,7 +204,7 @@ def _properties(place: _Place) -> Json:
 def _fix(patch: Patch) -> Json:
     replacement: Json = {"deletedRegion": _replaced(patch)}
     if patch.replacement:
-        replacement["insertedContent"] = {"text": well_formed(patch.replacement.removesuffix("\n"))}
+        replacement["insertedContent"] = {"text": well_formed(patch.replacement)}
     return {
         "description": _message("Replace these lines."),
         "artifactChanges": [{"artifactLocation": _artifact(patch.path), "replacements": [replacement]}],

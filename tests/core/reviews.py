@@ -45,7 +45,7 @@ PATCH = Patch(
     path="src/charge.ts",
     start_line=42,
     end_line=42,
-    replacement="    const reply = await fetch(url, { method: 'POST', body, signal: AbortSignal.timeout(5_000) });\n",
+    replacement="    const reply = await fetch(url, { method: 'POST', body, signal: AbortSignal.timeout(5_000) });",
     diff=(
         "--- a/src/charge.ts\n+++ b/src/charge.ts\n@@ -42 +42 @@\n"
         "-    const reply = await fetch(url, { method: 'POST', body });\n"

@@ -147,7 +147,7 @@ def test_a_suggestion_is_a_fix_that_replaces_whole_lines() -> None:
     assert change["replacements"] == [
         {
             "deletedRegion": {"startLine": 42, "startColumn": 1, "endLine": 42},
-            "insertedContent": {"text": PATCH.replacement.removesuffix("\n")},
+            "insertedContent": {"text": PATCH.replacement},
         }
     ]
 
