@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 
 import pytest
 
-from app import demo
+from app import demo, library
+from app.analysis.scanner import Scanner
+from app.core.rule import Evidence, Strength
+from app.core.source import SourceFile
 from app.demo import Defect
 
 SAMPLE = demo.sample()
@@ -44,3 +48,33 @@ def test_every_file_of_the_sample_ends_with_one_newline() -> None:
         assert text.endswith("\n"), path
         assert not text.endswith("\n\n"), path
         assert "\r" not in text, path
+
+
+def changed_files() -> list[SourceFile]:
+    return [
+        SourceFile(path, text, changed=frozenset(_changed_lines(SAMPLE.base.get(path, ""), text)))
+        for path, text in SAMPLE.head.items()
+        if SAMPLE.base.get(path) != text
+    ]
+
+
+def _changed_lines(before: str, after: str) -> list[int]:
+    known = set(before.splitlines())
+    return [number for number, line in enumerate(after.splitlines(), start=1) if line not in known]
+
+
+async def strong_evidence() -> list[Evidence]:
+    async with Scanner() as scanner:
+        found = await scanner.scan(changed_files(), library.load().rules)
+    return [evidence for evidence in found.new if evidence.strength is Strength.STRONG]
+
+
+def test_the_rules_alone_find_what_needs_no_model_and_nothing_else() -> None:
+    found = [(evidence.rule, evidence.path, evidence.start_line) for evidence in asyncio.run(strong_evidence())]
+    expected = [(defect.rule, defect.path, _line_of(defect)) for defect in demo.DEFECTS if not defect.needs_model]
+    assert sorted(found) == sorted(expected)
+
+
+def _line_of(defect: Defect) -> int:
+    lines = SAMPLE.head[defect.path].splitlines()
+    return next(number for number, line in enumerate(lines, start=1) if defect.quote in line)
