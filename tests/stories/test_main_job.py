@@ -8,6 +8,7 @@ import pytest
 
 from app import demo
 from app.sandbox import Sandbox
+from tests.fakes import contract
 from tests.fakes.models import FakeModels
 from tests.stories.bot import SECRET, Bot, completed, environment, wait_for
 
@@ -71,6 +72,7 @@ FIX = {
 def github() -> Iterator[Sandbox]:
     with Sandbox() as sandbox:
         yield sandbox
+        assert contract.violations(sandbox.requests) == []
 
 
 @pytest.fixture

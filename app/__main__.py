@@ -1,0 +1,5 @@
+"""`python -m app` is `principal`."""
+
+from app.cli import main
+
+main()

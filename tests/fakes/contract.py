@@ -1,0 +1,48 @@
+"""GitHub's own description, for stories that hold everything the bot said against it."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+from collections.abc import Iterable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from app.sandbox import Kind, Request
+
+FOLDER = Path(__file__).parents[2].parent / "shared" / "contract"
+REQUIRED = os.environ.get("PRINCIPAL_CONTRACT_REQUIRED") == "1"
+
+
+def violations(requests: Iterable[Request]) -> list[str]:
+    """Everything in these requests that GitHub's description does not allow; empty where the description is not at hand.
+
+    With PRINCIPAL_CONTRACT_REQUIRED=1 its absence is a failure.
+    """
+    if not FOLDER.exists():
+        if REQUIRED:
+            pytest.fail(f"GitHub's description is required and not at {FOLDER}")
+        return []
+    rest, graphql = _contracts()
+    found: list[str] = []
+    for request in requests:
+        match request.kind:
+            case Kind.GRAPHQL:
+                found += graphql.check(request.body["query"], request.body.get("variables"))
+            case Kind.REST | Kind.TOKEN:
+                _, wrong = rest.check_request(request.method, request.target, request.body)
+                found += [f"{request.method} {request.path}: {one}" for one in wrong]
+    return found
+
+
+@cache
+def _contracts() -> tuple[Any, Any]:
+    spec = importlib.util.spec_from_file_location("gh_contract", FOLDER / "gh_contract.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.Contract(FOLDER / "github-openapi.json"), module.GraphQLContract(FOLDER / "github-graphql.graphql")

@@ -1,0 +1,215 @@
+"""The command line in a real checkout, run as a person runs it: a process, its output, its exit code."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from app.sandbox import Sandbox
+from tests.fakes import contract
+from tests.fakes.models import FakeModels
+
+ROOT = Path(__file__).parents[2]
+CLEAN = "export const one = 1;\n"
+WAITING = """import { config } from "./config.js";
+
+export async function load(id: string) {
+  const reply = await fetch(`${config.url}/items/${id}`);
+  return reply.json();
+}
+"""
+
+
+def git(folder, *words):
+    done = subprocess.run(
+        ["git", "-c", "user.name=Dev", "-c", "user.email=dev@example.com", "-c", "init.defaultBranch=main", *words],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return done.stdout.strip()
+
+
+def principal(*words, folder, stdin="", **environ):
+    return subprocess.run(
+        [sys.executable, "-P", "-m", "app", *words],
+        cwd=folder,
+        input=stdin,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=100,
+        env={
+            "PATH": os.environ["PATH"],
+            "HOME": str(folder),
+            "PYTHONPATH": str(ROOT),
+            "XDG_CACHE_HOME": str(folder / ".." / "cache"),
+            "PRINCIPAL_MODEL": "none",
+            **environ,
+        },
+    )
+
+
+@pytest.fixture
+def checkout(tmp_path):
+    """A clone with an upstream, one commit behind its branch: `src/load.ts` waits without a limit."""
+    origin, folder = tmp_path / "origin", tmp_path / "shop"
+    origin.mkdir()
+    git(origin, "init", "--bare", "-q")
+    git(tmp_path, "clone", "-q", str(origin), "shop")
+    (folder / "src").mkdir()
+    (folder / "src" / "one.ts").write_text(CLEAN)
+    git(folder, "add", ".")
+    git(folder, "commit", "-qm", "First")
+    git(folder, "push", "-q", "origin", "HEAD:main")
+    git(folder, "fetch", "-q")
+    git(folder, "checkout", "-qb", "feature")
+    (folder / "src" / "load.ts").write_text(WAITING)
+    git(folder, "add", ".")
+    git(folder, "commit", "-qm", "Load items")
+    return folder
+
+
+def snapshot(folder):
+    return sorted(
+        (str(path.relative_to(folder)), path.stat().st_mtime_ns) for path in folder.rglob("*") if path.is_file()
+    )
+
+
+def test_what_the_branch_adds_is_reviewed_and_the_checkout_is_not_touched(checkout):
+    before = snapshot(checkout)
+    done = principal("review", folder=checkout)
+    assert done.returncode == 0, done.stderr
+    assert "src/load.ts:4:3  high  timeouts  " in done.stdout
+    assert "\x1b" not in done.stdout
+    assert snapshot(checkout) == before
+
+
+def test_uncommitted_changes_are_part_of_it_and_staged_ones_can_be_reviewed_alone(checkout):
+    git(checkout, "commit", "-q", "--allow-empty", "-m", "x")
+    (checkout / "src" / "more.ts").write_text(WAITING)
+    (checkout / "src" / "staged.ts").write_text(WAITING)
+    git(checkout, "add", "src/staged.ts")
+    everything = json.loads(principal("review", "--format", "json", folder=checkout).stdout)
+    staged = json.loads(principal("review", "--staged", "--format", "json", folder=checkout).stdout)
+    assert {one["path"] for one in everything["said"]} == {"src/load.ts", "src/more.ts", "src/staged.ts"}
+    assert {one["path"] for one in staged["said"]} == {"src/staged.ts"}
+
+
+def test_the_exit_code_says_whether_something_is_severe(checkout):
+    assert principal("review", "--fail-on", "high", folder=checkout).returncode == 1
+    assert principal("review", "--fail-on", "critical", folder=checkout).returncode == 0
+    assert principal("review", "HEAD..HEAD", "--fail-on", "low", folder=checkout).returncode == 0
+
+
+def test_a_diff_from_standard_input_needs_no_repository_and_marks_patches_unchecked(checkout, tmp_path):
+    diff = git(checkout, "diff", "origin/main...HEAD") + "\n"
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    done = principal("review", "--diff", "-", "--format", "markdown", folder=elsewhere, stdin=diff)
+    assert done.returncode == 0, done.stderr
+    assert "`src/load.ts:4`" in done.stdout
+    assert "unchecked" in done.stdout
+
+
+def test_sarif_is_written_to_a_file(checkout):
+    done = principal("review", "--format", "sarif", "--output", "review.sarif", folder=checkout)
+    assert done.returncode == 0, done.stderr
+    log = json.loads((checkout / "review.sarif").read_text())
+    assert log["version"] == "2.1.0"
+    assert [one["ruleId"] for one in log["runs"][0]["results"]] == ["timeouts"]
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["review", "nowhere...HEAD"], "nowhere"),
+        (["review", "--diff", "none.diff"], "Cannot read none.diff"),
+        (["review", "--diff", "-"], "There is no diff"),
+        (["review", "--staged", "main...HEAD"], "Give one of"),
+        (["review", "--post"], "--post needs"),
+        (["review", "https://elsewhere.example/a/b/pull/1"], "elsewhere.example"),
+        (["persona", "show", "nobody"], "nobody"),
+        (["persona", "check", "none"], "none"),
+        (["rules", "explain", "vibes"], "vibes"),
+    ],
+)
+def test_bad_input_gets_one_clear_line_and_exit_code_2(checkout, words, said):
+    done = principal(*words, folder=checkout)
+    assert done.returncode == 2
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_outside_a_checkout_it_says_so(tmp_path):
+    done = principal("review", folder=tmp_path)
+    assert done.returncode == 2
+    assert "git" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_without_an_upstream_it_says_what_to_type(tmp_path):
+    git(tmp_path, "init", "-q")
+    (tmp_path / "a.ts").write_text(CLEAN)
+    git(tmp_path, "add", ".")
+    git(tmp_path, "commit", "-qm", "First")
+    done = principal("review", folder=tmp_path)
+    assert done.returncode == 2
+    assert "..." in done.stderr
+
+
+def test_a_model_that_fails_makes_the_review_incomplete(checkout):
+    with FakeModels() as models:
+        models.will_fail(401, times=20)
+        environ = {**models.environment("anthropic"), "PRINCIPAL_MODEL": "anthropic:claude-sonnet-5"}
+        done = principal("review", folder=checkout, **environ)
+    assert done.returncode == 2
+    assert "Not reviewed" in done.stdout
+    assert "MODEL_UNAUTHORIZED" in done.stdout
+
+
+def test_a_pull_request_is_read_and_posted_with_a_personal_token(tmp_path):
+    with Sandbox() as github:
+        repository = github.create_repository("acme/shop", files={"src/one.ts": CLEAN}, private=True)
+        repository.add_collaborator("alice", "write")
+        pull = repository.open_pull(files={"src/load.ts": WAITING}, title="Load", body="")
+        environ = {
+            "GITHUB_TOKEN": github.user_token("alice"),
+            "GITHUB_API_URL": github.api_url,
+            "GITHUB_SERVER_URL": github.server_url,
+        }
+        read = principal("review", pull.url, folder=tmp_path, **environ)
+        assert read.returncode == 0, read.stderr
+        assert "src/load.ts:4:3" in read.stdout
+        assert pull.reviews == []
+        posted = principal("review", pull.url, "--post", folder=tmp_path, **environ)
+        assert posted.returncode == 0, posted.stderr
+        assert len(pull.reviews) == 1
+        assert [status.state for status in pull.statuses][-1] == "success"
+        assert pull.check_runs == []
+        assert contract.violations(github.requests) == []
+
+
+def test_personas_and_rules_are_listed_and_explained(checkout):
+    personas = principal("persona", "list", folder=checkout).stdout
+    assert "backend-principle-eng-typescript-pro-max" in personas
+    assert "Backend Expert" in principal("persona", "show", "Backend Expert - Node.js", folder=checkout).stdout
+    rules = principal("rules", "list", folder=checkout).stdout.splitlines()
+    assert len(rules) == 41
+    assert [line[0] for line in rules] == sorted(line[0] for line in rules)
+    assert "Looked for" in principal("rules", "explain", "timeouts", folder=checkout).stdout
+
+
+def test_a_skill_of_ones_own_is_checked_before_it_is_used(tmp_path):
+    skill = tmp_path / "my-skill"
+    skill.mkdir()
+    (skill / "SKILL.md").write_text("# No front matter\n\nReview SQL.\n")
+    done = principal("persona", "check", str(skill), folder=tmp_path)
+    assert done.returncode in (0, 1)
+    assert "my-skill" in done.stdout
