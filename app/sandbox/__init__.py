@@ -6,6 +6,7 @@ It is an independent judge: nothing here uses the rest of the program.
 from app.sandbox.faults import Faults, Gate
 from app.sandbox.ledger import Kind, Request
 from app.sandbox.repository import Executable, Move, Submodule, Symlink
+from app.sandbox.run import run
 from app.sandbox.server import Sandbox
 from app.sandbox.verbs import IssueHandle, PullHandle, RepositoryHandle
 
@@ -22,4 +23,5 @@ __all__ = [
     "Sandbox",
     "Submodule",
     "Symlink",
+    "run",
 ]

@@ -1,7 +1,8 @@
 """An Authorization header → who is calling, and what they may see and do.
 
 The App's JWT is checked the way GitHub checks it: its RS256 signature against the App's public key, its issuer, and
-its lifetime. Tokens have the long form with dots that GitHub has been rolling out since 2026, so that nobody counts on forty characters.
+its lifetime. Tokens have the long form with dots that GitHub has been rolling out since 2026, so that nobody counts
+on forty characters.
 """
 
 from __future__ import annotations
@@ -74,6 +75,7 @@ def authenticate(state: State, header: str | None) -> Caller:
 
     Raises:
         Refused: 401 for credentials that are wrong, expired or revoked; 403 for a suspended installation.
+
     """
     if not header:
         return Caller()
@@ -113,6 +115,7 @@ def verify_jwt(state: State, value: str) -> App:
 
     Raises:
         Refused: 401, saying which claim is wrong; 404 for an issuer that is no App here.
+
     """
     undecodable = Refused(401, "A JSON web token could not be decoded")
     try:
@@ -175,6 +178,7 @@ def issue_token(
 
     Raises:
         Refused: 422 for a permission or repository that the installation has not; 403 when it is suspended.
+
     """
     if installation.suspended_at is not None:
         raise Refused(403, SUSPENDED)
@@ -269,6 +273,7 @@ def require(state: State, caller: Caller, repository: Repository, needs: tuple[s
 
     Raises:
         Refused: 404 for what the caller may not know of, 401 for nobody, 403 with the permissions that would do.
+
     """
     if not may_see(state, caller, repository):
         raise not_found()

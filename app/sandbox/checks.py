@@ -33,6 +33,7 @@ def create(hub: Hub, repository: Repository, body: Body, *, caller: Caller) -> C
 
     Raises:
         Refused: 403 for anyone but an App; 422 for texts too long, too many annotations, an unknown commit.
+
     """
     app = _app(caller)
     name, sha = fields.text(body, "name"), fields.text(body, "head_sha")
@@ -103,8 +104,8 @@ def _apply(hub: Hub, run: CheckRun, body: Body) -> None:
         if status != "completed":
             run.conclusion = run.completed_at = None
     for field, text in texts.items():
-        setattr(run, field, text)
-    run.annotations += annotations
+        setattr(run.output, field, text)
+    run.output.annotations += annotations
 
 
 def _output(output: Body | None) -> tuple[dict[str, str], list[Annotation]]:

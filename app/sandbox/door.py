@@ -1,4 +1,4 @@
-"""The ASGI door: notes a request in the ledger, applies faults, finds out who calls, and hands on to REST, GraphQL, git or a page.
+"""The ASGI door: a request goes into the ledger, meets the faults, and is handed on to REST, GraphQL, git or a page.
 
 REST stands under `/api/v3`, GraphQL at `/api/graphql`, as on an Enterprise server; git and pages share the root.
 """
@@ -26,8 +26,7 @@ from app.sandbox.ledger import Kind, Ledger
 from app.sandbox.ledger import Request as Entry
 from app.sandbox.refusals import Refused, not_found
 from app.sandbox.repository import GitRefused
-from app.sandbox.rest import ROUTES, Answer, Call, Route
-from app.sandbox.rest import apps, checks, issues, pulls, repositories  # noqa: F401 - importing registers them.
+from app.sandbox.rest import ROUTES, Answer, Call, Route, apps, checks, issues, pulls, repositories  # noqa: F401 - importing registers them.
 from app.sandbox.state import Repository
 
 API = "/api/v3"

@@ -92,7 +92,9 @@ class Events:
         shape = self.shapes.check_suite(suite)
         return self._in(suite.repository, sender, "check_suite", {"action": action, "check_suite": shape})
 
-    def push(self, repository: Repository, ref: str, before: str, after: str, forced: bool, sender: Account) -> Event:  # noqa: FBT001 - five facts of one push.
+    def push(
+        self, repository: Repository, ref: str, sender: Account, *, before: str, after: str, forced: bool
+    ) -> Event:
         """A ref moved."""
         body = {
             "ref": ref,

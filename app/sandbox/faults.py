@@ -32,6 +32,7 @@ class Gate:
 
         Raises:
             TimeoutError: none came in time.
+
         """
         if not self.reached.wait(timeout_seconds):
             raise TimeoutError(f"no request reached the gate within {timeout_seconds} s")

@@ -39,6 +39,7 @@ def answer(hub: Hub, caller: Caller, body: Mapping[str, Any]) -> Answer:
 
     Raises:
         Refused: 401 for a caller without a token, 400 for a body without a query.
+
     """
     if caller.token is None:
         raise Refused(401, "This endpoint requires you to be authenticated.")
@@ -184,18 +185,14 @@ class _Root:
             raise self._unknown(wanted["pullRequestReviewThreadId"])
         self._require(thread.pull.repository, "pull_requests", "write")
         try:
-            made = reviews.reply(
-                self._hub, thread.pull, thread.comments[0].id, wanted["body"], caller=self._caller
-            )
+            made = reviews.reply(self._hub, thread.pull, thread.comments[0].id, wanted["body"], caller=self._caller)
         except Refused as refused:
             raise _refuse("UNPROCESSABLE", refused.message) from refused
         return {"clientMutationId": wanted.get("clientMutationId"), "comment": self._comment(made)}
 
     def _require(self, repository: Repository, name: str, level: str) -> None:
         try:
-            access.require(
-                self._hub.state, self._caller, repository, (f"{name}={level}",), writes=level != "read"
-            )
+            access.require(self._hub.state, self._caller, repository, (f"{name}={level}",), writes=level != "read")
         except Refused as refused:
             installation = self._caller.installation is not None
             raise _refuse("FORBIDDEN", NOT_BY_INTEGRATION if installation else NOT_BY_TOKEN) from refused
@@ -219,7 +216,12 @@ class _Root:
         elif (number := number_of(wanted, "PRRC")) is not None:
             found = state.review_comments.get(number)
         elif (number := number_of(wanted, "PRR")) is not None:
-            every = (review for repository in state.repositories.values() for pull in repository.pulls for review in pull.reviews)
+            every = (
+                review
+                for repository in state.repositories.values()
+                for pull in repository.pulls
+                for review in pull.reviews
+            )
             found = next((review for review in every if review.id == number), None)
         return found if found is not None and self._sees(_repository_of(found)) else None
 

@@ -204,6 +204,7 @@ class Hub:
 
         Raises:
             ValueError: a branch is missing, or there is nothing between the two.
+
         """
         base, head = repository.git.ref(f"refs/heads/{base_ref}"), head_repository.git.ref(f"refs/heads/{head_ref}")
         if base is None or head is None:
@@ -266,7 +267,7 @@ class Hub:
     def move_branch(self, repository: Repository, branch: str, after: str, *, before: str, by: Account) -> None:
         """A branch was pushed: open pulls from it get a new head, pulls into it a new base."""
         forced = repository.git.merge_base(before, after) != before
-        self.emit(self.events.push(repository, f"refs/heads/{branch}", before, after, forced, by))
+        self.emit(self.events.push(repository, f"refs/heads/{branch}", by, before=before, after=after, forced=forced))
         for other in list(self.state.repositories.values()):
             for pull in other.pulls:
                 if pull.state != "open":
@@ -307,7 +308,7 @@ class Hub:
         self.set_state(pull, "closed", by)
         return merged
 
-    def set_draft(self, pull: Pull, draft: bool, by: Account) -> None:  # noqa: FBT001 - the one thing that is set.
+    def set_draft(self, pull: Pull, draft: bool, by: Account) -> None:
         """Makes a pull a draft, or ready for review."""
         pull.draft = draft
         self.emit(self.events.pull_request("converted_to_draft" if draft else "ready_for_review", pull, by))

@@ -103,6 +103,7 @@ class Ledger:
 
         Raises:
             TimeoutError: there were not in time.
+
         """
 
         def answered() -> list[Request]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import socket
 import threading
 
@@ -25,8 +24,8 @@ class LoopbackServer(uvicorn.Server):
                 application,
                 loop="asyncio",
                 lifespan="off",
+                # Nothing is set up here: the loggers are the process's, and a bot may be running in it too.
                 log_config=None,
-                log_level=logging.CRITICAL,
                 access_log=False,
                 server_header=False,
                 timeout_keep_alive=60,

@@ -18,16 +18,18 @@ from markdown_it import MarkdownIt
 from markdown_it.renderer import RendererHTML
 from markdown_it.token import Token
 from markupsafe import Markup
-from pygments import highlight
-from pygments.formatters import HtmlFormatter
-from pygments.lexer import Lexer
-from pygments.lexers import TextLexer, get_lexer_by_name, get_lexer_for_filename
-from pygments.util import ClassNotFound
+from pygments import highlight  # type: ignore[import-untyped]
+from pygments.formatters import HtmlFormatter  # type: ignore[import-untyped]
+from pygments.lexer import Lexer  # type: ignore[import-untyped]
+from pygments.lexers import TextLexer, get_lexer_by_name, get_lexer_for_filename  # type: ignore[import-untyped]
+from pygments.util import ClassNotFound  # type: ignore[import-untyped]
 
-PLAIN = frozenset(
-    "p br hr h1 h2 h3 h4 h5 h6 ul ol li blockquote pre code em strong b i del s ins kbd samp var sub sup "
-    "table thead tbody tr th td details summary dl dt dd a".split()
-)
+# One string, because a list of forty quoted words is hard to read.
+ALLOWED = """
+    p br hr h1 h2 h3 h4 h5 h6 ul ol li blockquote pre code em strong b i del s ins kbd samp var sub sup
+    table thead tbody tr th td details summary dl dt dd a
+"""
+PLAIN = frozenset(ALLOWED.split())
 VOID = frozenset({"br", "hr"})
 DROPPED_WITH_CONTENT = frozenset({"script", "style", "title", "textarea", "iframe", "object", "template", "noscript"})
 NO_MENTIONS_INSIDE = frozenset({"a", "code", "pre"})
@@ -57,7 +59,7 @@ def render(text: str, *, suggested: Suggested | None = None) -> Markup:
 
 def code_lines(text: str, lexer: Lexer) -> list[Markup]:
     """Each line of some code as HTML with its colours."""
-    formatter: HtmlFormatter[str] = HtmlFormatter(nowrap=True, classprefix=CODE_CLASS_PREFIX)
+    formatter = HtmlFormatter(nowrap=True, classprefix=CODE_CLASS_PREFIX)
     rows = highlight(text, lexer, formatter).removesuffix("\n").split("\n")
     return [Markup(row) for row in rows]  # noqa: S704 - the formatter escapes.
 
@@ -65,18 +67,16 @@ def code_lines(text: str, lexer: Lexer) -> list[Markup]:
 def lexer_for(path: str) -> Lexer:
     """The lexer for a file's name; plain text where none is known."""
     try:
-        found: Lexer = get_lexer_for_filename(path, stripnl=False, ensurenl=False)
+        return get_lexer_for_filename(path, stripnl=False, ensurenl=False)
     except ClassNotFound:
         return TextLexer(stripnl=False, ensurenl=False)
-    return found
 
 
 def _lexer_named(name: str) -> Lexer:
     try:
-        found: Lexer = get_lexer_by_name(name, stripnl=False, ensurenl=False)
+        return get_lexer_by_name(name, stripnl=False, ensurenl=False)
     except ClassNotFound:
         return TextLexer(stripnl=False, ensurenl=False)
-    return found
 
 
 @dataclass(slots=True)

@@ -35,7 +35,11 @@ class Pages:
     def __init__(self, hub: Hub) -> None:
         self._hub = hub
         self._environment = Environment(
-            loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+            loader=FileSystemLoader(TEMPLATES),
+            autoescape=True,
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
         )
         self._environment.globals["style"] = Markup((TEMPLATES / "style.css").read_text("utf-8"))  # noqa: S704 - our own file.
 
@@ -101,9 +105,9 @@ class Pages:
 
     def _pull(self, match: re.Match[str]) -> Pull:
         found = self._repository(match["repository"]).issues.get(int(match["number"]))
-        if not isinstance(found, Pull):
-            raise LookupError(match["number"])
-        return found
+        if isinstance(found, Pull):
+            return found
+        raise LookupError(match["number"])
 
     # Forms.
 

@@ -303,9 +303,9 @@ class PullShapes(Shapes):
             "started_at": moment(run.started_at),
             "completed_at": moment_or_none(run.completed_at),
             "output": {
-                "title": run.title,
-                "summary": run.summary,
-                "text": run.text,
+                "title": run.output.title,
+                "summary": run.output.summary,
+                "text": run.output.text,
                 "annotations_count": len(run.annotations),
                 "annotations_url": f"{api}/annotations",
             },

@@ -160,6 +160,7 @@ class GitRepository:
 
         Raises:
             GitRefused: it ended with a status that is not in `accept`.
+
         """
         return run_git(f"--git-dir={self.directory}", "--literal-pathspecs", *arguments, stdin=stdin, accept=accept)
 
@@ -319,6 +320,7 @@ def run_git(*arguments: str, stdin: bytes = b"", accept: tuple[int, ...] = (0,))
 
     Raises:
         GitRefused: it ended with a status that is not in `accept`, or took longer than `GIT_TIMEOUT_SECONDS`.
+
     """
     try:
         done = subprocess.run(

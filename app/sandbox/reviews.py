@@ -52,6 +52,7 @@ def create(hub: Hub, pull: Pull, body: Body, *, caller: Caller) -> Review:
 
     Raises:
         Refused: 422 with one reason for each kind of fault; as on GitHub it does not say which comment was meant.
+
     """
     user = writer(caller)
     state = _state(body)
@@ -122,6 +123,7 @@ def anchor(draft: Body) -> Anchor:
     Raises:
         Refused: a field of another type, or a side that is neither LEFT nor RIGHT.
         Misplaced: neither a line nor a position.
+
     """
     path = fields.text(draft, "path")
     side = Side(fields.choice(draft, "side", tuple(Side)) or Side.RIGHT)
@@ -145,6 +147,7 @@ def comment(hub: Hub, pull: Pull, body: Body, *, caller: Caller) -> ReviewCommen
 
     Raises:
         Refused: 422, naming the field.
+
     """
     user = writer(caller)
     text = fields.text(body, "body")
@@ -175,6 +178,7 @@ def reply(hub: Hub, pull: Pull, comment_id: int, text: str, *, caller: Caller) -
 
     Raises:
         Refused: 404 where the comment is not one of this pull's, or is a reply itself.
+
     """
     user = writer(caller)
     _check_comment_text(text)
@@ -252,6 +256,7 @@ def writer(caller: Caller) -> Account:
 
     Raises:
         Refused: 401 for nobody.
+
     """
     if caller.account is None:
         raise Refused(401, "Requires authentication")

@@ -198,6 +198,7 @@ class Sandbox:
 
         Raises:
             LookupError: one of the revisions names no commit.
+
         """
         with self.hub.lock:
             repository_id = self.hub.state.next_id()
@@ -234,6 +235,7 @@ class Sandbox:
 
         Raises:
             LookupError: there is none.
+
         """
         found = self.hub.state.repository(full_name)
         if found is None:
@@ -304,6 +306,7 @@ class Sandbox:
 
         Raises:
             LookupError: there is none, or more than one and no owner was named.
+
         """
         found = [
             known
@@ -354,6 +357,7 @@ class Sandbox:
 
         Raises:
             LookupError: there is none.
+
         """
         known = [delivery for delivery in self.deliveries if delivery.guid == guid]
         if not known:

@@ -204,7 +204,7 @@ class Shapes:
         api, page = self.urls.repository(repository), self.urls.page(repository)
         opened = sum(issue.state == "open" for issue in repository.issues.values())
         host = self.urls.server.partition("://")[2]
-        shape = {
+        shape: Json = {
             "id": repository.id,
             "node_id": node_id("R", repository.id),
             "name": repository.name,

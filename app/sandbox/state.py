@@ -335,6 +335,16 @@ class CheckSuite(Record):
     created_at: datetime
 
 
+@dataclass(slots=True)
+class CheckOutput:
+    """What a check run says."""
+
+    title: str | None = None
+    summary: str | None = None
+    text: str | None = None
+    annotations: list[Annotation] = field(default_factory=list)
+
+
 @dataclass(eq=False, slots=True, repr=False)
 class CheckRun(Record):
     """A check run with its output."""
@@ -348,10 +358,12 @@ class CheckRun(Record):
     completed_at: datetime | None = None
     details_url: str | None = None
     external_id: str = ""
-    title: str | None = None
-    summary: str | None = None
-    text: str | None = None
-    annotations: list[Annotation] = field(default_factory=list)
+    output: CheckOutput = field(default_factory=CheckOutput)
+
+    @property
+    def annotations(self) -> list[Annotation]:
+        """Its notes on lines, in the order they were sent."""
+        return self.output.annotations
 
     @property
     def head_sha(self) -> str:

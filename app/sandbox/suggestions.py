@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 from app.sandbox.hub import Hub
 from app.sandbox.hunks import Side
@@ -34,24 +35,27 @@ def replaced(comment: ReviewComment) -> list[str]:
 
 def refusal(comment: ReviewComment) -> str | None:
     """Why a suggestion may not be committed, None if it may."""
-    text = text_of(comment.body)
+    return next(_refusals(comment), None)
+
+
+def _refusals(comment: ReviewComment) -> Iterator[str]:
+    text, anchor = text_of(comment.body), comment.thread.anchor
     if text is None:
-        return "there is no suggestion"
+        yield "there is no suggestion"
     if comment.applied_in is not None:
-        return "it has been applied"
+        yield "it has been applied"
     if comment.pending:
-        return "the review is pending"
+        yield "the review is pending"
     if comment.pull.state != "open":
-        return "the pull request is closed"
-    if comment.thread.anchor is None:
-        return "the code has changed since"
-    if comment.thread.anchor.line is None:
-        return "it stands on no line"
-    if comment.side is Side.LEFT:
-        return "the lines are deleted"
-    if text.removesuffix("\n") == "\n".join(replaced(comment)):
-        return "it changes nothing"
-    return None
+        yield "the pull request is closed"
+    if anchor is None:
+        yield "the code has changed since"
+    elif anchor.line is None:
+        yield "it stands on no line"
+    elif anchor.side is Side.LEFT:
+        yield "the lines are deleted"
+    elif text is not None and text and text.removesuffix("\n") == "\n".join(replaced(comment)):
+        yield "it changes nothing"
 
 
 def apply(hub: Hub, comment: ReviewComment, *, by: Account) -> str:
@@ -59,6 +63,7 @@ def apply(hub: Hub, comment: ReviewComment, *, by: Account) -> str:
 
     Raises:
         NotApplicable: `refusal` says why, or the head branch is gone.
+
     """
     reason = refusal(comment)
     pull = comment.pull

@@ -46,6 +46,7 @@ def place(git: GitRepository, base: str, head: str, wanted: Anchor) -> Place:
 
     Raises:
         Misplaced: the file or a line is not part of it, or the lines do not make a range in one hunk.
+
     """
     file = find_file(git, base, head, wanted.path)
     if file is None:

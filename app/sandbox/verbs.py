@@ -55,7 +55,7 @@ class Post:
         else:
             self.held += deliveries
         named = [delivery for delivery in deliveries if delivery.event != "push"]
-        return result, (named or [*deliveries, None])[0]
+        return result, next(iter(named or deliveries), None)
 
 
 class RepositoryHandle:
@@ -107,11 +107,17 @@ class RepositoryHandle:
 
         Raises:
             LookupError: there is no such branch.
+
         """
         sha = self.git.ref(f"refs/heads/{branch}")
         if sha is None:
             raise LookupError(f"{self.full_name} has no branch {branch}")
         return sha
+
+    def describe(self, branch: str) -> tuple[str, str]:
+        """Title and body for a pull of a branch, from the commit at its tip."""
+        title, _, body = self.git.commit_at(self.tip(branch)).message.partition("\n")
+        return title or branch, body.strip()
 
     def commit(self, files: Files, *, branch: str, start: str | None = None, by: str = "dev", message: str = "") -> str:
         """A commit on a branch, without any webhook: the branch is made from `start` (a branch or commit) if it is new."""
@@ -162,7 +168,7 @@ class RepositoryHandle:
             name = branch or f"change-{len(self.state.issues) + 1}"
             if files is not None:
                 head.commit(files, branch=name, start=self.tip(base_ref), by=author, message=message or title)
-            pull = self._hub.open_pull(
+            return self._hub.open_pull(
                 self.state,
                 head_repository=head.state,
                 head_ref=name,
@@ -173,7 +179,6 @@ class RepositoryHandle:
                 draft=draft,
                 labels=[self._label(label) for label in labels],
             )
-            return pull
 
         pull, delivery = self._post.do(work, deliver=deliver)
         return PullHandle(self._post, pull, delivery)
@@ -196,11 +201,12 @@ class RepositoryHandle:
 
         Raises:
             LookupError: there is none.
+
         """
         found = self.state.issues.get(number)
-        if not isinstance(found, Pull):
-            raise LookupError(f"{self.full_name} has no pull {number}")
-        return PullHandle(self._post, found, None)
+        if isinstance(found, Pull):
+            return PullHandle(self._post, found, None)
+        raise LookupError(f"{self.full_name} has no pull {number}")
 
     def add_collaborator(self, login: str, role: str = "write") -> None:
         """Gives a person a role: read, triage, write, maintain or admin; `none` takes it away."""
@@ -343,7 +349,12 @@ class PullHandle(IssueHandle):
         """Points the head branch at a commit that stands already: back to an earlier head, for one."""
         head = self._head()
         ref = f"refs/heads/{self.state.head_ref}"
-        return self._moved(lambda: head.git.set_refs({ref: sha}) or sha, by=by, deliver=deliver)
+
+        def point() -> str:
+            head.git.set_refs({ref: sha})
+            return sha
+
+        return self._moved(point, by=by, deliver=deliver)
 
     def _move(self, files: Files, *, parent: str, by: str | None, message: str, deliver: bool) -> Delivery | None:
         head = self._head()
@@ -393,11 +404,11 @@ class PullHandle(IssueHandle):
 
     def ready_for_review(self, *, by: str | None = None, deliver: bool = True) -> Delivery | None:
         """It is a draft no longer."""
-        return self._do(lambda: self._hub.set_draft(self.state, False, self._by(by)), deliver=deliver)  # noqa: FBT003 - not a draft.
+        return self._do(lambda: self._hub.set_draft(self.state, False, self._by(by)), deliver=deliver)
 
     def convert_to_draft(self, *, by: str | None = None, deliver: bool = True) -> Delivery | None:
         """It is a draft again."""
-        return self._do(lambda: self._hub.set_draft(self.state, True, self._by(by)), deliver=deliver)  # noqa: FBT003 - a draft.
+        return self._do(lambda: self._hub.set_draft(self.state, True, self._by(by)), deliver=deliver)
 
     def edit(
         self,
@@ -457,6 +468,7 @@ class PullHandle(IssueHandle):
 
         Raises:
             suggestions.NotApplicable: GitHub would not offer it; the message says why.
+
         """
         return self._do(lambda: suggestions.apply(self._hub, comment, by=self._by(by)), deliver=deliver)
 

@@ -15,7 +15,19 @@ from app.sandbox.hunks import Hunk, Line
 from app.sandbox.markdown import Suggested
 from app.sandbox.pull_shapes import Size
 from app.sandbox.repository import Commit
-from app.sandbox.state import Account, CheckRun, IssueComment, Kind, Pull, Push, Review, ReviewComment, ReviewState, Status, Thread
+from app.sandbox.state import (
+    Account,
+    CheckRun,
+    IssueComment,
+    Kind,
+    Pull,
+    Push,
+    Review,
+    ReviewComment,
+    ReviewState,
+    Status,
+    Thread,
+)
 
 CONTEXT_ROWS = 3
 MAX_SHOWN_COMMITS = 100
@@ -179,7 +191,9 @@ def pull_view(hub: Hub, pull: Pull) -> PullView:
     fork = pull.head_repository is not pull.repository
     owner = f"{pull.head_owner.login}:" if fork and pull.head_owner else ""
     writers = [pull.author, *(comment.user for comment in pull.comments), *(review.user for review in pull.reviews)]
-    verdicts = {review.user.login: review for review in pull.reviews if review.submitted_at and review.user is not pull.author}
+    verdicts = {
+        review.user.login: review for review in pull.reviews if review.submitted_at and review.user is not pull.author
+    }
     return PullView(
         repository=pull.repository.full_name,
         private=pull.repository.private,
@@ -203,19 +217,22 @@ def pull_view(hub: Hub, pull: Pull) -> PullView:
 def conversation(hub: Hub, pull: Pull) -> list[Entry]:
     """What happened on a pull, oldest first; the description is the first entry."""
     now = hub.state.now()
-    first = Said(pull.id, person(pull.author), ago(pull.created_at, now), _body(pull.body or "*No description.*"), "Author")
+    first = Said(
+        pull.id, person(pull.author), ago(pull.created_at, now), _body(pull.body or "*No description.*"), "Author"
+    )
     git = pull.repository.git
     start = pull.history[0].before if pull.history else pull.head_sha
     commits = git.log(included=start, excluded=hub.merge_base(pull, start), limit=MAX_SHOWN_COMMITS)
     pushed = Note("commit", person(pull.author), _commits_word(len(commits)), ago(pull.created_at, now), tuple(commits))
-    timed: list[tuple[datetime, int, Entry]] = []
-    for comment in pull.comments:
-        timed.append((comment.created_at, comment.id, _comment(comment, now)))
-    for review in pull.reviews:
-        if review.submitted_at is not None and (view := _review(review, now)) is not None:
-            timed.append((review.submitted_at, review.id, view))
-    for push in pull.history:
-        timed.append((push.at, 0, _push(pull, push, now)))
+    timed: list[tuple[datetime, int, Entry]] = [
+        (comment.created_at, comment.id, _comment(comment, now)) for comment in pull.comments
+    ]
+    timed += [
+        (review.submitted_at, review.id, view)
+        for review in pull.reviews
+        if review.submitted_at is not None and (view := _review(review, now)) is not None
+    ]
+    timed += [(push.at, 0, _push(pull, push, now)) for push in pull.history]
     if pull.closed_at is not None:
         word = "merged this pull request" if pull.merged_at else "closed this"
         timed.append((pull.closed_at, pull.id << 1, Note("merge", person(pull.author), word, ago(pull.closed_at, now))))
@@ -242,7 +259,16 @@ def _comment(comment: IssueComment, now: datetime) -> Said:
     )
 
 
-EMOJI = {"+1": "👍", "-1": "👎", "laugh": "😄", "confused": "😕", "heart": "❤️", "hooray": "🎉", "eyes": "👀", "rocket": "🚀"}
+EMOJI = {
+    "+1": "👍",
+    "-1": "👎",
+    "laugh": "😄",
+    "confused": "😕",
+    "heart": "❤️",
+    "hooray": "🎉",
+    "eyes": "👀",
+    "rocket": "🚀",
+}
 
 
 def _reactions(given: Iterable[object]) -> tuple[tuple[str, int], ...]:
@@ -369,10 +395,10 @@ def _check(run: CheckRun) -> CheckView:
         app=person(run.suite.app.bot),
         name=run.name,
         state=state,
-        title=run.title or state.replace("_", " ").capitalize(),
+        title=run.output.title or state.replace("_", " ").capitalize(),
         took=took,
-        summary=_body(run.summary or ""),
-        text=_body(run.text or ""),
+        summary=_body(run.output.summary or ""),
+        text=_body(run.output.text or ""),
         annotations=tuple(
             AnnotationView(
                 level=annotation.annotation_level,
@@ -440,7 +466,12 @@ def _parts(
             yield row
             for thread in standing:
                 anchor = thread.anchor
-                if anchor and anchor.line is not None and line.number(anchor.side) == anchor.line and _owns(line, thread):
+                if (
+                    anchor
+                    and anchor.line is not None
+                    and line.number(anchor.side) == anchor.line
+                    and _owns(line, thread)
+                ):
                     yield thread_view(thread, now)
 
 
