@@ -15,7 +15,7 @@ from rich import progress
 from rich.console import Console
 from rich.text import Text
 
-from app.core import comment
+from app.core import comment, plain
 from app.core.change import Skipped
 from app.core.finding import Finding, Fix, Kind, Patch, Severity, Side, TestFile, VerifiedFinding
 from app.core.hidden import reveal
@@ -59,8 +59,8 @@ def show(review: Review, *, stream: TextIO, environ: Mapping[str, str], width: i
 
 
 def printable(text: str) -> str:
-    """The text with everything that could act on a terminal written out: escapes, controls, returns, hidden characters."""
-    return reveal(text.replace("\r\n", "\n").replace("\r", "\\r"))
+    """The text with secrets masked, and everything that could act on a terminal written out: controls, hidden characters."""
+    return reveal(plain.masked(text).replace("\r\n", "\n").replace("\r", "\\r"))
 
 
 class Progress:

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
+from app.core import plain
 from app.core.finding import Elsewhere, Finding, Kind, Rejected, Severity, Side, VerifiedFinding
 from app.core.fingerprint import fingerprint
 from app.core.report import Review
@@ -19,7 +20,7 @@ SCHEMA_DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 
 def render(review: Review) -> dict[str, Any]:
-    """The review as JSON values that satisfy `schema()`: strings hold no lone surrogates, nothing is left out."""
+    """The review as JSON values that satisfy `schema()`: nothing is left out but the values of secrets."""
     return _document(review).model_dump(mode="json")
 
 
@@ -28,22 +29,17 @@ def schema() -> dict[str, Any]:
     return {"$schema": SCHEMA_DIALECT, **Document.model_json_schema(mode="serialization")}
 
 
-def well_formed(text: str) -> str:
-    r"""The text with every lone surrogate written out, because JSON that holds one is refused by strict readers.
-
-    A byte of a path that is not UTF-8 becomes `\xNN`, any other surrogate `\uNNNN`.
-    """
-    return text if text.isascii() else "".join(_written_out(character) for character in text)
+def _said(value: Any) -> Any:
+    return plain.said(value) if isinstance(value, str) else value
 
 
-def _written_out(character: str) -> str:
-    point = ord(character)
-    if 0xDC80 <= point <= 0xDCFF:
-        return f"\\x{point - 0xDC00:02x}"
-    return f"\\u{point:04x}" if 0xD800 <= point <= 0xDFFF else character
+def _well_formed(value: Any) -> Any:
+    return plain.well_formed(value) if isinstance(value, str) else value
 
 
-Text = Annotated[str, BeforeValidator(lambda value: well_formed(value) if isinstance(value, str) else value)]
+Text = Annotated[str, BeforeValidator(_said)]
+Code = Annotated[str, BeforeValidator(_well_formed)]
+"""Text that somebody will run or commit: stars in it would break it."""
 
 
 def _parts_missing(value: Any) -> Any:
@@ -60,7 +56,7 @@ class PatchEntry(_Entry):
     path: Text
     start_line: int = Field(description="First line of the head file that is replaced, 1-based.")
     end_line: int = Field(description="Last line of the head file that is replaced, inclusive.")
-    replacement: Text = Field(description="The text that stands for these lines.")
+    replacement: Code = Field(description="The text that stands for these lines, without the last newline.")
     diff: Text = Field(description="The same as a unified diff.")
     suggestion: bool = Field(
         description="Whether it may be committed as it is: it applies, parses, and stays in its hunk."
@@ -122,7 +118,7 @@ class ClaimEntry(_Entry):
     scenario: Text = Field(description="The concrete input or schedule that goes wrong.")
     assumptions: list[Text] = Field(description="What was taken for granted because the fact was not to be seen.")
     path: Text = Field(description="Relative to the repository's root; bytes that are not UTF-8 are written \\xNN.")
-    quote: Text = Field(description="The code it is about, verbatim.")
+    quote: Text = Field(description="The code it is about, verbatim but for secrets, which are masked everywhere.")
     source: Text = Field(description="The persona or the detector that says so.")
     strong: bool = Field(description="Whether a detector that speaks for itself found it.")
 

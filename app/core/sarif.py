@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
+from app.core import plain
 from app.core.change import Skipped
 from app.core.finding import Category, Elsewhere, Finding, Patch, Severity, Side, VerifiedFinding
 from app.core.fingerprint import fingerprint
 from app.core.report import NotReviewed, Review
-from app.core.report_json import well_formed
 from app.core.rule import Rule
 
 SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
@@ -178,7 +178,7 @@ def _region(place: _Place) -> Json:
     region: Json = {"startLine": place.start_line, "endLine": place.end_line}
     if place.finding.quote:
         region["startColumn"] = column(place.finding.quote)
-        region["snippet"] = {"text": well_formed(place.finding.quote)}
+        region["snippet"] = {"text": plain.said(place.finding.quote)}
     return region
 
 
@@ -196,15 +196,15 @@ def _properties(place: _Place) -> Json:
         "severity": finding.severity.value,
         "confidence": finding.confidence,
         "placement": place.placement,
-        "source": well_formed(finding.source),
-        "verifiedBy": well_formed(place.verified_by),
+        "source": plain.said(finding.source),
+        "verifiedBy": plain.said(place.verified_by),
     }
 
 
 def _fix(patch: Patch) -> Json:
     replacement: Json = {"deletedRegion": _replaced(patch)}
     if patch.replacement:
-        replacement["insertedContent"] = {"text": well_formed(patch.replacement)}
+        replacement["insertedContent"] = {"text": plain.well_formed(patch.replacement)}
     return {
         "description": _message("Replace these lines."),
         "artifactChanges": [{"artifactLocation": _artifact(patch.path), "replacements": [replacement]}],
@@ -253,7 +253,7 @@ def _about(review: Review) -> Json:
         "head": review.head,
         "hunks": review.hunks,
         "hunksReviewed": review.hunks_reviewed,
-        "overview": well_formed(review.overview),
+        "overview": plain.said(review.overview),
         "models": list(review.models),
         "personas": list(review.personas),
     }
@@ -272,4 +272,4 @@ def _artifact(path: str) -> Json:
 
 def _message(text: str) -> Json:
     """A message that says the text as it is: no placeholder, and no link that the text smuggles in (3.11.5, 3.11.6)."""
-    return {"text": _LINK.sub("] ", well_formed(text)).replace("{", "{{").replace("}", "}}")}
+    return {"text": _LINK.sub("] ", plain.said(text)).replace("{", "{{").replace("}", "}}")}

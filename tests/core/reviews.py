@@ -106,3 +106,17 @@ FULL = Review(
     seconds=41.2,
 )
 CLEAN = Review(base=BASE, head=HEAD, said=(), hunks=12, hunks_reviewed=12, by_rules=True)
+
+SECRET = "pgw_live_" + "R7tq2VxN9bKc4LmZ8sWd3HyF"
+_LEAK = f'const apiKey = "{SECRET}";'
+WITH_SECRET = replace(
+    CLEAN,
+    said=(
+        replace(
+            SAID,
+            finding=replace(TIMEOUT, quote=_LEAK, explanation=f"Do not write {_LEAK}", title=_LEAK),
+            verified_by=_LEAK,
+            fix=Fix(patch=replace(PATCH, diff=f"-{_LEAK}\n+const apiKey = process.env.API_KEY;\n"), repro=_LEAK),
+        ),
+    ),
+)

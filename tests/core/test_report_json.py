@@ -10,15 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from app.core import report_json
 from app.core.finding import Finding, Fix, Patch, TestFile
 from app.core.report import NotReviewed, Review
 from app.core.usage import Usage
-from tests.core.reviews import CLEAN, FIX, FULL, SAID, TIMEOUT
+from tests.core.reviews import CLEAN, FIX, FULL, PATCH, SAID, SECRET, TIMEOUT, WITH_SECRET
 
 PUBLISHED = Path(__file__).resolve().parents[2] / "docs" / "schemas" / "review.schema.json"
 WRITE_IT = (
@@ -126,14 +124,13 @@ def test_a_path_that_is_not_text_is_written_out() -> None:
     assert written(replace(CLEAN, said=(replace(SAID, finding=finding),)))["findings"][0]["path"] == "src/\\xff.ts"
 
 
-@given(st.text(st.characters(), max_size=40))
-def test_well_formed_text_is_text_and_leaves_good_text_alone(text: str) -> None:
-    good = report_json.well_formed(text)
-    good.encode("utf-8")
-    if not any(0xD800 <= ord(character) <= 0xDFFF for character in text):
-        assert good == text
+def test_no_secret_is_written() -> None:
+    text = json.dumps(written(WITH_SECRET))
+    assert SECRET not in text
+    assert "const apiKey" in text
 
 
-@pytest.mark.parametrize(("raw", "expected"), [("\udcff", "\\xff"), ("\ud800", "\\ud800"), ("é", "é")])
-def test_a_lone_surrogate_is_written_as_what_it_stood_for(raw: str, expected: str) -> None:
-    assert report_json.well_formed(raw) == expected
+def test_a_replacement_is_written_as_it_is_because_it_may_be_committed() -> None:
+    patch = replace(PATCH, replacement=f'const apiKey = "{SECRET}";')
+    finding = written(replace(CLEAN, said=(replace(SAID, fix=Fix(patch=patch)),)))["findings"][0]
+    assert finding["fix"]["patch"]["replacement"] == patch.replacement

@@ -17,7 +17,7 @@ from app.core import sarif
 from app.core.finding import Category, Finding, Kind, Severity
 from app.core.report import Review
 from app.core.rule import Rule
-from tests.core.reviews import CLEAN, ELSEWHERE, FULL, PATCH, REMOVED, SAID, TIMEOUT
+from tests.core.reviews import CLEAN, ELSEWHERE, FULL, PATCH, REMOVED, SAID, SECRET, TIMEOUT, WITH_SECRET
 
 HERE = Path(__file__).resolve().parent
 OFFICIAL = HERE.parents[2] / "shared" / "contract" / "sarif-schema-2.1.0.json"
@@ -198,6 +198,12 @@ def test_a_message_holds_no_link_and_no_placeholder_of_somebody_elses() -> None:
     finding = replace(TIMEOUT, title="Look [here](https://example.com/?q={0})?")
     text = run_of(with_finding(finding))["results"][0]["message"]["text"]
     assert text.startswith("Look [here] (https://example.com/?q={{0}})?\n")
+
+
+def test_no_secret_is_written() -> None:
+    text = json.dumps(log_of(WITH_SECRET))
+    assert SECRET not in text
+    assert "const apiKey" in text
 
 
 @given(title=st.text(min_size=1), quote=st.text(), explanation=st.text(), path=st.binary(min_size=1).map(os.fsdecode))

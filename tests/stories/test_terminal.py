@@ -19,7 +19,7 @@ from app import terminal
 from app.core.finding import Fix, Kind, Severity
 from app.core.report import NotReviewed, Review
 from app.core.usage import Usage
-from tests.core.reviews import CLEAN, FIX, FULL, PATCH, SAID, TIMEOUT
+from tests.core.reviews import CLEAN, FIX, FULL, PATCH, SAID, SECRET, TIMEOUT, WITH_SECRET
 
 ESCAPE = "\x1b"
 COLOURS = re.compile(r"\x1b\[[0-9;]*m")
@@ -194,6 +194,12 @@ def test_text_from_outside_cannot_drive_the_terminal() -> None:
 def test_printable_text_has_nothing_that_acts(text: str) -> None:
     safe = terminal.printable(text)
     assert not [one for one in safe if (one < " " and one not in "\t\n") or "\x7f" <= one <= "\x9f"]
+
+
+def test_no_secret_is_shown() -> None:
+    text = shown(WITH_SECRET)
+    assert SECRET not in text
+    assert "const apiKey" in text
 
 
 def test_a_stream_that_lacks_a_character_gets_an_escape() -> None:
