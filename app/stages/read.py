@@ -46,7 +46,7 @@ async def change(tree: Tree, *, base: Sha, head: Sha, intent: Intent) -> Change:
     """What lies between base and head, as git tells it: the files to review, and those left out with their reasons."""
     data = await tree.diff(base, head)
     files = await asyncio.to_thread(diff.parse, data)
-    facts = await tree.attributes(head, [file.path for file in files])
+    facts = await tree.attributes(head, [file.path for file in files], trusted=tree.tip or base)
     kept, skipped = select(files, attributes=facts)
     return Change(base=base, head=head, files=kept, skipped=skipped, intent=intent)
 
