@@ -216,9 +216,11 @@ def _objects(text: str) -> Iterator[dict[str, Any]]:
             return
         try:
             found, end = _DECODER.raw_decode(text, position)
-            yield _writable(found)
+            candidate = _writable(found)
         except (ValueError, RecursionError):
             end = position + 1
+        else:
+            yield candidate
         position = text.find("{", end)
 
 
