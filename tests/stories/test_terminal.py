@@ -136,6 +136,22 @@ def test_a_patch_that_cannot_be_applied_says_why_and_a_missing_part_too() -> Non
     assert "\n  Left out  root cause: the callee is not in the tree\n" in text
 
 
+@pytest.mark.parametrize(
+    ("strong", "verified_by", "proof"),
+    [(True, "", "found by a rule"), (False, "the callers", "verified: the callers"), (False, "", "verified")],
+)
+def test_a_finding_says_how_it_was_proven(strong: bool, verified_by: str, proof: str) -> None:
+    found = replace(SAID, finding=replace(TIMEOUT, strong=strong), verified_by=verified_by, fix=None)
+    assert f"\n  {proof} · confidence 0.9\n" in shown(replace(CLEAN, said=(found,)))
+
+
+def test_a_finding_with_only_a_part_of_the_answer_shows_that_part() -> None:
+    text = shown(replace(CLEAN, said=(replace(SAID, fix=Fix(root_cause="No limit.")),)))
+    assert "\n  Root cause  No limit.\n" in text
+    assert "Repro" not in text
+    assert "Patch" not in text
+
+
 def test_a_pipe_gets_no_escapes_and_no_broken_lines() -> None:
     text = shown(with_title("x" * 300))
     assert ESCAPE not in text
