@@ -20,6 +20,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
+from app.sandbox.records import Account, App, Installation, Repository, Role, Token
 from app.sandbox.refusals import (
     NOT_BY_INTEGRATION,
     NOT_BY_TOKEN,
@@ -28,7 +29,7 @@ from app.sandbox.refusals import (
     forbidden,
     not_found,
 )
-from app.sandbox.state import Account, App, Installation, Repository, Role, State, Token
+from app.sandbox.state import State
 
 TOKEN_LIFETIME = timedelta(hours=1)
 JWT_LIFETIME_SECONDS = 600

@@ -9,9 +9,9 @@ from app.sandbox import fields
 from app.sandbox.access import Caller
 from app.sandbox.fields import Body
 from app.sandbox.hub import Hub
+from app.sandbox.records import Annotation, App, CheckRun, CheckSuite, Repository, Status
 from app.sandbox.refusals import Refused, forbidden, invalid_request, validation
 from app.sandbox.reviews import writer
-from app.sandbox.state import Annotation, App, CheckRun, CheckSuite, Repository, Status
 
 MAX_TEXT_CHARACTERS = 65_535
 MAX_ANNOTATIONS_PER_REQUEST = 50

@@ -24,10 +24,10 @@ from app.sandbox.githttp import GitHttp
 from app.sandbox.hub import Hub
 from app.sandbox.ledger import Kind, Ledger
 from app.sandbox.ledger import Request as Entry
+from app.sandbox.records import Repository
 from app.sandbox.refusals import Refused, not_found
 from app.sandbox.repository import GitRefused
 from app.sandbox.rest import ROUTES, Answer, Call, Route, apps, checks, issues, pulls, repositories  # noqa: F401 - importing registers them.
-from app.sandbox.state import Repository
 
 API = "/api/v3"
 GRAPHQL = "/api/graphql"

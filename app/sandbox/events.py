@@ -6,8 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from app.sandbox.pull_shapes import PullShapes, Size
-from app.sandbox.shapes import Json, node_id
-from app.sandbox.state import (
+from app.sandbox.records import (
     Account,
     CheckRun,
     CheckSuite,
@@ -21,6 +20,7 @@ from app.sandbox.state import (
     ReviewComment,
     Thread,
 )
+from app.sandbox.shapes import Json, node_id
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,9 +14,9 @@ from app.sandbox import access
 from app.sandbox.access import Caller
 from app.sandbox.hub import Hub
 from app.sandbox.ledger import Request as Entry
+from app.sandbox.records import Repository
 from app.sandbox.refusals import Refused
 from app.sandbox.repository import git_environment
-from app.sandbox.state import Repository
 
 CHUNK_BYTES = 64 * 1024
 CHALLENGE = {"WWW-Authenticate": 'Basic realm="GitHub"'}

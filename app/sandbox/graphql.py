@@ -17,19 +17,10 @@ from graphql import GraphQLError, GraphQLSchema, build_schema, graphql_sync
 from app.sandbox import access, reviews
 from app.sandbox.access import Caller
 from app.sandbox.hub import Hub
+from app.sandbox.records import Account, IssueComment, Kind, Pull, Repository, Review, ReviewComment, Thread
 from app.sandbox.refusals import NOT_BY_INTEGRATION, NOT_BY_TOKEN, Refused
 from app.sandbox.rest import Answer
 from app.sandbox.shapes import Json, moment, moment_or_none, node_id, number_of
-from app.sandbox.state import (
-    Account,
-    IssueComment,
-    Kind,
-    Pull,
-    Repository,
-    Review,
-    ReviewComment,
-    Thread,
-)
 
 MAX_NODES_PER_PAGE = 100
 

@@ -14,10 +14,7 @@ from pathlib import Path
 from app.sandbox import threads
 from app.sandbox.events import Event, Events
 from app.sandbox.pull_shapes import PullShapes, Size
-from app.sandbox.refusals import forbidden
-from app.sandbox.repository import Files, GitRepository, Person
-from app.sandbox.shapes import EMAIL_HOST, Urls
-from app.sandbox.state import (
+from app.sandbox.records import (
     Account,
     App,
     Delivery,
@@ -31,9 +28,12 @@ from app.sandbox.state import (
     Reaction,
     Repository,
     Role,
-    State,
     Thread,
 )
+from app.sandbox.refusals import forbidden
+from app.sandbox.repository import Files, GitRepository, Person
+from app.sandbox.shapes import EMAIL_HOST, Urls
+from app.sandbox.state import State
 from app.sandbox.webhooks import Webhooks
 
 ALWAYS_SENT = {"installation", "installation_repositories", "github_app_authorization", "ping"}

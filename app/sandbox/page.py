@@ -18,8 +18,8 @@ from starlette.responses import HTMLResponse, PlainTextResponse, RedirectRespons
 
 from app.sandbox import reviews, suggestions, views
 from app.sandbox.hub import Hub
+from app.sandbox.records import Account, Pull, Repository, Thread
 from app.sandbox.refusals import Refused
-from app.sandbox.state import Account, Pull, Repository, Thread
 from app.sandbox.verbs import acting_as
 
 TEMPLATES = Path(__file__).with_name("templates")

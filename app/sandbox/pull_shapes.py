@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 
-from app.sandbox.shapes import Json, Shapes, moment, moment_or_none, node_id
-from app.sandbox.state import (
+from app.sandbox.records import (
     Account,
     Annotation,
     App,
@@ -23,6 +22,7 @@ from app.sandbox.state import (
     Role,
     Status,
 )
+from app.sandbox.shapes import Json, Shapes, moment, moment_or_none, node_id
 
 REACTIONS = ("+1", "-1", "laugh", "confused", "heart", "hooray", "eyes", "rocket")
 UNKNOWN_REPOSITORY = "unknown repository"

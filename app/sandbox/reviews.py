@@ -9,8 +9,8 @@ from app.sandbox.access import Caller
 from app.sandbox.fields import Body
 from app.sandbox.hub import Hub
 from app.sandbox.hunks import Side
+from app.sandbox.records import Account, Anchor, Pull, Review, ReviewComment, ReviewState, Thread
 from app.sandbox.refusals import Refused, not_found, unprocessable, validation
-from app.sandbox.state import Account, Anchor, Pull, Review, ReviewComment, ReviewState, Thread
 from app.sandbox.threads import Misplaced, Place, Problem
 
 MAX_BODY_CHARACTERS = 65_536

@@ -31,9 +31,10 @@ from app.sandbox.hub import Hub
 from app.sandbox.ledger import Ledger
 from app.sandbox.loopback import BACKLOG, HOST, LoopbackServer
 from app.sandbox.page import Pages
+from app.sandbox.records import App, Delivery, Installation, Kind, Repository
 from app.sandbox.repository import Files, GitRepository, run_git
 from app.sandbox.shapes import Urls
-from app.sandbox.state import APP_ID, App, Delivery, Installation, Kind, Repository, State
+from app.sandbox.state import APP_ID, State
 from app.sandbox.verbs import IssueHandle, Post, PullHandle, RepositoryHandle
 from app.sandbox.webhooks import encode
 

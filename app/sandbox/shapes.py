@@ -12,8 +12,9 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import quote
 
+from app.sandbox.records import Account, App, Delivery, Installation, Kind, Label, Repository, Role
 from app.sandbox.repository import ChangedFile, Commit, Person
-from app.sandbox.state import Account, App, Delivery, Installation, Kind, Label, Repository, Role, State
+from app.sandbox.state import State
 
 Json = dict[str, Any]
 

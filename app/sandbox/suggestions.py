@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 from app.sandbox.hub import Hub
 from app.sandbox.hunks import Side
+from app.sandbox.records import Account, Anchor, ReviewComment
 from app.sandbox.repository import Executable
-from app.sandbox.state import Account, Anchor, ReviewComment
 
 FENCE = re.compile(
     r"^(?P<fence>`{3,}|~{3,})suggestion[^\n]*\n(?P<text>.*?)^(?P=fence)[`~]*[ \t]*$", re.DOTALL | re.MULTILINE

@@ -7,8 +7,8 @@ from enum import Enum, auto
 
 from app.sandbox import hunks
 from app.sandbox.hunks import Hunk, Side
+from app.sandbox.records import Anchor, Thread
 from app.sandbox.repository import ChangedFile, GitRepository
-from app.sandbox.state import Anchor, Thread
 
 
 class Problem(Enum):

@@ -13,8 +13,7 @@ from typing import TypeVar
 from app.sandbox import reviews, suggestions
 from app.sandbox.access import Caller
 from app.sandbox.hub import Hub
-from app.sandbox.repository import Files, GitRepository, Person
-from app.sandbox.state import (
+from app.sandbox.records import (
     Account,
     CheckRun,
     Delivery,
@@ -30,6 +29,7 @@ from app.sandbox.state import (
     Thread,
     Token,
 )
+from app.sandbox.repository import Files, GitRepository, Person
 
 T = TypeVar("T")
 

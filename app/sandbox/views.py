@@ -14,8 +14,7 @@ from app.sandbox.hub import Hub
 from app.sandbox.hunks import Hunk, Line
 from app.sandbox.markdown import Suggested
 from app.sandbox.pull_shapes import Size
-from app.sandbox.repository import Commit
-from app.sandbox.state import (
+from app.sandbox.records import (
     Account,
     CheckRun,
     IssueComment,
@@ -28,6 +27,7 @@ from app.sandbox.state import (
     Status,
     Thread,
 )
+from app.sandbox.repository import Commit
 
 CONTEXT_ROWS = 3
 MAX_SHOWN_COMMITS = 100

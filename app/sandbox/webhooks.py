@@ -17,7 +17,8 @@ from collections.abc import Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
-from app.sandbox.state import App, Delivery, Installation, Repository, State
+from app.sandbox.records import App, Delivery, Installation, Repository
+from app.sandbox.state import State
 
 ANSWER_TIMEOUT_SECONDS = 10.0
 MAX_PAYLOAD_BYTES = 25 * 1024 * 1024

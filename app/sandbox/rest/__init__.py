@@ -13,8 +13,8 @@ from urllib.parse import urlencode
 
 from app.sandbox.access import Caller
 from app.sandbox.hub import Hub
+from app.sandbox.records import Account, Issue, IssueComment, Pull, Repository, Review, ReviewComment
 from app.sandbox.refusals import not_found
-from app.sandbox.state import Account, Issue, IssueComment, Pull, Repository, Review, ReviewComment
 
 MAX_PER_PAGE = 100
 DEFAULT_PER_PAGE = 30

@@ -6,10 +6,10 @@ import json
 
 from app.sandbox import access
 from app.sandbox.access import issue_token, visible
+from app.sandbox.records import App, Delivery, Installation, Repository, Role
 from app.sandbox.refusals import Refused, not_found
 from app.sandbox.rest import Answer, Call, operation, paged
 from app.sandbox.shapes import Json, moment
-from app.sandbox.state import App, Delivery, Installation, Repository, Role
 
 RATE_LIMIT_PER_HOUR = 5_000
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from app.sandbox import checks
+from app.sandbox.records import CheckRun, Status
 from app.sandbox.refusals import Refused, not_found
 from app.sandbox.rest import Answer, Call, operation, paged
-from app.sandbox.state import CheckRun, Status
 
 READ = ["checks=read"]
 WRITE = ["checks=write"]

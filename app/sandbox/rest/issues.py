@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from app.sandbox import fields
 from app.sandbox.pull_shapes import REACTIONS
+from app.sandbox.records import Label, Reaction
 from app.sandbox.refusals import not_found, validation
 from app.sandbox.rest import Answer, Call, operation, paged
 from app.sandbox.reviews import MAX_BODY_CHARACTERS, TOO_LONG, writer
-from app.sandbox.state import Label, Reaction
 
 READ = ["issues=read", "pull_requests=read"]
 WRITE = ["issues=write", "pull_requests=write"]

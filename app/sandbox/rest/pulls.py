@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from app.sandbox import fields, reviews
+from app.sandbox.records import Pull, Review, ReviewComment, ReviewState
 from app.sandbox.refusals import Refused, validation
 from app.sandbox.repository import ChangedFile
 from app.sandbox.rest import Answer, Call, operation, paged
 from app.sandbox.rest.repositories import MAX_COMPARED_COMMITS, diff_answer, file_shapes
-from app.sandbox.state import Pull, Review, ReviewComment, ReviewState
 
 MAX_LISTED_FILES = 3_000
 READ = ["pull_requests=read"]

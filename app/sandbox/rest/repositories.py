@@ -6,12 +6,12 @@ import base64
 from dataclasses import dataclass
 from urllib.parse import quote
 
+from app.sandbox.records import Repository, Role
 from app.sandbox.refusals import Refused, forbidden, not_found
 from app.sandbox.repository import ChangedFile, Commit, GitRepository
 from app.sandbox.rest import Answer, Call, operation, paged
 from app.sandbox.rest.apps import role_of
 from app.sandbox.shapes import Json
-from app.sandbox.state import Repository, Role
 
 MAX_COMPARED_COMMITS = 250
 MAX_COMPARED_FILES = 300
