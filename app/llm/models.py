@@ -100,6 +100,8 @@ class Models:
         models = cls(
             _providers(settings), load(settings.prices), on_call=on_call, clock=clock, sleep=sleep, random=random
         )
+        for provider in models._providers.values():
+            provider.warm()
         models.review = models.set_by("PRINCIPAL_MODEL", settings.model) if settings.model else models._first()
         models.verify = models.review
         if settings.verifier_model:

@@ -12,6 +12,8 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import openai
+import openai.resources.chat.chat  # the SDK would import these two within the first call
+import openai.resources.chat.completions
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.llm import failure, form

@@ -94,6 +94,10 @@ class Provider(ABC, Generic[Client]):
         """Whether it can be asked: with a key, or without one on a server of the operator's."""
         return bool(self._key) or not self.at_home
 
+    def warm(self) -> None:
+        """Imports and reads now what the first call would keep the event loop waiting for: about half a second."""
+        self._client()
+
     async def ask(self, model: str, question: Question) -> Answer:
         """The model's answer. Raises `Transient` or `Permanent` with a MODEL_… code.
 
