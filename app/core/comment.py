@@ -146,7 +146,7 @@ def _table(findings: Sequence[VerifiedFinding]) -> str:
         where = _cell(gate.span(f"{finding.path}:{found.anchor.start_line}"))
         rows.append(
             f"| {finding.severity.mark} | {finding.category.priority} {finding.category.short}{rule} "
-            f"| {where} | {gate.line(finding.title)} |"
+            f"| {where} | {gate.cell(finding.title)} |"
         )
     return "\n".join(rows)
 

