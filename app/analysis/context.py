@@ -101,8 +101,9 @@ class FileContext:
 
     def declares(self, name: str) -> bool:
         """Whether the file seems to declare the name itself: a function, a variable, a parameter."""
-        pattern = rf"\b(?:function\*?|const|let|var|class|def)\s+{name}\b|[(,{{]\s*{name}\s*[,:}}=]|[(,{{]\s*{name}\s*\)\s*(?:=>|\{{|:)"
-        return re.search(pattern, self.text) is not None
+        declared = rf"\b(?:function\*?|const|let|var|class|def)\s+{name}\b"
+        taken = rf"[(,{{]\s*{name}\s*[,:}}=]|[(,{{]\s*{name}\s*\)\s*(?:=>|\{{|:)"
+        return re.search(f"{declared}|{taken}", self.text) is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +134,24 @@ def function_name(function: SgNode | None) -> str:
     return ""
 
 
+def exported_name(node: SgNode) -> str:
+    """The name under which a test could call the code around a node: that of an exported top-level function, or empty."""
+    outermost = [above for above in node.ancestors() if above.kind() in FUNCTION_KINDS]
+    if not outermost or any(above.kind() == "class_declaration" for above in node.ancestors()):
+        return ""
+    top = outermost[-1]
+    name = top.field("name") or _name_of_holder(top)
+    if name is None:
+        return ""
+    text = name.text()
+    if top.kind() == "function_definition":
+        return "" if text.startswith("_") else text
+    if re.fullmatch(r"(?:module\.)?exports\.[\w$]+", text):
+        return text.rpartition(".")[2]
+    shown = any(above.kind() == "export_statement" and "default" not in above.text()[:16] for above in top.ancestors())
+    return text if shown and re.fullmatch(r"[\w$]+", text) else ""
+
+
 def _name_of_holder(function: SgNode) -> SgNode | None:
     holder = function.parent()
     if holder is None:
@@ -153,7 +172,8 @@ _DEFAULT_IMPORT = re.compile(
     r"\bimport\s+(?:type\s+)?(?P<clause>[\w$*{}\s,]{1,2000}?)\s+from\s*[\"'](?P<module>[^\"'\n]{1,300})[\"']"
 )
 _REQUIRE = re.compile(
-    r"\b(?:const|let|var)\s+(?P<clause>[\w$]+|\{[^{}]{0,2000}\})\s*=\s*(?:await\s+import|require)\(\s*[\"'](?P<module>[^\"'\n]{1,300})[\"']\s*\)"
+    r"\b(?:const|let|var)\s+(?P<clause>[\w$]+|\{[^{}]{0,2000}\})\s*=\s*(?:await\s+import|require)"
+    r"\(\s*[\"'](?P<module>[^\"'\n]{1,300})[\"']\s*\)"
     r"(?:\.default)?"
 )
 _IMPORT_EQUALS = re.compile(r"\bimport\s+(?P<clause>[\w$]+)\s*=\s*require\(\s*[\"'](?P<module>[^\"'\n]{1,300})[\"']")

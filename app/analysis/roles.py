@@ -88,13 +88,13 @@ _SCRIPT_TEXT = re.compile(
 def of(path: str, text: str) -> Role:
     """The role of a file. The path decides first; for JavaScript and TypeScript then what the text imports."""
     parts = [part.lower() for part in PurePosixPath(path).parts]
-    folders, name = set(parts[:-1]), parts[-1] if parts else ""
-    if folders & _TEST_FOLDERS or _TEST_NAME.search(name):
+    folders, name = parts[:-1], parts[-1] if parts else ""
+    if _TEST_FOLDERS.intersection(folders) or _TEST_NAME.search(name):
         return Role.TEST
-    if folders & _EXAMPLE_FOLDERS or _EXAMPLE_NAME.search(name):
+    if _EXAMPLE_FOLDERS.intersection(folders) or _EXAMPLE_NAME.search(name):
         return Role.EXAMPLE
     head = text[:LONGEST_HEAD]
-    if folders & _SCRIPT_FOLDERS or _SCRIPT_NAME.search(name) or _SCRIPT_TEXT.search(head):
+    if _SCRIPT_FOLDERS.intersection(folders) or _SCRIPT_NAME.search(name) or _SCRIPT_TEXT.search(head):
         return Role.SCRIPT
     language = languages.of(path)
     if language == languages.PYTHON:
@@ -104,13 +104,20 @@ def of(path: str, text: str) -> Role:
     return Role.UNKNOWN
 
 
-def _of_script(folders: set[str], name: str, head: str) -> Role:
-    if _SERVER_IMPORT.search(head) or _SERVER_TEXT.search(head):
+def _of_script(folders: list[str], name: str, head: str) -> Role:
+    """The outermost folder that says something wins: `frontend/src/hooks/api` is a page's, `server/web` a service's."""
+    told = next((folder for folder in folders if folder in _CLIENT_FOLDERS or folder in _SERVER_FOLDERS), None)
+    if _is_route(folders, name) or _SERVER_IMPORT.search(head):
         return Role.SERVER
-    if _CLIENT_TEXT.search(head):
+    if _CLIENT_TEXT.search(head) or told in _CLIENT_FOLDERS:
         return Role.CLIENT
-    if folders & _SERVER_FOLDERS:
+    if told is not None or _SERVER_TEXT.search(head):
         return Role.SERVER
-    if folders & _CLIENT_FOLDERS or name.endswith((".tsx", ".jsx")):
-        return Role.CLIENT
-    return Role.UNKNOWN
+    return Role.CLIENT if name.endswith((".tsx", ".jsx")) else Role.UNKNOWN
+
+
+def _is_route(folders: list[str], name: str) -> bool:
+    """Whether a web framework runs the file on the server although it stands among pages (Next.js, SvelteKit, Remix)."""
+    if "api" in folders and ("pages" in folders or re.fullmatch(r"route\.[jt]sx?", name)):
+        return True
+    return re.search(r"^\+(?:server|page\.server|layout\.server)\.[jt]s$|\.server\.[jt]sx?$", name) is not None

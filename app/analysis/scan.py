@@ -6,6 +6,7 @@ other rules go on. A detector that has used up its time is left out of the remai
 
 from __future__ import annotations
 
+import re
 import time
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -16,8 +17,17 @@ from typing import cast
 from ast_grep_py import Config, SgNode
 
 from app.analysis import languages, parses
-from app.analysis.context import LONGEST_CAPTURE, Candidate, FileContext, Match, enclosing_function, function_name
+from app.analysis.context import (
+    LONGEST_CAPTURE,
+    Candidate,
+    FileContext,
+    Match,
+    enclosing_function,
+    exported_name,
+    function_name,
+)
 from app.analysis.refine import refine, search
+from app.core import evidence
 from app.core.rule import Detector, Evidence, Rule
 from app.core.source import ScanNote, ScanResult, SourceFile, Span, Verdict
 
@@ -29,6 +39,7 @@ LONGEST_PATCH_LINES = 60
 LONGEST_QUOTE_LINES = 12
 SECONDS_PER_DETECTOR = 2.0
 ANY = "any"
+_VARIABLE = re.compile(r"(?<!\$)\$([A-Z_][A-Z0-9_]*)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,10 +69,10 @@ def scan(files: Sequence[SourceFile], wanted: Sequence[Probe]) -> ScanResult:
         seen: set[tuple[str, int]] = set()
         for probe in wanted:
             for match in watch.run(probe, context):
-                evidence, touched = _evidence(probe, match, file, context)
-                if (probe.rule, evidence.start_line) not in seen:
-                    seen.add((probe.rule, evidence.start_line))
-                    (new if touched else existing).append(evidence)
+                seen_there, touched = _evidence(probe, match, file, context)
+                if (probe.rule, seen_there.start_line) not in seen:
+                    seen.add((probe.rule, seen_there.start_line))
+                    (new if touched else existing).append(seen_there)
     return ScanResult(_ordered(new), _ordered(existing), tuple(dict.fromkeys(watch.notes)))
 
 
@@ -128,7 +139,7 @@ def _matches(detector: Detector, file: FileContext) -> list[Match]:
     for node in file.root.find_all(as_config(detector.ast))[:MOST_CANDIDATES]:
         refined = step(Candidate(file, node))
         if refined is not None:
-            found.append(_told(refined, node))
+            found.append(_told(refined, detector, node))
         if len(found) >= MATCHES_PER_DETECTOR_AND_FILE:
             break
     return found
@@ -139,10 +150,24 @@ def as_config(ast: dict[str, object]) -> Config:
     return cast("Config", ast if "rule" in ast else {"rule": ast})
 
 
-def _told(match: Match, node: SgNode) -> Match:
-    """The match with the name of the function it stands in."""
-    function = function_name(enclosing_function(node))
-    return replace(match, captures={"function": function, **match.captures})
+def _told(match: Match, detector: Detector, node: SgNode) -> Match:
+    """The match with what the templates may name, and with the template's replacement where refining gave none."""
+    told = {"function": function_name(enclosing_function(node)), "exported": exported_name(node)}
+    captures = {**told, **_variables(detector, node), **match.captures}
+    replacement = match.replacement
+    if replacement is None and detector.answer.replacement and not match.why_no_patch:
+        replacement = evidence.fill(detector.answer.replacement, captures)
+    return replace(match, captures=captures, replacement=replacement)
+
+
+def _variables(detector: Detector, node: SgNode) -> dict[str, str]:
+    """What the pattern's metavariables stand for: `$URL` is `{URL}` in a template."""
+    found: dict[str, str] = {}
+    for name in set(_VARIABLE.findall(str(detector.ast))):
+        held = node.get_match(name)
+        if held is not None:
+            found[name] = held.text()
+    return found
 
 
 def _brief(error: BaseException) -> str:
@@ -165,7 +190,7 @@ def _evidence(probe: Probe, match: Match, file: SourceFile, context: FileContext
         captures["why_no_patch"] = match.why_no_patch
     elif patched is not None and not whole:
         captures["why_no_patch"] = "it would reach beyond the lines this pull request shows"
-    evidence = Evidence(
+    made = Evidence(
         rule=probe.rule,
         detector=probe.detector.name,
         strength=probe.detector.strength,
@@ -177,7 +202,7 @@ def _evidence(probe: Probe, match: Match, file: SourceFile, context: FileContext
         replacement=patched or "" if whole else "",
         captures=tuple(sorted(captures.items())),
     )
-    return evidence, touched
+    return made, touched
 
 
 def _touched(focus: Span, file: SourceFile) -> bool:
@@ -232,6 +257,7 @@ def _place(path: str, line: int, context: FileContext) -> dict[str, str]:
         "file": path,
         "folder": "" if folder == "." else f"{folder}/",
         "stem": pure.name.split(".")[0],
+        "module": ".".join(pure.with_suffix("").parts) if context.language == languages.PYTHON else "",
         "extension": extension,
         "line": str(line),
         "language": "ts"

@@ -12,7 +12,7 @@ from dataclasses import asdict
 from typing import Any
 
 from app.analysis.scan import Probe
-from app.core.rule import Detector, Evidence, Strength
+from app.core.rule import Answer, Detector, Evidence, Strength
 from app.core.source import ParseCheck, ScanNote, ScanResult, SourceFile, Symbol, Verdict
 
 LENGTH = struct.Struct(">I")
@@ -40,7 +40,7 @@ def decode(body: bytes) -> Message:
 
 
 def probe_out(probe: Probe) -> Message:
-    """A detector without its examples and answer, which the worker does not need."""
+    """A detector without its examples and words, which the worker does not need."""
     one = probe.detector
     return {
         "rule": probe.rule,
@@ -50,6 +50,7 @@ def probe_out(probe: Probe) -> Message:
         "ast": one.ast,
         "refine": one.refine,
         "prefilter": one.prefilter,
+        "replacement": one.answer.replacement,
     }
 
 
@@ -64,6 +65,7 @@ def probe_in(message: Message) -> Probe:
             ast=message["ast"],
             refine=message["refine"],
             prefilter=tuple(message["prefilter"]),
+            answer=Answer(replacement=message["replacement"]),
         ),
     )
 

@@ -11,6 +11,7 @@ import os
 import resource
 import sys
 from collections import OrderedDict
+from collections.abc import Callable
 from typing import Any, BinaryIO
 
 from app.analysis import parses, scan, symbols, wire
@@ -58,31 +59,54 @@ def answer(body: bytes) -> dict[str, Any]:
 
 
 def _do(request: dict[str, Any]) -> object:
-    match request["do"]:
-        case "warm":
-            return parses.check("warm.ts", None, "const warm = 1;").verdict.value
-        case "rules":
-            return _keep(request["key"], tuple(wire.probe_in(one) for one in request["probes"]))
-        case "scan":
-            wanted = _rule_sets[request["key"]]
-            return wire.result_out(scan.scan([wire.file_in(one) for one in request["files"]], wanted))
-        case "symbols":
-            return wire.symbols_out(symbols.enclosing(request["path"], request["text"], _spans(request)))
-        case "definitions":
-            return [
-                one
-                for path, text in request["files"]
-                for one in wire.symbols_out(symbols.definitions(path, text, request["names"]))
-            ]
-        case "outline":
-            return wire.symbols_out(symbols.outline(request["path"], request["text"]))
-        case "identifiers":
-            return symbols.identifiers(request["path"], request["text"], _spans(request))
-        case "parses":
-            checked = parses.check(request["path"], request["before"], request["after"])
-            return {"verdict": checked.verdict.value, "reason": checked.reason}
-        case other:
-            raise ValueError(f"nothing to do for {other!r}")
+    return _DOES[request["do"]](request)
+
+
+def _warm(request: dict[str, Any]) -> object:
+    return parses.check("warm.ts", None, "const warm = 1;").verdict.value
+
+
+def _rules(request: dict[str, Any]) -> object:
+    return _keep(request["key"], tuple(wire.probe_in(one) for one in request["probes"]))
+
+
+def _scan(request: dict[str, Any]) -> object:
+    wanted = _rule_sets[request["key"]]
+    return wire.result_out(scan.scan([wire.file_in(one) for one in request["files"]], wanted))
+
+
+def _symbols(request: dict[str, Any]) -> object:
+    return wire.symbols_out(symbols.enclosing(request["path"], request["text"], _spans(request)))
+
+
+def _definitions(request: dict[str, Any]) -> object:
+    found = [one for path, text in request["files"] for one in symbols.definitions(path, text, request["names"])]
+    return wire.symbols_out(found)
+
+
+def _outline(request: dict[str, Any]) -> object:
+    return wire.symbols_out(symbols.outline(request["path"], request["text"]))
+
+
+def _identifiers(request: dict[str, Any]) -> object:
+    return symbols.identifiers(request["path"], request["text"], _spans(request))
+
+
+def _parses(request: dict[str, Any]) -> object:
+    checked = parses.check(request["path"], request["before"], request["after"])
+    return {"verdict": checked.verdict.value, "reason": checked.reason}
+
+
+_DOES: dict[str, Callable[[dict[str, Any]], object]] = {
+    "warm": _warm,
+    "rules": _rules,
+    "scan": _scan,
+    "symbols": _symbols,
+    "definitions": _definitions,
+    "outline": _outline,
+    "identifiers": _identifiers,
+    "parses": _parses,
+}
 
 
 def _keep(key: str, probes: tuple[Probe, ...]) -> int:

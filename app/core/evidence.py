@@ -17,6 +17,7 @@ STRONG_CONFIDENCE = 0.9
 WEAK_CONFIDENCE = 0.5
 LONGEST_INLINE = 60
 LONGEST_CODE = 400
+NOT_CALLABLE = "the code stands in nothing that a test could import and call by name"
 
 _NAME = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]{0,40})\}")
 
@@ -41,8 +42,8 @@ def to_finding(evidence: Evidence, rule: Rule) -> Finding:
         confidence=STRONG_CONFIDENCE if evidence.strength is Strength.STRONG else WEAK_CONFIDENCE,
         path=evidence.path,
         quote=evidence.quote,
-        title=_filled(answer.title, prose) or rule.title,
-        explanation=_filled(answer.explanation, prose) or rule.summary,
+        title=_capitalised(fill(answer.title, prose)) or rule.title,
+        explanation=fill(answer.explanation, prose) or rule.summary,
         source=f"{evidence.rule}/{evidence.detector}",
         rule=rule.id,
         line=evidence.start_line,
@@ -55,8 +56,8 @@ def to_fix(evidence: Evidence, rule: Rule) -> Fix:
     """The parts of the answer that the rule brings along, without the patch, which is checked first; and what is missing."""
     answer = _detector(evidence, rule).answer
     prose, code = _prose(evidence), _code(evidence)
-    repro, root_cause = _mixed(answer.repro, prose, code), _filled(answer.root_cause, prose)
-    risk, missing = _filled(answer.risk, prose), _missing(evidence, answer)
+    repro, root_cause = _mixed(answer.repro, prose, code), fill(answer.root_cause, prose)
+    risk, missing = fill(answer.risk, prose), _missing(evidence, answer)
     tests = _tests(answer, code)
     match rule.kind:
         case Kind.BUG:
@@ -65,6 +66,11 @@ def to_fix(evidence: Evidence, rule: Rule) -> Fix:
             return Fix(measure=repro, change=root_cause, tests=tests, risk=risk, missing=missing)
         case Kind.DESIGN:
             return Fix(trade_off=root_cause, alternative=repro, migration=risk, tests=tests, missing=missing)
+
+
+def fill(template: str, values: Mapping[str, str]) -> str:
+    """The template with each `{name}` that is among the values replaced by its text, in one pass."""
+    return _NAME.sub(lambda found: values.get(found[1], found[0]), template)
 
 
 def _detector(evidence: Evidence, rule: Rule) -> Detector:
@@ -76,7 +82,9 @@ def _detector(evidence: Evidence, rule: Rule) -> Detector:
 
 def _missing(evidence: Evidence, answer: Answer) -> tuple[tuple[str, str], ...]:
     """The parts that the rule cannot give, with the names a fix knows them by."""
-    told = {("tests" if part == "test" else part): _filled(reason, _prose(evidence)) for part, reason in answer.missing}
+    told = {("tests" if part == "test" else part): fill(reason, _prose(evidence)) for part, reason in answer.missing}
+    if answer.test and _needs_what_is_not_there(answer.test, _code(evidence)):
+        told.setdefault("tests", NOT_CALLABLE)
     why = dict(evidence.captures).get("why_no_patch")
     if why and not evidence.replacement:
         told["patch"] = why
@@ -84,22 +92,27 @@ def _missing(evidence: Evidence, answer: Answer) -> tuple[tuple[str, str], ...]:
 
 
 def _tests(answer: Answer, code: Mapping[str, str]) -> tuple[TestFile, ...]:
-    if not answer.test:
+    if not answer.test or _needs_what_is_not_there(answer.test, code):
         return ()
-    path = _filled(answer.test_path, code)
+    path = fill(answer.test_path, code)
     return (
-        TestFile(path, f"{_filled(answer.test, code).rstrip()}\n", path.rpartition(".")[2] or code.get("language", "")),
+        TestFile(path, f"{fill(answer.test, code).rstrip()}\n", path.rpartition(".")[2] or code.get("language", "")),
     )
+
+
+def _needs_what_is_not_there(template: str, code: Mapping[str, str]) -> bool:
+    """Whether the template names something that was looked for and not found here."""
+    return any(code.get(name) == "" for name in _NAME.findall(template))
+
+
+def _capitalised(text: str) -> str:
+    return text[:1].upper() + text[1:]
 
 
 def _mixed(template: str, prose: Mapping[str, str], code: Mapping[str, str]) -> str:
     """A template whose fenced parts are code and whose other parts are prose."""
     parts = re.split(r"(^```[^\n]*\n.*?^```[ \t]*$)", template, flags=re.MULTILINE | re.DOTALL)
-    return "".join(_filled(part, code if part.startswith("```") else prose) for part in parts)
-
-
-def _filled(template: str, values: Mapping[str, str]) -> str:
-    return _NAME.sub(lambda found: values.get(found[1], found[0]), template)
+    return "".join(fill(part, code if part.startswith("```") else prose) for part in parts)
 
 
 def _prose(evidence: Evidence) -> dict[str, str]:

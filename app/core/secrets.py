@@ -105,6 +105,14 @@ _TELLING_WORD = (
     r"passwords?|passwd|passphrase|pwd|secrets?|api[_-]?keys?|apikeys?|access[_-]?keys?|secret[_-]?keys?|private[_-]?key|"
     r"signing[_-]?key|encryption[_-]?key|master[_-]?key|auth[_-]?key|account[_-]?key|tokens?|credentials?"
 )
+_TELLING_STARTS = (
+    *("passw", "passphrase", "pwd", "secret", "token", "credential"),
+    *(
+        f"{first}{joint}key"
+        for first in ("api", "access", "private", "signing", "encryption", "master", "auth", "account")
+        for joint in ("", "_", "-")
+    ),
+)
 _QUOTED = re.compile(
     rf"(?P<name>(?:{_TELLING_WORD})[\w-]{{0,30}})[\"'\]]{{0,2}}[ \t]{{0,8}}(?::[ \t]{{0,4}}[A-Za-z][\w.|<>\[\] ]{{0,30}})?"
     r"(?:=>|:=|===?|!==?|[:=])[ \t]{0,8}(?:\r?\n[ \t]{1,40})?(?:new |Buffer\.from\()?[bruf]?"
@@ -276,13 +284,33 @@ def _addresses(text: str) -> Iterator[Secret]:
 
 
 def _named(text: str) -> Iterator[Secret]:
+    places = _telling_places(text)
     for pattern in (_QUOTED, _BARE):
-        for match in pattern.finditer(text):
+        end = -1
+        for place in places:
+            match = pattern.match(text, place) if place >= end else None
+            if match is None:
+                continue
+            end = match.end()
             before = _NAME_PREFIX.search(text[max(0, match.start() - LONGEST_NAME_PREFIX) : match.start()])
             name = (before.group() if before else "") + match["name"]
             certainty = _judge(name, match["value"], quoted=pattern is _QUOTED)
             if certainty:
                 yield Secret("secret value", match.start("value"), match.end("value"), certainty, name)
+
+
+def _telling_places(text: str) -> list[int]:
+    """Where a telling word begins. Plain search for each of them is a hundred times as fast as one pattern for all."""
+    lower = text.lower()
+    if len(lower) != len(text):
+        lower = "".join(character.lower() if character.isascii() else character for character in text)
+    places: set[int] = set()
+    for word in _TELLING_STARTS:
+        place = lower.find(word)
+        while place >= 0:
+            places.add(place)
+            place = lower.find(word, place + len(word))
+    return sorted(places)
 
 
 def _judge(name: str, value: str, *, quoted: bool) -> Certainty | None:

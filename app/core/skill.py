@@ -301,7 +301,8 @@ def _header(front: _Front) -> str:
 
 _LABEL = re.compile(
     r"\b(?:activation(?:[ _-](?:phrases?|keywords?|words?|terms?))?|activat(?:e|es|ed)(?: (?:on|by|when|with|for))?|"
-    r"triggers?(?:[ _-](?:phrases?|keywords?|words?|terms?))?|trigger(?:s|ed)? (?:on|by|when))\b[*_`]{0,3}[ \t]*(?:are|is|include|includes)?[*_`]{0,3}[ \t]*:?[*_`]{0,3}",
+    r"triggers?(?:[ _-](?:phrases?|keywords?|words?|terms?))?|trigger(?:s|ed)? (?:on|by|when))\b"
+    r"[*_`]{0,3}[ \t]*(?:are|is|include|includes)?[*_`]{0,3}[ \t]*:?[*_`]{0,3}",
     re.IGNORECASE,
 )
 _PROSE = re.compile(
@@ -385,7 +386,8 @@ def _clean(parts: Sequence[str]) -> tuple[str, ...]:
 
 _RULE_ID = re.compile(r"[a-z][a-z0-9]*(?:-[a-z0-9]+)*")
 _LISTED_ID = re.compile(
-    r"^[ \t]*(?:[-*+•]|\d{1,3}[.)])[ \t]+(?:\[[ xX]\][ \t]+)?[*_`\[]{0,4}(?P<id>[a-z][a-z0-9]*(?:-[a-z0-9]+)*)[*_`\]]{0,4}(?=[ \t]*(?:$|[:—–(]|-[ \t]))"
+    r"^[ \t]*(?:[-*+•]|\d{1,3}[.)])[ \t]+(?:\[[ xX]\][ \t]+)?[*_`\[]{0,4}(?P<id>[a-z][a-z0-9]*(?:-[a-z0-9]+)*)[*_`\]]{0,4}"
+    r"(?=[ \t]*(?:$|[:—–(]|-[ \t]))"
 )
 
 

@@ -74,19 +74,32 @@ def _statement(call: SgNode) -> SgNode | None:
 
 
 def _why_no_patch(items: SgNode, callback: SgNode, body: SgNode, call: SgNode, statement: SgNode | None) -> str:
+    """What keeps the call from becoming a loop by a mechanical change; empty when nothing does."""
+    for told in (_why_not_here(call, statement), _why_not_these(items, callback, call)):
+        if told:
+            return told
+    if any(_owner(found) == body.range().start.index for found in _all(body, "return_statement")):
+        return "the callback returns early; in a loop that becomes `continue`"
+    if callback.kind() != "arrow_function" and re.search(r"\b(?:this|arguments)\b", body.text()):
+        return "the callback has a `this` of its own"
+    return ""
+
+
+def _why_not_here(call: SgNode, statement: SgNode | None) -> str:
     outer = enclosing_function(call)
     if statement is None:
         return "the call is part of a larger expression"
     if outer is None or not any(child.kind() == "async" for child in outer.children()):
         return "the function around it is not async, so its callers have to change too"
+    return ""
+
+
+def _why_not_these(items: SgNode, callback: SgNode, call: SgNode) -> str:
     if not _parameter(callback):
         return "the callback takes more than the item"
-    if not _SIMPLE_LIST.match(items.text()) or re.search(r"map\b|Map\b|\?\.", items.text()):
+    called = call.field("function")
+    if called is None or not _SIMPLE_LIST.match(items.text()) or re.search(r"map\b|Map\b|\?\.", called.text()):
         return "what it loops over may not be a plain list"
-    if any(_owner(found) == body.range().start.index for found in _all(body, "return_statement")):
-        return "the callback returns early; in a loop that becomes `continue`"
-    if callback.kind() != "arrow_function" and re.search(r"\b(?:this|arguments)\b", body.text()):
-        return "the callback has a `this` of its own"
     return ""
 
 

@@ -142,5 +142,5 @@ def _is_validated(call: SgNode, handler: SgNode) -> bool:
     name = holder.field("name") if holder is not None else None
     if name is None or not re.fullmatch(r"[\w$]+", name.text()):
         return False
-    used = rf"(?:parse|[sS]afeParse|parseAsync|validate\w*|assert\w*|check\w*|decode|cast|is[A-Z]\w*)\s*\([^()]*\b{re.escape(name.text())}\b"
-    return re.search(used, handler.text()) is not None
+    checks = r"(?:parse|[sS]afeParse|parseAsync|validate\w*|assert\w*|check\w*|decode|cast|is[A-Z]\w*)"
+    return re.search(rf"{checks}\s*\([^()]*\b{re.escape(name.text())}\b", handler.text()) is not None

@@ -26,6 +26,9 @@ _MACHINE_MADE = (
     ".sum",
     ".ipynb_checkpoints",
 )
+_FOR_DEVELOPERS = re.compile(
+    r"(?:^|[/._-])(?:dev|devel|development|local|ci|demo|sandbox|test|testing|e2e)(?:[/._-]|$)"
+)
 _WORDS_FOLDER = re.compile(r"(?:^|/)(?:locales?|i18n|lang|langs|languages|translations?|messages)/", re.IGNORECASE)
 
 
@@ -43,7 +46,9 @@ def provider_token(file: FileContext) -> Iterable[Match]:
 def named_value(file: FileContext) -> Iterable[Match]:
     """Random values and passwords under a name that says so, and addresses with a password."""
     path = file.path.lower()
-    if _is_quiet(file) or PurePosixPath(path).suffix in _PROSE or _WORDS_FOLDER.search(path):
+    if _is_quiet(file) or PurePosixPath(path).suffix in _PROSE:
+        return
+    if _WORDS_FOLDER.search(path) or _FOR_DEVELOPERS.search(path):
         return
     for secret in file.secrets:
         if secret.certainty is Certainty.LIKELY and not _is_commented_example(file, secret):

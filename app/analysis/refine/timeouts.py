@@ -18,6 +18,7 @@ _FETCHES = frozenset(
 _LIMITS_FETCH = frozenset(("signal", "timeout", "dispatcher", "agent"))
 _LIMITS_AXIOS = frozenset(("timeout", "signal", "cancelToken", "adapter"))
 _LIMITS_HTTP = frozenset(("timeout", "signal", "agent"))
+LONGEST_FOCUS = 400
 _AXIOS_POSITION = {
     "get": 1, "delete": 1, "head": 1, "options": 1, "post": 2, "put": 2, "patch": 2, "postForm": 2, "putForm": 2, "patchForm": 2,
     "request": 0, "create": 0,
@@ -56,23 +57,15 @@ def fetch(candidate: Candidate) -> Match | None:
 def axios(candidate: Candidate) -> Match | None:
     """An axios call, or an instance, whose configuration holds no limit, as far as it can be seen."""
     name, _, verb = calls.callee(candidate.node).partition(".")
-    text = candidate.file.text
     if candidate.file.imports.get(name) != "axios" or not calls.is_served(candidate):
         return None
-    if re.search(rf"\b{re.escape(name)}\.defaults\b", text) or (verb == "create" and ".defaults.timeout" in text):
+    if _has_defaults(candidate.file.text, name, verb) or calls.is_bounded_outside(candidate.node):
         return None
     given = calls.arguments(candidate.node)
-    if not verb and given:
-        position = 0 if given[0].kind() == "object" else 1
-    elif verb in _AXIOS_POSITION:
-        position = _AXIOS_POSITION[verb]
-    else:
-        return None
-    if not _axios_leaves_the_process(given, position, verb) or calls.is_bounded_outside(candidate.node):
+    position = _axios_position(given, verb)
+    if position is None or not _axios_leaves_the_process(given, position, verb):
         return None
     if len(given) > position and not _lacks(given[position], _LIMITS_AXIOS):
-        return None
-    if any(argument.kind() == "spread_element" for argument in given):
         return None
     return _match(
         candidate,
@@ -110,25 +103,12 @@ def http_request(candidate: Candidate) -> Match | None:
     text = candidate.file.text
     if candidate.file.imports.get(name) not in ("http", "https") or not calls.is_served(candidate):
         return None
-    if verb not in ("request", "get") or ".setTimeout(" in text or re.search(r"[\"']timeout[\"']", text):
+    if ".setTimeout(" in text or re.search(r"[\"']timeout[\"']", text) or calls.is_bounded_outside(candidate.node):
         return None
     given = calls.arguments(candidate.node)
     plain = [argument for argument in given if argument.kind() not in ("arrow_function", "function_expression")]
     options = [argument for argument in plain if argument.kind() == "object"]
-    if not plain or len(plain) > 2 or any(not _lacks(one, _LIMITS_HTTP) for one in options):
-        return None
-    if not options and not (len(plain) == 1 and _is_plainly_an_address(plain[0])):
-        return None
-    if any(not _is_plainly_an_address(one) for one in plain if one.kind() != "object") or calls.is_bounded_outside(
-        candidate.node
-    ):
-        return None
-    hostname = next(
-        (value for one in options for key in ("host", "hostname") if (value := calls.value_of(one, key))), None
-    )
-    if calls.stays_here(plain[0]) or (hostname is not None and re.search(r"localhost|127\.0\.0\.1", hostname.text())):
-        return None
-    if options and any("socketPath" in (calls.keys(one) or ()) for one in options):
+    if not _is_seen_whole(plain, options) or _http_stays_here(plain, options):
         return None
     handles_errors = re.search(r"\.(?:on|once)\(\s*[\"']error[\"']", text) is not None
     return _match(
@@ -232,9 +212,6 @@ def _match(
     )
 
 
-LONGEST_FOCUS = 400
-
-
 def _lacks(options: SgNode, limits: frozenset[str]) -> bool:
     """Whether it is plain to see that none of the limits is among the options."""
     seen = calls.keys(options)
@@ -261,6 +238,23 @@ def _is_plainly_an_address(node: SgNode) -> bool:
     )
 
 
+def _has_defaults(text: str, name: str, verb: str) -> bool:
+    return re.search(rf"\b{re.escape(name)}\.defaults\b", text) is not None or (
+        verb == "create" and ".defaults.timeout" in text
+    )
+
+
+def _axios_position(given: list[SgNode], verb: str) -> int | None:
+    """Which argument is the configuration; None when this is no call that sends something."""
+    if any(argument.kind() == "spread_element" for argument in given):
+        return None
+    if verb:
+        return _AXIOS_POSITION.get(verb)
+    if not given:
+        return None
+    return 0 if given[0].kind() == "object" else 1
+
+
 def _axios_leaves_the_process(given: list[SgNode], position: int, verb: str) -> bool:
     """Whether the address, as far as it can be seen, is another machine's."""
     if verb == "create" or position == 0:
@@ -274,6 +268,21 @@ def _axios_leaves_the_process(given: list[SgNode], position: int, verb: str) -> 
             return verb == "create" or bool({"url", "baseURL"} & (calls.keys(config) or frozenset()))
         return not calls.stays_here(base if base is not None else url)  # type: ignore[arg-type]
     return bool(given) and _is_address(given[0])
+
+
+def _is_seen_whole(plain: list[SgNode], options: list[SgNode]) -> bool:
+    """Whether the arguments are an address, options, or both, and the options hold no limit."""
+    addresses = [one for one in plain if one.kind() != "object"]
+    if not plain or len(addresses) > 1 or len(options) > 1:
+        return False
+    return all(_lacks(one, _LIMITS_HTTP) for one in options) and all(_is_plainly_an_address(one) for one in addresses)
+
+
+def _http_stays_here(plain: list[SgNode], options: list[SgNode]) -> bool:
+    hosts = [calls.value_of(one, key) for one in options for key in ("host", "hostname")]
+    if any(host is not None and re.search(r"localhost|127\.0\.0\.1", host.text()) for host in hosts):
+        return True
+    return calls.stays_here(plain[0]) or any("socketPath" in (calls.keys(one) or ()) for one in options)
 
 
 def _with_http_signal(call: SgNode, given: list[SgNode], options: list[SgNode]) -> str | None:
