@@ -8,7 +8,7 @@ import json
 import threading
 import time
 from collections.abc import Callable, Coroutine, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from email.utils import formatdate
 from typing import Any, Literal, TypeVar
 
@@ -19,8 +19,11 @@ from app.core.prompt import Prompt
 from app.core.usage import Usage
 from app.errors import Code, Permanent, PrincipalError, Transient
 from app.llm import Completion, Model
+from app.llm.anthropic import Anthropic
 from app.llm.client import ANSWER_AT_MOST_BYTES, CALLS_AT_ONCE
 from app.llm.models import Models
+from app.llm.openai import OpenAI
+from app.llm.provider import Abilities, Question
 from app.llm.talk import Call, Unanswered
 from app.retry import FAILURES_TO_OPEN, LONG_PAUSE_SECONDS, LONGEST_ASKED_WAIT_SECONDS, PAUSE_SECONDS, TRIES
 from app.settings import Settings
@@ -720,6 +723,36 @@ class TestOpenAICompatibleServers:
     def test_a_content_filter_is_a_refusal(self, world: World) -> None:
         world.server.will_stop_with("content_filter", times=2)
         assert world.fail().code is Code.MODEL_REFUSED
+
+
+class TestTheProvidersOwnServers:
+    """What is sent where nobody may listen in a test: the request as it would be sent."""
+
+    @pytest.mark.parametrize("base_url", [None, "https://api.openai.com/v1/"])
+    def test_openai_itself_is_told_which_calls_share_a_cache(self, base_url: str | None) -> None:
+        provider = OpenAI(key=KEY, base_url=base_url, timeout_seconds=1)
+
+        def key(prompt: Prompt) -> str:
+            question = Question(prompt=prompt, form=Review, max_output_tokens=100)
+            request = provider._request("gpt-6.1-sol", question, Abilities())
+            found: str = request["prompt_cache_key"]
+            return found
+
+        assert key(PROMPT) == key(replace(PROMPT, body="Another diff."))
+        assert key(PROMPT) != key(replace(PROMPT, shared="Another change."))
+        assert len(key(PROMPT)) <= 64
+
+    def test_no_placeholder_is_sent_home(self) -> None:
+        """A provider's own server without a key is not asked at all."""
+        for kind in (OpenAI, Anthropic):
+            assert not kind(key=None, base_url=None, timeout_seconds=1).configured
+            assert not kind(key="", base_url=f"{kind.home}/", timeout_seconds=1).configured
+            assert kind(key=None, base_url="http://127.0.0.1:1/v1", timeout_seconds=1).configured
+
+    def test_schemas_are_trusted_at_home(self) -> None:
+        provider = OpenAI(key=KEY, base_url=None, timeout_seconds=1)
+        provider.distrust_schema("gpt-6.1-sol")
+        assert not provider.abilities("gpt-6.1-sol").schema_in_words
 
 
 class TestAnthropicAlone:
