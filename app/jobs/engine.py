@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -52,6 +53,9 @@ READY_SECONDS = 2.0
 TEND_SECONDS = 60.0
 PURGE_EVERY_TENDINGS = 60
 PURGE_AT_MOST_WORKFLOWS = 1000
+
+_only_one = threading.Lock()
+"""The engine below is one per process: a second one here would quietly take over the first one's jobs."""
 
 
 class Taken(StrEnum):
@@ -112,6 +116,7 @@ class Engine:
         self._database: Database | None = None
         self._writer: Writer[Delivery, Receipt] | None = None
         self._tending: asyncio.Task[None] | None = None
+        self._started = False
         self._stopping = False
 
     async def start(self) -> None:
@@ -119,14 +124,17 @@ class Engine:
 
         Raises `UserError` when the database cannot be used or another process works on it.
         """
+        if not _only_one.acquire(blocking=False):
+            raise UserError("This process runs an engine already", Code.DATABASE_UNUSABLE)
         try:
             await asyncio.to_thread(self._open)
-        except sa.exc.DBAPIError as error:
+        except BaseException as error:
             await asyncio.to_thread(self._close, 0)
-            raise UserError(f"The database cannot be used: {error.orig}", Code.DATABASE_UNUSABLE) from error
-        except BaseException:
-            await asyncio.to_thread(self._close, 0)
+            _only_one.release()
+            if isinstance(error, sa.exc.DBAPIError):
+                raise UserError(f"The database cannot be used: {error.orig}", Code.DATABASE_UNUSABLE) from error
             raise
+        self._started = True
         self._tending = asyncio.create_task(self._tend())
 
     async def stop(self, grace_seconds: float = 30.0) -> None:
@@ -135,7 +143,10 @@ class Engine:
         if self._tending is not None:
             self._tending.cancel()
             await asyncio.wait({self._tending})
-        await asyncio.to_thread(self._close, int(grace_seconds))
+        if self._started:
+            self._started = False
+            await asyncio.to_thread(self._close, int(grace_seconds))
+            _only_one.release()
 
     async def accept(self, delivery: Delivery) -> Receipt:
         """What happened to the delivery; when this returns, it is on the disk.
@@ -196,18 +207,7 @@ class Engine:
         self._store.open()
         given = self._settings.secret_key
         self._secret_key = given.get_secret_value().encode() if given else self._store.secret_key()
-        _quieten()
-        config: DBOSConfig = {
-            "name": APPLICATION,
-            "application_version": APPLICATION_VERSION,
-            "executor_id": self._database.executor_id,
-            "system_database_engine": self._database.engine,
-            "serializer": DBOSPortableJSONSerializer(),
-            "max_executor_threads": ENGINE_THREADS,
-            "log_level": "WARNING",
-        }
-        DBOS(config=config)
-        # The client is lazy because its tables appear with the launch, and it may not wait: GitHub does not.
+        # Lazy because it must not connect before the tables are there; and it may not wait, because GitHub does not.
         self._client = DBOSClient(
             system_database_engine=self._database.own,
             serializer=DBOSPortableJSONSerializer(),
@@ -223,23 +223,41 @@ class Engine:
             quiet_seconds=self._settings.quiet_seconds,
             timing=self._timing,
         )
-        _register(self._workflows)
-        DBOS.launch()
-        self._register_queues()
+        self._launch(self._database)
         self._writer = Writer(self._commit)
+
+    def _launch(self, database: Database) -> None:
+        _quieten()
+        config: DBOSConfig = {
+            "name": APPLICATION,
+            "application_version": APPLICATION_VERSION,
+            "executor_id": database.executor_id,
+            "system_database_engine": database.engine,
+            "serializer": DBOSPortableJSONSerializer(),
+            "max_executor_threads": ENGINE_THREADS,
+            "log_level": "WARNING",
+        }
+        DBOS(config=config)
+        _register(self._workflows)
+        # The tables and the queues come first: a queue that appears after the launch is only noticed a second later.
+        DBOS.migrate(self._settings.database_url)
+        self._register_queues()
+        DBOS.launch()
 
     def _register_queues(self) -> None:
         poll = self._timing.poll_seconds
         # One at a time per pull: each decision sees what the one before has done.
-        DBOS.register_queue(INGEST, partition_concurrency=1, worker_concurrency=INGEST_SLOTS, polling_interval_sec=poll)
-        DBOS.register_queue(
+        self._client.register_queue(
+            INGEST, partition_concurrency=1, worker_concurrency=INGEST_SLOTS, polling_interval_sec=poll
+        )
+        self._client.register_queue(
             REVIEWS,
             partition_concurrency=REVIEW_SLOTS_PER_REPOSITORY,
             worker_concurrency=REVIEW_SLOTS,
             polling_interval_sec=poll,
         )
         # Slots of its own, because priorities do not reach over partitions: a person's request never waits for pushes.
-        DBOS.register_queue(
+        self._client.register_queue(
             MANUAL,
             partition_concurrency=MANUAL_SLOTS_PER_REPOSITORY,
             worker_concurrency=MANUAL_SLOTS,

@@ -13,6 +13,9 @@ from app import __version__
 from app.jobs import Engine
 from app.settings import Settings
 from app.web import health, webhook
+from app.web.webhook import Limits
+
+__all__ = ["Limits", "build", "server"]
 
 CONNECTIONS_AT_MOST = 1000
 """Beyond these the server answers 503 at once: GitHub delivers again when asked, and the process keeps its memory."""
@@ -21,7 +24,7 @@ WAITING_CONNECTIONS = 2048
 HEADERS_AT_MOST_BYTES = 64 * 1024
 
 
-def build(settings: Settings, engine: Engine) -> FastAPI:
+def build(settings: Settings, engine: Engine, *, limits: Limits | None = None) -> FastAPI:
     """The application, over an engine that main starts and stops.
 
     Raises `UserError` naming the variable when the App is half configured: an edge that cannot prove is not opened.
@@ -34,7 +37,7 @@ def build(settings: Settings, engine: Engine) -> FastAPI:
         redoc_url=None,
         max_body_size=webhook.BODY_AT_MOST_BYTES,
     )
-    app.include_router(webhook.router(settings, engine))
+    app.include_router(webhook.router(settings, engine, limits or Limits()))
     app.include_router(health.router(engine))
     return app
 

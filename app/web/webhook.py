@@ -16,6 +16,7 @@ import re
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import ParamSpec, TypeVar
 
 from fastapi import APIRouter, Request
@@ -35,7 +36,6 @@ BODY_AT_MOST_BYTES = 25 * 1024 * 1024
 """GitHub sends no more: a larger event is not delivered at all."""
 BODY_ALWAYS_BYTES = 256 * 1024
 BODIES_AT_MOST_BYTES = 128 * 1024 * 1024
-READ_AT_MOST_SECONDS = 10
 ANSWER_AT_MOST_SECONDS = 30
 AT_ONCE_BYTES = 64 * 1024
 """Larger bodies are hashed and parsed in a thread: it takes a tenth of a second, in which nobody else would be answered."""
@@ -46,6 +46,13 @@ T = TypeVar("T")
 _SIGNATURE = re.compile(rb"sha256=([0-9a-f]{64})", re.ASCII)
 _GUID = re.compile(r"[A-Za-z0-9-]{1,64}", re.ASCII)
 _EVENT = re.compile(r"[a-z_]{1,64}", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How long a request may take: a body that does not arrive is given up after `read_seconds`."""
+
+    read_seconds: float = 10.0
 
 
 class Refused(Exception):
@@ -82,11 +89,10 @@ class Room:
             self._taken_bytes -= taken
 
 
-def router(settings: Settings, engine: Engine) -> APIRouter:
+def router(settings: Settings, engine: Engine, limits: Limits) -> APIRouter:
     """The webhook's route. Raises `UserError` when the App is half configured."""
     app = settings.app()
-    secrets = app.webhook_secrets if app else ()
-    room = Room()
+    gate = _Gate(secrets=app.webhook_secrets if app else (), engine=engine, limits=limits, room=Room())
     routes = APIRouter()
 
     @routes.post("/webhooks/github")
@@ -94,65 +100,79 @@ def router(settings: Settings, engine: Engine) -> APIRouter:
         """GitHub delivers here."""
         began = time.monotonic()
         try:
-            with room.body() as grown_to:
-                status, outcome, content = await _answer(request, secrets, engine, grown_to)
+            receipt = await gate.answer(request)
+            status = 202 if receipt.taken in (Taken.ACCEPTED, Taken.RETAKEN) else 200
+            content = {"status": receipt.taken.value, "reason": receipt.reason, "job": receipt.job}
         except Refused as refused:
-            status, outcome, content = refused.status, f"refused_{refused.status}", {"reason": refused.reason}
+            status = refused.status
+            content = {"status": f"refused_{status}", "reason": refused.reason}
             log.warning("webhook_refused", status=status, reason=refused.reason, **telemetry.headers(request.headers))
-        WEBHOOKS.labels(outcome).inc()
+        WEBHOOKS.labels(content["status"]).inc()
         WEBHOOK_SECONDS.observe(time.monotonic() - began)
         # After a refusal the rest of the body may still be on its way: it is not read, the connection ends.
-        end = {"connection": "close"} if status in (408, 413, 415) else {}
-        return JSONResponse({"status": outcome, **content}, status_code=status, headers=end)
+        end = {"connection": "close"} if status in (408, 413, 415, 503) else {}
+        return JSONResponse(content, status_code=status, headers=end)
 
     return routes
 
 
-async def _answer(
-    request: Request, secrets: Sequence[SecretStr], engine: Engine, grown_to: Callable[[int], None]
-) -> tuple[int, str, dict[str, str | None]]:
-    if not secrets:
-        raise Refused(
-            503, "This server is not connected to a GitHub App yet: set GITHUB_APP_ID and GITHUB_WEBHOOK_SECRET"
-        )
-    if request.headers.get("content-encoding", "identity").strip().lower() not in ("", "identity"):
-        raise Refused(415, "Encoded bodies are not accepted: GitHub sends none")
-    body = await _body(request, grown_to)
-    signatures = request.headers.getlist("x-hub-signature-256")
-    if not await _off_the_loop(len(body), is_signed, body, signatures, secrets):
-        raise Refused(401, "The signature does not match")
-    guid = _header(request, "x-github-delivery", _GUID)
-    name = _header(request, "x-github-event", _EVENT)
-    with telemetry.bind(delivery=guid, event_name=name):
-        event = await _event(request, name, body)
-        receipt = await _accepted(engine, Delivery(guid=guid, name=name, event=event, received_at=time.time()))
-        log.info("webhook_taken", taken=receipt.taken.value, reason=receipt.reason, job=receipt.job)
-    status = 202 if receipt.taken in (Taken.ACCEPTED, Taken.RETAKEN) else 200
-    return status, receipt.taken.value, {"reason": receipt.reason, "job": receipt.job}
+@dataclass(frozen=True, slots=True)
+class _Gate:
+    """The way of one request, from its first byte to its receipt."""
 
+    secrets: Sequence[SecretStr]
+    engine: Engine
+    limits: Limits
+    room: Room
 
-async def _body(request: Request, grown_to: Callable[[int], None]) -> bytes:
-    """The raw body, bounded in size and time, whether its length was announced or not."""
-    announced = request.headers.get("content-length", "0")
-    if not announced.isdecimal() or int(announced[:20]) > BODY_AT_MOST_BYTES:
-        raise Refused(413, f"The body is larger than {BODY_AT_MOST_BYTES} bytes")
-    parts: list[bytes] = []
-    size = 0
-    try:
-        async with asyncio.timeout(READ_AT_MOST_SECONDS):
-            async for part in request.stream():
-                size += len(part)
-                if size > BODY_AT_MOST_BYTES:
-                    raise Refused(413, f"The body is larger than {BODY_AT_MOST_BYTES} bytes")
-                grown_to(size)
-                parts.append(part)
-    except TimeoutError:
-        raise Refused(408, f"The body did not arrive within {READ_AT_MOST_SECONDS} seconds") from None
-    except ClientDisconnect:
-        raise Refused(400, "The connection ended before the body did") from None
-    except HTTPException as error:
-        raise Refused(error.status_code, str(error.detail)) from None
-    return b"".join(parts)
+    async def answer(self, request: Request) -> Receipt:
+        if not self.secrets:
+            what = "This server is not connected to a GitHub App yet: set GITHUB_APP_ID and GITHUB_WEBHOOK_SECRET"
+            raise Refused(503, what)
+        if request.headers.get("content-encoding", "identity").strip().lower() not in ("", "identity"):
+            raise Refused(415, "Encoded bodies are not accepted: GitHub sends none")
+        with self.room.body() as grown_to:
+            body = await self._body(request, grown_to)
+            signatures = request.headers.getlist("x-hub-signature-256")
+            if not await _off_the_loop(len(body), is_signed, body, signatures, self.secrets):
+                raise Refused(401, "The signature does not match")
+            guid = _header(request, "x-github-delivery", _GUID)
+            name = _header(request, "x-github-event", _EVENT)
+            event = await _event(request, name, body)
+        with telemetry.bind(delivery=guid, event_name=name):
+            receipt = await self._accepted(Delivery(guid=guid, name=name, event=event, received_at=time.time()))
+            log.info("webhook_taken", taken=receipt.taken.value, reason=receipt.reason, job=receipt.job)
+        return receipt
+
+    async def _body(self, request: Request, grown_to: Callable[[int], None]) -> bytes:
+        """The raw body, bounded in size and time, whether its length was announced or not."""
+        announced = request.headers.get("content-length", "0")
+        if not announced.isdecimal() or int(announced[:20]) > BODY_AT_MOST_BYTES:
+            raise Refused(413, f"The body is larger than {BODY_AT_MOST_BYTES} bytes")
+        parts: list[bytes] = []
+        size = 0
+        try:
+            async with asyncio.timeout(self.limits.read_seconds):
+                async for part in request.stream():
+                    size += len(part)
+                    if size > BODY_AT_MOST_BYTES:
+                        raise Refused(413, f"The body is larger than {BODY_AT_MOST_BYTES} bytes")
+                    grown_to(size)
+                    parts.append(part)
+        except TimeoutError:
+            raise Refused(408, f"The body did not arrive within {self.limits.read_seconds:g} seconds") from None
+        except ClientDisconnect:
+            raise Refused(400, "The connection ended before the body did") from None
+        except HTTPException as error:
+            raise Refused(error.status_code, str(error.detail)) from None
+        return b"".join(parts)
+
+    async def _accepted(self, delivery: Delivery) -> Receipt:
+        try:
+            return await self.engine.accept(delivery)
+        except PrincipalError as error:
+            log.error("delivery_not_taken", code=error.code, what=error.what)
+            raise Refused(503, error.what) from error
 
 
 def is_signed(body: bytes, signatures: Sequence[str], secrets: Sequence[SecretStr]) -> bool:
@@ -190,11 +210,3 @@ async def _event(request: Request, name: str, body: bytes) -> Event:
 
 async def _off_the_loop(size: int, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     return await asyncio.to_thread(work, *args, **kwargs) if size > AT_ONCE_BYTES else work(*args, **kwargs)
-
-
-async def _accepted(engine: Engine, delivery: Delivery) -> Receipt:
-    try:
-        return await engine.accept(delivery)
-    except PrincipalError as error:
-        log.error("delivery_not_taken", code=error.code, what=error.what)
-        raise Refused(503, error.what) from error
