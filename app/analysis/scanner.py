@@ -11,12 +11,15 @@ import contextlib
 import hashlib
 import json
 import os
+import subprocess
 import sys
 import sysconfig
-from collections.abc import AsyncIterator, Iterable, Sequence
+import threading
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import IO, Any, Self
 
 import app
 from app.analysis import wire
@@ -41,9 +44,8 @@ class Scanner:
 
     def __init__(self, *, workers: int = 1) -> None:
         self._workers = [_Worker() for _ in range(max(1, workers))]
-        self._free: asyncio.LifoQueue[_Worker] = asyncio.LifoQueue()
-        for worker in self._workers:
-            self._free.put_nowait(worker)
+        self._free = list(self._workers)
+        self._threads = ThreadPoolExecutor(len(self._workers), thread_name_prefix="scanner")
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -62,7 +64,8 @@ class Scanner:
     async def close(self) -> None:
         """Ends the workers."""
         for worker in self._workers:
-            await worker.stop()
+            worker.stop()
+        await asyncio.to_thread(self._threads.shutdown)
 
     async def scan(self, files: Sequence[SourceFile], rules: Sequence[Rule]) -> ScanResult:
         """The evidence in these files. What could not be scanned is named in the notes; nothing is raised for it."""
@@ -127,78 +130,81 @@ class Scanner:
     async def _ask(
         self, request: dict[str, Any], *, seconds: float, rules: tuple[str, list[dict[str, Any]]] | None = None
     ) -> Any:
-        async with self._worker() as worker:
-            if rules is not None and not worker.knows(rules[0]):
-                await worker.ask({"do": "rules", "key": rules[0], "probes": rules[1]}, seconds=START_SECONDS)
-                worker.remember(rules[0])
-            return await worker.ask(request, seconds=seconds)
+        # In a thread, because a scanner serves whichever event loop asks; whoever is cancelled leaves the answer unread.
+        return await asyncio.get_running_loop().run_in_executor(self._threads, self._converse, request, seconds, rules)
 
-    @contextlib.asynccontextmanager
-    async def _worker(self) -> AsyncIterator[_Worker]:
-        worker = await self._free.get()
+    def _converse(self, request: dict[str, Any], seconds: float, rules: tuple[str, list[dict[str, Any]]] | None) -> Any:
+        worker = self._free.pop()  # There are as many threads as workers, so one is free.
         try:
-            yield worker
+            if rules is not None and not worker.knows(rules[0]):
+                worker.ask({"do": "rules", "key": rules[0], "probes": rules[1]}, seconds=START_SECONDS)
+                worker.remember(rules[0])
+            return worker.ask(request, seconds=seconds)
         finally:
-            self._free.put_nowait(worker)
+            self._free.append(worker)
 
 
 class _Worker:
-    """One child process and the conversation with it: one question at a time."""
+    """One child process and the conversation with it: one question at a time. Its methods block."""
 
     def __init__(self) -> None:
-        self._process: asyncio.subprocess.Process | None = None
+        self._process: subprocess.Popen[bytes] | None = None
         self._rule_sets: list[str] = []
 
     def knows(self, key: str) -> bool:
         """Whether the running process was told this set of rules and still keeps it."""
-        return self._process is not None and self._process.returncode is None and key in self._rule_sets
+        return self._process is not None and self._process.poll() is None and key in self._rule_sets
 
     def remember(self, key: str) -> None:
         """Notes that the process was told a set of rules; it keeps as many as we remember."""
         self._rule_sets = [*self._rule_sets, key][-wire.RULE_SETS_KEPT :]
 
-    async def ask(self, request: dict[str, Any], *, seconds: float) -> Any:
+    def ask(self, request: dict[str, Any], *, seconds: float) -> Any:
         """The worker's answer. Raises `WorkerLost` after a crash, a failure or when the time is over."""
+        late = threading.Event()
+
+        def give_up(process: subprocess.Popen[bytes]) -> None:
+            late.set()
+            process.kill()
+
         try:
-            process = await self._running()
-            async with asyncio.timeout(seconds):
-                answer = await _converse(process, wire.encode(request))
-        except TimeoutError:
-            await self.stop()
-            raise WorkerLost(f"it took longer than {seconds:g} seconds") from None
-        except (OSError, ValueError, asyncio.IncompleteReadError) as error:
-            await self.stop()
-            raise WorkerLost("the parser's process ended") from error
-        except BaseException:
-            # Cancelled half-way through: the answer that may still come belongs to nobody.
-            await self.stop()
-            raise
+            process = self._running()
+            timer = threading.Timer(seconds, give_up, [process])
+            timer.daemon = True
+            timer.start()
+            try:
+                answer = _exchange(process, wire.encode(request))
+            finally:
+                timer.cancel()
+        except (OSError, ValueError, EOFError) as error:
+            self.stop()
+            why = f"it took longer than {seconds:g} seconds" if late.is_set() else "the parser's process ended"
+            raise WorkerLost(why) from error
         if "error" in answer:
             raise WorkerLost(str(answer["error"]))
         return answer["ok"]
 
-    async def stop(self) -> None:
+    def stop(self) -> None:
         """Ends the process at once; it holds nothing worth saving."""
         process, self._process, self._rule_sets = self._process, None, []
-        if process is None or process.returncode is not None:
+        if process is None:
             return
-        with contextlib.suppress(ProcessLookupError):
-            process.kill()
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(STOP_SECONDS):
-                await process.wait()
+        process.kill()
+        for pipe in (process.stdin, process.stdout):
+            if pipe is not None:
+                with contextlib.suppress(OSError):
+                    pipe.close()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(STOP_SECONDS)
 
-    async def _running(self) -> asyncio.subprocess.Process:
-        if self._process is None or self._process.returncode is not None:
-            self._rule_sets = []
-            self._process = await asyncio.create_subprocess_exec(
-                sys.executable,
-                "-P",
-                "-m",
-                "app.analysis.worker",
-                stdin=asyncio.subprocess.PIPE,
-                stdout=asyncio.subprocess.PIPE,
-                stderr=asyncio.subprocess.DEVNULL,
+    def _running(self) -> subprocess.Popen[bytes]:
+        if self._process is None or self._process.poll() is not None:
+            self.stop()
+            self._process = subprocess.Popen(
+                [sys.executable, "-P", "-m", "app.analysis.worker"],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
                 cwd="/",
                 env=_environment(),
                 start_new_session=True,
@@ -206,16 +212,23 @@ class _Worker:
         return self._process
 
 
-async def _converse(process: asyncio.subprocess.Process, frame: bytes) -> dict[str, Any]:
+def _exchange(process: subprocess.Popen[bytes], frame: bytes) -> dict[str, Any]:
     requests, answers = process.stdin, process.stdout
     if requests is None or answers is None:
         raise ValueError("the worker has no pipes")
     requests.write(frame)
-    await requests.drain()
-    (length,) = wire.LENGTH.unpack(await answers.readexactly(wire.LENGTH.size))
+    requests.flush()
+    (length,) = wire.LENGTH.unpack(_read(answers, wire.LENGTH.size))
     if length > wire.LONGEST_FRAME:
         raise ValueError("the answer is too long")
-    return wire.decode(await answers.readexactly(length))
+    return wire.decode(_read(answers, length))
+
+
+def _read(pipe: IO[bytes], size: int) -> bytes:
+    data = pipe.read(size)
+    if len(data) < size:
+        raise EOFError("the worker's answer ended early")
+    return data
 
 
 def _environment() -> dict[str, str]:
