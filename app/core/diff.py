@@ -37,7 +37,7 @@ def parse(data: bytes) -> tuple[FileDiff, ...]:
     """Every file of a diff, in the diff's order; text around the files (a mail's head, a signature) is passed over.
 
     Takes what `git diff`, `git format-patch`, `diff -u` and `svn diff` print. Text is decoded as UTF-8 with replacement
-    characters, paths with surrogates. Raises `UnsupportedDiff` for combined diffs and for hunks that are cut off.
+    characters, paths with surrogates. Raises `UnsupportedDiff` for combined diffs, series of patches, and hunks that are cut off.
     """
     reader = _Reader(data)
     files: list[FileDiff] = []
@@ -56,6 +56,7 @@ def parse(data: bytes) -> tuple[FileDiff, ...]:
             raise reader.error("a hunk that belongs to no file")
         else:
             reader.skip()
+    _refuse_series(files)
     return tuple(files)
 
 
@@ -108,6 +109,17 @@ class _Reader:
     def _end_of_line(self, start: int) -> int:
         end = self.data.find(b"\n", start)
         return end if end >= 0 else len(self.data)
+
+
+def _refuse_series(files: list[FileDiff]) -> None:
+    """Patches that follow each other count their lines in files that lie between base and head: nothing stands there."""
+    seen: set[str] = set()
+    for file in files:
+        if file.path in seen:
+            raise UnsupportedDiff(
+                f"{file.path!r} is changed twice: this is a series of patches; give one diff of them all"
+            )
+        seen.add(file.path)
 
 
 def _add(files: list[FileDiff], file: FileDiff) -> None:

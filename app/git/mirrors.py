@@ -54,9 +54,19 @@ class Mirrors:
     `server_url` is the web and git root (`{server_url}/{owner}/{name}.git`); credentials go to no other address.
     """
 
-    def __init__(self, root: Path, server_url: str, *, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        root: Path,
+        server_url: str,
+        *,
+        pinned_per_repository: int = PINNED_PER_REPOSITORY,
+        fetch_timeout_seconds: float = FETCH_TIMEOUT_SECONDS,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
         self._root = root
         self._server_url = server_url.rstrip("/")
+        self._pinned = pinned_per_repository
+        self._fetch_timeout_seconds = fetch_timeout_seconds
         self._clock = clock
         self._turns: dict[int, _Turn] = {}
 
@@ -112,7 +122,9 @@ class Mirrors:
             return mirror
 
     def _mirror(self, repository_id: int) -> _Mirror:
-        return _Mirror(self._directory(repository_id), self._root / "empty", self._clock)
+        return _Mirror(
+            self._directory(repository_id), self._root / "empty", self._pinned, self._fetch_timeout_seconds, self._clock
+        )
 
     def _directory(self, repository_id: int) -> Path:
         return self._root / f"{repository_id}.git"
@@ -191,6 +203,8 @@ class _Mirror:
 
     directory: Path
     empty: Path
+    pinned: int
+    fetch_timeout_seconds: float
     clock: Callable[[], float]
 
     @property
@@ -285,7 +299,7 @@ class _Mirror:
             *specs,
             variables={"GIT_ALLOW_PROTOCOL": "http:https"},
             config=authorized,
-            timeout_seconds=FETCH_TIMEOUT_SECONDS,
+            timeout_seconds=self.fetch_timeout_seconds,
         )
 
     async def _pin_head(self, wanted: _Wanted, *, ref: str) -> None:
@@ -299,7 +313,7 @@ class _Mirror:
         kept = {f"{_COMMITS}{sha}" for sha in keep}
         refs = [ref for ref in await self._refs() if ref.startswith(_COMMITS) and ref not in kept]
         refs.sort(key=self._age, reverse=True)
-        surplus = refs[: max(0, len(refs) + len(kept) - PINNED_PER_REPOSITORY)]
+        surplus = refs[: max(0, len(refs) + len(kept) - self.pinned)]
         if surplus:
             script = "".join(f"delete {ref}\n" for ref in surplus)
             await self.git.run("update-ref", "--stdin", stdin=script.encode())

@@ -161,8 +161,7 @@ def test_a_deletion_and_an_addition_of_other_files_stay_two() -> None:
     gone = b"diff --git a/l b/l\ndeleted file mode 100644\nindex 1111111..0000000\n"
     new = b"diff --git a/m b/m\nnew file mode 100644\nindex 0000000..2222222\n"
     assert [file.status for file in diff.parse(gone + new)] == [FileStatus.DELETED, FileStatus.ADDED]
-    assert [file.path for file in diff.parse(gone + gone)] == ["l", "l"]
-    assert [file.status for file in diff.parse(new + new)] == [FileStatus.ADDED, FileStatus.ADDED]
+    assert [file.path for file in diff.parse(new + gone)] == ["m", "l"]
 
 
 def test_a_submodule_is_known_by_its_mode() -> None:
@@ -378,6 +377,16 @@ def test_what_cannot_be_read_in_full_is_refused_with_its_line(data: bytes, messa
     with pytest.raises(diff.UnsupportedDiff) as refused:
         diff.parse(data)
     assert str(refused.value).startswith(message)
+
+
+def test_a_series_of_patches_is_refused_with_the_path_that_comes_twice() -> None:
+    with pytest.raises(diff.UnsupportedDiff, match=r"'src/charge\.ts' is changed twice"):
+        diff.parse(SIMPLE + b"\n" + SIMPLE)
+    new = b"diff --git a/l b/l\nnew file mode 100644\nindex 0..2\n"
+    gone = b"diff --git a/l b/l\ndeleted file mode 100644\nindex 1..0\n"
+    for twice in (new + new, gone + gone, new + gone, gone + SIMPLE + new):
+        with pytest.raises(diff.UnsupportedDiff, match="'l' is changed twice"):
+            diff.parse(twice)
 
 
 PIECES = st.sampled_from(
