@@ -80,9 +80,8 @@ def never_sent(error: Exception) -> bool:
     cause = error.args[0] if error.args else None
     reason = cause.reason if isinstance(cause, urllib3.exceptions.MaxRetryError) else cause
     match reason:
-        case urllib3.exceptions.NewConnectionError() | urllib3.exceptions.ConnectTimeoutError():
-            return True
-        case urllib3.exceptions.ProxyError():
+        case urllib3.exceptions.ConnectTimeoutError() | urllib3.exceptions.ProxyError():
+            # The first is also what a refused connection and an unknown name are, the second a proxy that was not reached.
             return True
         case urllib3.exceptions.SSLError():
             return any(isinstance(part, ssl.SSLCertVerificationError) for part in reason.args)
@@ -177,7 +176,7 @@ def _retry_after(reply: Reply) -> float | None:
 
 
 def _bounded(seconds: float) -> float:
-    return min(max(seconds, 0.0), MAX_WAIT_SECONDS)
+    return min(max(0.0, seconds), MAX_WAIT_SECONDS)
 
 
 def _speaks_of_limits(body: object) -> bool:

@@ -46,7 +46,7 @@ PORTS = {"http": 80, "https": 443}
 
 T = TypeVar("T")
 
-# PyGithub logs requests and answers whole at DEBUG, and an answer may be a token.
+# PyGithub logs answers whole at DEBUG, and an answer may be a token; lower levels it prints to stderr past our logs.
 logging.getLogger("github").setLevel(logging.WARNING)
 
 

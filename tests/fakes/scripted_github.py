@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json as jsonlib
 import socket
+import ssl
 import struct
 import threading
 import time
@@ -22,12 +23,17 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from ipaddress import IPv4Address
+from pathlib import Path
 from typing import Any, ClassVar, Self
 from urllib.parse import parse_qsl, urlsplit
 
 import jwt
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
+from cryptography.x509.oid import NameOID
 
 KEY = generate_private_key(public_exponent=65537, key_size=2048)
 PEM = KEY.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
@@ -97,7 +103,7 @@ def json(status: int, body: object, **headers: str) -> Sent:
 class ScriptedGitHub:
     """The server. It hands out tokens by itself; every other path needs a script, or gets a 404."""
 
-    def __init__(self, *, prefix: str = "") -> None:
+    def __init__(self, *, prefix: str = "", tls: ssl.SSLContext | None = None) -> None:
         self.requests: list[Seen] = []
         self.tokens: dict[str, tuple[int, dict[str, Any]]] = {}
         self.ahead_seconds = 0.0
@@ -113,6 +119,9 @@ class ScriptedGitHub:
         self._lock = threading.Condition()
         self._server = _Server(("127.0.0.1", 0), _Handler)
         self._server.github = self
+        self._scheme = "https" if tls else "http"
+        if tls:
+            self._server.socket = tls.wrap_socket(self._server.socket, server_side=True)
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
 
     def __enter__(self) -> Self:
@@ -127,7 +136,7 @@ class ScriptedGitHub:
     @property
     def url(self) -> str:
         """The root of its REST API."""
-        return f"http://127.0.0.1:{self._server.server_port}{self._prefix}"
+        return f"{self._scheme}://127.0.0.1:{self._server.server_port}{self._prefix}"
 
     def will(self, method: str, path: str, *answers: Script) -> None:
         """Give these answers in this order; the last one again and again."""
@@ -288,6 +297,30 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_message(self, *_: object) -> None:
         """Silence."""
+
+
+def self_signed(folder: Path) -> tuple[ssl.SSLContext, Path]:
+    """A TLS context for 127.0.0.1 that no authority vouches for, and the file with its certificate."""
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
+    now = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(KEY.public_key())
+        .serial_number(1)
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(IPv4Address("127.0.0.1"))]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .sign(KEY, hashes.SHA256())
+    )
+    trusted, both = folder / "authority.pem", folder / "server.pem"
+    trusted.write_bytes(certificate.public_bytes(Encoding.PEM))
+    both.write_bytes(PEM.encode() + trusted.read_bytes())
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(both)
+    return context, trusted
 
 
 @contextmanager

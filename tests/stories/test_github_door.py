@@ -9,6 +9,7 @@ import re
 import threading
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
@@ -23,7 +24,19 @@ from app.errors import Code, Permanent, PrincipalError, Transient, UserError
 from app.github import App, Call, GitHub, Limits, errors, parse_pull_url
 from app.github.pace import POINTS_PER_MINUTE, WRITES_PER_HOUR, WRITES_PER_MINUTE, Pace
 from app.github.wire import Effect, Reply, Request, split
-from tests.fakes.scripted_github import APP_ID, PEM, Cut, Drip, Held, ScriptedGitHub, Seen, Sent, closed_port, json
+from tests.fakes.scripted_github import (
+    APP_ID,
+    PEM,
+    Cut,
+    Drip,
+    Held,
+    ScriptedGitHub,
+    Seen,
+    Sent,
+    closed_port,
+    json,
+    self_signed,
+)
 
 SHOP = "acme/shop"
 HEAD = Sha("a" * 40)
@@ -398,6 +411,43 @@ def test_a_name_that_does_not_resolve_is_no_unknown_outcome(clock: Clock) -> Non
     assert asyncio.run(story()).code is Code.GITHUB_UNAVAILABLE
 
 
+def test_an_untrusted_certificate_gets_no_request_and_a_private_authority_is_honoured(
+    clock: Clock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    context, authority = self_signed(tmp_path)
+    with ScriptedGitHub(tls=context) as github:
+        github.will("POST", REVIEWS, POSTED)
+
+        async def story() -> Any:
+            async with GitHub.with_token("t", api_url=github.url, sleep=clock.sleep) as door:
+                return await post_review(door)
+
+        with pytest.raises(Transient) as caught:
+            asyncio.run(story())
+        assert caught.value.code is Code.GITHUB_UNAVAILABLE
+        assert github.requests == []
+        monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(authority))
+        assert asyncio.run(story()).id == 80
+
+
+def test_a_proxy_that_is_not_there_is_no_unknown_outcome(
+    github: ScriptedGitHub, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    github.will("POST", REVIEWS, POSTED)
+
+    async def story() -> Any:
+        async with GitHub.with_token("t", api_url="http://github.invalid", sleep=clock.sleep) as door:
+            with pytest.raises(Transient) as caught:
+                await post_review(door)
+            # With a proxy that is there, GitHub's answer comes through it.
+            monkeypatch.setenv("HTTP_PROXY", github.url)
+            return caught.value.code, (await post_review(door)).id
+
+    with closed_port() as port:
+        monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{port}")
+        assert asyncio.run(story()) == (Code.GITHUB_UNAVAILABLE, 80)
+
+
 def test_a_refused_review_says_what_github_said(github: ScriptedGitHub, clock: Clock) -> None:
     said = "Pull request review thread line must be part of the diff"
     github.will("POST", REVIEWS, json(422, {"message": "Unprocessable Entity", "errors": [said, {"code": "x"}, 3]}))
@@ -546,6 +596,15 @@ def test_a_reaction_and_a_status_may_be_repeated(github: ScriptedGitHub, clock: 
 # What GitHub refuses
 
 
+@pytest.mark.parametrize("status", [300, 303, 400, 406, 418])
+def test_an_odd_answer_ends_the_job(github: ScriptedGitHub, clock: Clock, status: int) -> None:
+    github.will("POST", REVIEWS, json(status, {}, location="/elsewhere"))
+    error = failing(post_review, github, clock)
+    assert (type(error), error.code) == (Permanent, Code.GITHUB_REFUSED)
+    assert str(status) in error.what
+    assert len(github.seen("POST", REVIEWS)) == 1
+
+
 @pytest.mark.parametrize("status", [404, 410, 451])
 def test_what_is_gone_is_asked_for_once(github: ScriptedGitHub, clock: Clock, status: int) -> None:
     github.will("GET", PULL, json(status, {"message": "Not Found"}))
@@ -642,6 +701,12 @@ def test_the_last_allowed_call_stops_the_next_one_before_it_is_refused(github: S
     assert error.code is Code.GITHUB_RATE_LIMITED
     assert 590 <= error.retry_after_seconds <= 602
     assert len(github.seen("GET", PULL)) == 1
+
+
+@pytest.mark.parametrize(("reset", "seconds"), [("nan", 0), ("inf", 3_900), ("-5", 0), ("1792567680", 1), ("", 60)])
+def test_a_reset_that_makes_no_sense_is_bounded(reset: str, seconds: float) -> None:
+    headers = {"x-ratelimit-remaining": "0", "x-ratelimit-reset": reset, "date": "Wed, 21 Oct 2026 07:28:00 GMT"}
+    assert errors.limit_wait_seconds(Reply(403, headers, None)) == seconds
 
 
 def test_a_retry_after_that_is_a_date_counts_from_the_server_s_now() -> None:
