@@ -40,9 +40,16 @@ class WorkerLost(Exception):
 
 
 class Scanner:
-    """Scans files in up to `workers` child processes, started when first needed and again after a crash."""
+    """Scans files in up to `workers` child processes, started when first needed and again after a crash.
 
-    def __init__(self, *, workers: int = 1) -> None:
+    A question about many files may take `scan_seconds`, one about a single file `file_seconds`.
+    """
+
+    def __init__(
+        self, *, workers: int = 1, scan_seconds: float = SCAN_SECONDS, file_seconds: float = FILE_SECONDS
+    ) -> None:
+        self._scan_seconds = scan_seconds
+        self._file_seconds = file_seconds
         self._workers = [_Worker() for _ in range(max(1, workers))]
         self._free = list(self._workers)
         self._threads = ThreadPoolExecutor(len(self._workers), thread_name_prefix="scanner")
@@ -101,7 +108,7 @@ class Scanner:
         """Whether a patched file parses no worse than before (None: it is new), worse, or cannot be checked here."""
         try:
             found = await self._ask(
-                {"do": "parses", "path": path, "before": before, "after": after}, seconds=FILE_SECONDS
+                {"do": "parses", "path": path, "before": before, "after": after}, seconds=self._file_seconds
             )
         except WorkerLost as error:
             return ParseCheck(Verdict.UNCHECKED, f"the parser gave up: {error}")
@@ -111,7 +118,7 @@ class Scanner:
         """The result for one batch; when the worker is lost over it, file by file, so that one bad file costs only itself."""
         request = {"do": "scan", "key": key, "files": [wire.file_out(file) for file in files]}
         try:
-            seconds = SCAN_SECONDS if len(files) > 1 else FILE_SECONDS
+            seconds = self._scan_seconds if len(files) > 1 else self._file_seconds
             return wire.result_in(await self._ask(request, seconds=seconds, rules=(key, wanted)))
         except WorkerLost as error:
             if len(files) == 1:
@@ -123,7 +130,7 @@ class Scanner:
 
     async def _try(self, request: dict[str, Any]) -> Any:
         try:
-            return await self._ask(request, seconds=FILE_SECONDS)
+            return await self._ask(request, seconds=self._file_seconds)
         except WorkerLost:
             return None
 

@@ -357,7 +357,7 @@ def _listed(rest: str, *, anything: bool) -> tuple[str, ...]:
     if not anything:
         return ()
     folded = " ".join(line.strip() for line in paragraph.split("\n")) if not below or "," in here else here
-    listed = _clean(_split(re.split(r"[.;](?:\s|$)", folded.strip(" \t:-–—*_"), maxsplit=1)[0]))
+    listed = _clean(_split(re.split(r"\.(?:\s|$)", folded.strip(" \t:-–—*_"), maxsplit=1)[0]))
     return listed if len(listed) > 1 or (listed and ":" in rest[:2]) else ()
 
 

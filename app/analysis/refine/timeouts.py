@@ -154,11 +154,9 @@ def python_httpx(candidate: Candidate) -> Match | None:
     if candidate.file.imports.get(name) != "httpx" or verb not in _HTTPX_CALLS or not calls.is_served(candidate):
         return None
     given = calls.arguments(candidate.node)
-    off = _keyword(given, "timeout")
-    if off is None:
-        switched_off = verb == "Timeout" and len(given) == 1 and given[0].text() == "None"
-        return _match(candidate, callee=f"{name}.{verb}", target=None, longest="for ever") if switched_off else None
-    if off.text() != "None":
+    alone = given[0] if verb == "Timeout" and len(given) == 1 else None
+    off = _keyword(given, "timeout") or alone
+    if off is None or off.text() != "None":
         return None
     whole, base = candidate.node.text(), candidate.node.range().start.index
     start, end = off.range().start.index - base, off.range().end.index - base
