@@ -12,7 +12,7 @@ import logging
 import os
 import ssl
 import threading
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Generic, Protocol, TypeVar
 from weakref import WeakKeyDictionary
@@ -100,6 +100,7 @@ class Lanes(Generic[Client]):
     def __init__(self, make: Callable[[], Client]) -> None:
         self._make = make
         self._lanes: WeakKeyDictionary[asyncio.AbstractEventLoop, Lane[Client]] = WeakKeyDictionary()
+        self._keepers: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Task[None]] = WeakKeyDictionary()
         self._lock = threading.Lock()
 
     def here(self) -> Lane[Client]:
@@ -108,25 +109,33 @@ class Lanes(Generic[Client]):
         with self._lock:
             lane = self._lanes.get(loop)
             if lane is None:
-                lane = self._lanes[loop] = Lane(self._make())
+                client = self._make()
+                lane = self._lanes[loop] = Lane(client)
+                # The loop's end cancels what still waits on it: the last moment to close a connection.
+                self._keepers[loop] = loop.create_task(_keep(client))
             return lane
 
     async def close(self) -> None:
-        """Closes every client on the loop it belongs to; one whose loop has ended is left to the interpreter."""
+        """Closes every client on the loop it belongs to; a loop that has ended has closed its own."""
         with self._lock:
-            lanes = list(self._lanes.items())
+            keepers = list(self._keepers.items())
+            self._keepers.clear()
             self._lanes.clear()
-        for loop, lane in lanes:
-            closing = _closing(loop, lane.client)
-            if closing is not None:
+        for loop, keeper in keepers:
+            if loop is asyncio.get_running_loop():
+                await _dismiss(keeper)
+            elif loop.is_running():
                 async with asyncio.timeout(CLOSE_SECONDS):
-                    await closing
+                    await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(_dismiss(keeper), loop))
 
 
-def _closing(loop: asyncio.AbstractEventLoop, client: Closable) -> Awaitable[None] | None:
-    if loop is asyncio.get_running_loop():
-        return client.close()
-    if not loop.is_running():
-        return None
-    coroutine: Any = client.close()
-    return asyncio.wrap_future(asyncio.run_coroutine_threadsafe(coroutine, loop))
+async def _keep(client: Closable) -> None:
+    try:
+        await asyncio.Event().wait()
+    finally:
+        await client.close()
+
+
+async def _dismiss(keeper: asyncio.Task[None]) -> None:
+    keeper.cancel()
+    await asyncio.wait([keeper], timeout=CLOSE_SECONDS)

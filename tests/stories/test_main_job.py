@@ -112,7 +112,7 @@ def test_a_pull_request_is_reviewed_by_a_model_and_the_review_is_proven(github, 
         "| 🚨 | 1 Correctness · `invariants` | `src/pay.ts:3` | The total is set to zero instead of compared |"
         in review.body
     )
-    assert "1 of 1 hunks" in review.body
+    assert "1 of 1 hunk " in review.body
     assert comment.line == 3
     assert comment.body.startswith("**🚨 Critical · Correctness · `invariants`** — The total is set to zero")
     assert "```suggestion\n  if (total === 0) return;\n```" in comment.body
