@@ -224,8 +224,20 @@ class Door:
     def _respond(self, request: Request, entry: Entry, answer: Answer) -> Response:
         raw = isinstance(answer.body, bytes)
         content = answer.body if raw else b"" if answer.body is None else json.dumps(answer.body).encode()
-        tag = f'W/"{hashlib.sha256(content).hexdigest()}"'
-        headers = {
+        tag = f'W/"{hashlib.sha256(content).hexdigest()}"' if entry.method in READS and answer.status == 200 else None
+        unchanged = tag is not None and request.headers.get("if-none-match") == tag
+        if unchanged:
+            # What has not changed costs nothing.
+            self.budget.remaining += 1
+        headers = {**self._headers(request, entry), **answer.headers, **({"ETag": tag} if tag else {})}
+        if unchanged:
+            return Response(status_code=304, headers=headers)
+        if request.method == "HEAD":
+            content = b""
+        return Response(content, answer.status, headers, media_type=answer.media if answer.status != 204 else None)
+
+    def _headers(self, request: Request, entry: Entry) -> dict[str, str]:
+        return {
             "X-GitHub-Request-Id": f"SAND:{entry.number:06X}",
             "X-GitHub-Media-Type": "github.v3; format=json",
             "X-GitHub-Api-Version-Selected": request.headers.get("x-github-api-version", VERSIONS[0]),
@@ -234,16 +246,7 @@ class Door:
             "X-RateLimit-Used": str(self.budget.limit - self.budget.remaining),
             "X-RateLimit-Reset": str(self._reset()),
             "X-RateLimit-Resource": "graphql" if entry.kind is Kind.GRAPHQL else "core",
-            **answer.headers,
         }
-        if request.method in READS and answer.status == 200:
-            headers["ETag"] = tag
-            if request.headers.get("if-none-match") == tag:
-                self.budget.remaining += 1
-                return Response(status_code=304, headers=headers)
-        if request.method == "HEAD":
-            content = b""
-        return Response(content, answer.status, headers, media_type=answer.media if answer.status != 204 else None)
 
 
 async def _read(request: Request) -> bytes:

@@ -131,13 +131,14 @@ class Events:
         return Event("ping", {"zen": "Small steps leave clear prints.", "hook_id": hook["id"], "hook": hook})
 
     def _in(self, repository: Repository, sender: Account, name: str, body: Json) -> Event:
-        payload: Json = {**body, "repository": self._repository(repository), "sender": self.shapes.account(sender)}
+        payload: Json = {
+            **body,
+            "repository": self.shapes.repository(repository),
+            "sender": self.shapes.account(sender),
+        }
         if repository.owner.kind is Kind.ORGANIZATION:
             payload["organization"] = self._organization(repository.owner)
         return Event(name, payload, repository)
-
-    def _repository(self, repository: Repository) -> Json:
-        return {**self.shapes.repository(repository), "custom_properties": {}}
 
     def _organization(self, owner: Account) -> Json:
         url = f"{self.shapes.urls.api}/orgs/{owner.login}"

@@ -161,7 +161,6 @@ class Shapes:
         return {
             "id": app.id,
             "slug": app.slug,
-            "client_id": app.client_id,
             "node_id": node_id("A", app.id),
             "owner": self.account(app.owner),
             "name": app.name,
@@ -186,7 +185,6 @@ class Shapes:
             "html_url": f"{self.urls.server}/settings/installations/{installation.id}",
             "app_id": installation.app.id,
             "app_slug": installation.app.slug,
-            "client_id": installation.app.client_id,
             "target_id": installation.account.id,
             "target_type": installation.account.kind.value,
             "permissions": dict(installation.permissions),
@@ -230,6 +228,7 @@ class Shapes:
             "archived": repository.archived,
             "disabled": False,
             "is_template": False,
+            "custom_properties": {},
             "allow_forking": True,
             "web_commit_signoff_required": False,
             "topics": [],
@@ -249,7 +248,6 @@ class Shapes:
     def full_repository(self, repository: Repository, role: Role | None) -> Json:
         """A repository as its own endpoint answers it."""
         shape = {**self.repository(repository, role), "subscribers_count": 0, "network_count": 0}
-        shape["custom_properties"] = {}
         if repository.parent is not None:
             shape["parent"] = shape["source"] = self.repository(repository.parent)
         return shape

@@ -32,7 +32,7 @@ def get_app(call: Call) -> Answer:
     """The App itself."""
     app = _app(call)
     count = sum(installation.app is app for installation in call.hub.state.installations.values())
-    return Answer(200, {**call.hub.shapes.app(app), "installations_count": count})
+    return Answer(200, {**call.hub.shapes.app(app), "client_id": app.client_id, "installations_count": count})
 
 
 @operation("GET", "/app/installations", auth="app")
