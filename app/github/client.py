@@ -436,10 +436,7 @@ class GitHub:
         return await self._retried(lambda: self._transport.run(self._credentials.token, _TOKEN))
 
     async def _retried(self, work: Callable[[], Awaitable[T]]) -> T:
-        async def attempt() -> T:
-            return await work()
-
-        return await retry.call(attempt, tries=TRIES, sleep=self._sleep)
+        return await retry.call(work, tries=TRIES, sleep=self._sleep)
 
 
 def _request(
