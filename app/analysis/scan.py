@@ -220,6 +220,8 @@ def _patched(match: Match, span: Span, context: FileContext) -> str | None:
     start, last = context.start_of(span[0]), context.lines[span[1] - 1]
     stop = context.start_of(span[1]) + len(last)
     lines = context.text[start : match.start] + match.replacement + context.text[match.end : stop]
+    if last.endswith("\r"):
+        lines = "\r\n".join(line.removesuffix("\r") for line in lines.split("\n")) + "\r"
     after = context.text[:start] + lines + context.text[stop:]
     checked = parses.check(context.path, context.text, after)
     return lines if checked.verdict is not Verdict.WORSE and lines.strip() else None

@@ -36,7 +36,11 @@ CHARACTERS_PER_REQUEST = 4_000_000
 
 
 class WorkerLost(Exception):
-    """The worker crashed, or took longer than its limit and was ended."""
+    """The worker crashed, took longer than its limit and was ended, or could not do what it was asked."""
+
+    def __init__(self, why: str, *, crashed: bool = False) -> None:
+        super().__init__(why)
+        self.crashed = crashed
 
 
 class Scanner:
@@ -143,10 +147,12 @@ class Scanner:
     def _converse(self, request: dict[str, Any], seconds: float, rules: tuple[str, list[dict[str, Any]]] | None) -> Any:
         worker = self._free.pop()  # There are as many threads as workers, so one is free.
         try:
-            if rules is not None and not worker.knows(rules[0]):
-                worker.ask({"do": "rules", "key": rules[0], "probes": rules[1]}, seconds=START_SECONDS)
-                worker.remember(rules[0])
-            return worker.ask(request, seconds=seconds)
+            return _told(worker, request, seconds, rules)
+        except WorkerLost as error:
+            if not error.crashed:
+                raise
+            # It may have died of something else long before this question, so the question gets a second process.
+            return _told(worker, request, seconds, rules)
         finally:
             self._free.append(worker)
 
@@ -185,8 +191,9 @@ class _Worker:
                 timer.cancel()
         except (OSError, ValueError, EOFError) as error:
             self.stop()
-            why = f"it took longer than {seconds:g} seconds" if late.is_set() else "the parser's process ended"
-            raise WorkerLost(why) from error
+            if late.is_set():
+                raise WorkerLost(f"it took longer than {seconds:g} seconds") from error
+            raise WorkerLost("the parser's process ended", crashed=True) from error
         if "error" in answer:
             raise WorkerLost(str(answer["error"]))
         return answer["ok"]
@@ -217,6 +224,16 @@ class _Worker:
                 start_new_session=True,
             )
         return self._process
+
+
+def _told(
+    worker: _Worker, request: dict[str, Any], seconds: float, rules: tuple[str, list[dict[str, Any]]] | None
+) -> Any:
+    """The worker's answer, after it was told the rules where it does not know them yet."""
+    if rules is not None and not worker.knows(rules[0]):
+        worker.ask({"do": "rules", "key": rules[0], "probes": rules[1]}, seconds=START_SECONDS)
+        worker.remember(rules[0])
+    return worker.ask(request, seconds=seconds)
 
 
 def _exchange(process: subprocess.Popen[bytes], frame: bytes) -> dict[str, Any]:

@@ -115,7 +115,7 @@ _TELLING_STARTS = (
 )
 _QUOTED = re.compile(
     rf"(?P<name>(?:{_TELLING_WORD})[\w-]{{0,30}})[\"'\]]{{0,2}}[ \t]{{0,8}}(?::[ \t]{{0,4}}[A-Za-z][\w.|<>\[\] ]{{0,30}})?"
-    r"(?:=>|:=|===?|!==?|[:=])[ \t]{0,8}(?:\r?\n[ \t]{1,40})?(?:new |Buffer\.from\()?[bruf]?"
+    r"(?:=>|:=|===?|!==?|\|\||\?\?|[:=])[ \t]{0,8}(?:\r?\n[ \t]{1,40})?(?:new |Buffer\.from\()?[bruf]?"
     r"(?P<quote>[\"'`])(?P<value>[^\"'`\r\n]{6,400})(?P=quote)",
     re.IGNORECASE,
 )
@@ -219,7 +219,9 @@ def _stars(value: str) -> str:
     """The first line shows its first characters where they are a provider's public prefix; the rest is stars."""
     head, *rest = value.split("\n")
     if head.startswith("-----BEGIN"):
-        return "\n".join([head[:40], *("********" for _ in rest)])
+        opening = _KEY_BLOCK.match(head)
+        shown = opening.group() if opening else ""
+        return "\n".join([shown if rest else f"{shown}********", *("********" for _ in rest)])
     shown = head[:4] if len(head) >= 16 else ""
     return "\n".join([f"{shown}********", *("********" for _ in rest)])
 

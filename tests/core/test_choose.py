@@ -110,11 +110,14 @@ def test_a_phrase_counts_only_as_whole_words(title: str) -> None:
 
 
 def test_the_body_of_a_pull_request_calls_for_nobody() -> None:
-    assert chosen(values.change(values.file("src/a.ts"), intent=Intent(body=Untrusted("backend expert")))) == {TYPESCRIPT}
+    assert chosen(values.change(values.file("src/a.ts"), intent=Intent(body=Untrusted("backend expert")))) == {
+        TYPESCRIPT
+    }
 
 
 @pytest.mark.parametrize(
-    "asked", ["persona expert", "persona backend-expert-nodejs", 'full persona "Backend Expert - Node.js"', "PERSONA Expert"]
+    "asked",
+    ["persona expert", "persona backend-expert-nodejs", 'full persona "Backend Expert - Node.js"', "PERSONA Expert"],
 )
 def test_a_persona_asked_for_by_name_or_alias_reviews_alone(asked: str) -> None:
     assert chosen(changed("main.go"), asked=asked) == {EXPERT}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 from pathlib import Path
@@ -272,12 +273,16 @@ def test_phrases_may_be_a_list_inside_a_description_that_is_a_mapping() -> None:
 
 
 def test_phrases_in_prose_are_known_and_do_not_silence_the_skill() -> None:
-    made, _ = persona('---\nname: my-skill\ndescription: Use when the user asks to "check money" or "audit".\n---\nText.')
+    made, _ = persona(
+        '---\nname: my-skill\ndescription: Use when the user asks to "check money" or "audit".\n---\nText.'
+    )
     assert made.activation == ("check money", "audit")
     assert made.paths == ("**",)
 
 
-@pytest.mark.parametrize("description", ["", "Reviews code.", "Use when reviewing services.", "Trigger happy people beware."])
+@pytest.mark.parametrize(
+    "description", ["", "Reviews code.", "Use when reviewing services.", "Trigger happy people beware."]
+)
 def test_a_description_without_phrases_has_none(description: str) -> None:
     assert skill.phrases(description)[0] == ()
 
@@ -310,7 +315,10 @@ def test_an_unknown_rule_in_a_table_of_rules_is_named_with_its_line() -> None:
     assert ("there is no rule `our-own-rule`; it is left out", 6) in [(one.message, one.line) for one in complaints]
 
 
-@pytest.mark.parametrize("body", ["- timeouts happen", "Text about `timeouts` and `retries`.", "| a | b |\n|---|---|\n| x | y |", "|\n||\n|||"])
+@pytest.mark.parametrize(
+    "body",
+    ["- timeouts happen", "Text about `timeouts` and `retries`.", "| a | b |\n|---|---|\n| x | y |", "|\n||\n|||"],
+)
 def test_other_tables_and_lists_name_no_rules(body: str) -> None:
     made, warnings = persona(f"# Title\n\n{body}\n")
     assert made.rules == ()
@@ -334,7 +342,9 @@ def test_a_reference_may_name_its_own_topics() -> None:
 
 @pytest.mark.parametrize("path", ["references/none.md", "../../etc/passwd", "/etc/passwd", "SKILL.md"])
 def test_a_reference_outside_the_folder_is_left_out(path: str) -> None:
-    made, warnings = persona(f"---\nname: my-skill\nmetadata:\n  references:\n    - {{file: {path}, topics: [x]}}\n---\nText.")
+    made, warnings = persona(
+        f"---\nname: my-skill\nmetadata:\n  references:\n    - {{file: {path}, topics: [x]}}\n---\nText."
+    )
     assert made.references == ()
     assert "missing, outside the folder, or not text" in warnings[0]
 
@@ -388,7 +398,9 @@ def test_of_two_skills_with_one_name_the_first_counts(tmp_path: Path) -> None:
 
 def test_a_warning_names_file_and_line(tmp_path: Path) -> None:
     place = put(tmp_path / "mine" / "SKILL.md", "---\nname: mine\nmetadata:\n  rules: [nothing]\n---\nText.")
-    assert [str(warning) for warning in skills(tmp_path).warnings] == [f"{place}:4: there is no rule `nothing`; it is left out"]
+    assert [str(warning) for warning in skills(tmp_path).warnings] == [
+        f"{place}:4: there is no rule `nothing`; it is left out"
+    ]
 
 
 def test_links_that_lead_out_of_the_folder_are_not_followed(tmp_path: Path) -> None:
@@ -540,7 +552,5 @@ def test_values_know_their_lines() -> None:
 
 @given(st.text(max_size=300))
 def test_no_text_makes_the_yaml_reader_fail_otherwise(text: str) -> None:
-    try:
-        strict.load(text)
-    except strict.NotStrict as error:
-        assert error.line >= 1
+    with contextlib.suppress(strict.NotStrict):
+        assert strict.load(text).line() >= 1
