@@ -1,36 +1,70 @@
 """Every word that people read on a pull request: inline comments, the review's body, the check run.
 
-    Review ── inline ──► review comments        ── body ──► the review's body
-           ── check ───► title, conclusion, summary, annotations of the check run
-    code   ── not_reviewed / waiting ──► the check run when nothing could be reviewed
+    Review ── inline ───► review comments       ── body ──► the review's body
+           ── document ─► one Markdown text     ── check ─► title, conclusion, summary, annotations of the check run
+    no review ── failed / superseded / skipped ─────────► the same, with the reason why there is none
 
-All text of models and strangers passes `app.core.gate` here.
+All text of models and strangers passes `app.core.gate` here. What is too long is left out in whole parts, so that no fence and
+no fold is ever left open.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
 from app.core import gate
-from app.core.finding import Fix, Kind, Severity, TestFile, VerifiedFinding
+from app.core.change import Skipped
+from app.core.finding import Elsewhere, Finding, Fix, Kind, Patch, Severity, Side, TestFile, VerifiedFinding
+from app.core.hidden import reveal
 from app.core.pull import AnnotationLevel, CheckAnnotation, Conclusion, ReviewComment
 from app.core.report import NotReviewed, Review
+from app.errors import MEANINGS, Code
 
 LONGEST_COMMENT = 60_000
 """GitHub takes 65,536 characters; what a person can read is far less."""
-LONGEST_SUMMARY = 60_000
+LONGEST_FOLDED = 30_000
+LONGEST_ELSEWHERE = 10_000
+LONGEST_EXPLANATION = 2_000
+LONGEST_OVERVIEW = 600
+LONGEST_PATH = 160
+LONGEST_MESSAGE = 4_000
 MOST_ANNOTATIONS = 50
+MOST_ROWS = 40
+"""Findings in a table, or told in a line each; the rest is counted."""
 MOST_NAMED = 12
 """Files named one by one in a line; the rest is counted."""
+MOST_NOTES = 6
+MOST_ASSUMPTIONS = 3
+SCREEN_LINES = 16
+SCREEN_CHARACTERS = 1_200
+"""A part that is longer than a screen is folded."""
 Item = TypeVar("Item")
 _NUMBERS = ["no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"]
+_ESSENTIAL = {
+    Kind.BUG: ("repro", "root_cause", "patch", "tests", "risk"),
+    Kind.PERFORMANCE: ("measure", "change", "risk"),
+    Kind.DESIGN: ("trade_off", "alternative", "migration"),
+}
+NO_ANSWER = "no answer was written for this finding"
+NO_REASON = "no reason was given"
+_TITLE = re.compile(r"(?:\*\*|<details><summary>)([^*<\n]{1,80})(?:\*\*|</summary>)")
+_TYPEABLE = re.compile(r"[\w./@+-]{1,160}", re.ASCII)
+_LIST = re.compile(r"(?:[-*+]|\d{1,9}[.)])\s")
+_CODE_LINE = re.compile(r"^(?!\s*(?:[-*+]|\d+[.)])\s)(?:.*[;{}()\[\],]\s*$|\s*(?://|#|/\*|--)|\s{2,}\S)")
+_LEVELS = {
+    Severity.CRITICAL: AnnotationLevel.FAILURE,
+    Severity.HIGH: AnnotationLevel.FAILURE,
+    Severity.MEDIUM: AnnotationLevel.WARNING,
+    Severity.LOW: AnnotationLevel.NOTICE,
+}
 
 
 @dataclass(frozen=True, slots=True)
 class CheckText:
-    """What a check run shows when it is completed."""
+    """What a check run shows when it is completed. `title` and the annotations are shown as they are, not as Markdown."""
 
     conclusion: Conclusion
     title: str
@@ -45,28 +79,33 @@ def inline(review: Review) -> tuple[ReviewComment, ...]:
 
 def body(review: Review, *, marker: str, version: str) -> str:
     """The review's body: one line of verdict, a table by priority, the fold, what was not reviewed, the footer."""
-    parts = [_opening(review), _table(review.said), *_folds(review), _gaps(review), _footer(review, version)]
-    return _fit([part for part in parts if part], ending=marker)
+    parts = [_opening(review), _table(_in_the_table(review)), *_folds(review), *_gaps(review)]
+    return _fit([*parts, _footer(review, version)], ending=marker)
 
 
 def document(review: Review, *, version: str) -> str:
     """The whole review as one Markdown text: the verdict and table first, then every comment under its place."""
-    parts = [_opening(review), _table(review.findings), _gaps(review)]
+    parts = [_opening(review), _table(review.findings, most=len(review.findings)), *_gaps(review)]
     for found in review.findings:
-        parts.append(f"### {gate.span(f'{found.anchor.path}:{found.anchor.start_line}')}")
-        parts += _comment_parts(found)
-    parts += [_elsewhere(review), _footer(review, version)]
+        parts += [f"### {_place(found)}", *_comment_parts(found, committable=False)]
+    if review.elsewhere:
+        parts += ["### On lines this change does not touch", *(_told_elsewhere(one) for one in review.elsewhere)]
+    parts.append(_footer(review, version))
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
 def check(review: Review, *, version: str, fail_on: Severity | None = None) -> CheckText:
     """The completed check run: neutral, unless a severity was named that decides between success and failure."""
-    parts = [_opening(review), _table(review.findings), _elsewhere(review), _gaps(review), _footer(review, version)]
+    conclusion = _conclusion(review, fail_on)
+    parts = [_opening(review), _table(review.findings), _elsewhere(review), *_gaps(review), _footer(review, version)]
+    if conclusion is Conclusion.FAILURE:
+        parts.insert(1, f"This check fails because the severity of a finding is {fail_on} or worse.")
+    on_the_head = [found for found in review.findings if found.anchor.side is Side.RIGHT]
     return CheckText(
-        conclusion=_conclusion(review, fail_on),
+        conclusion=conclusion,
         title=_title(review),
-        summary=_fit([part for part in parts if part], ending=""),
-        annotations=tuple(_annotation(found) for found in review.findings[:MOST_ANNOTATIONS]),
+        summary=_fit(parts),
+        annotations=tuple(_annotation(found) for found in on_the_head[:MOST_ANNOTATIONS]),
     )
 
 
@@ -74,7 +113,7 @@ def failed(*, code: str, what: str, why: str, action: str) -> CheckText:
     """The check run of a review that could not be made: what, why, what to do, and the code the docs explain."""
     return CheckText(
         conclusion=Conclusion.NEUTRAL,
-        title=f"Not reviewed: {gate.line(what, longest=150).rstrip('.')} ({code})",
+        title=f"Not reviewed: {gate.plain(what, longest=150).rstrip('.')} ({code})",
         summary=f"Not reviewed: {gate.line(what, longest=500).rstrip('.')}. {why} (`{code}`)\n\n**What to do:** {action}",
     )
 
@@ -90,7 +129,9 @@ def superseded(by: str = "") -> CheckText:
 def skipped(reason: str) -> CheckText:
     """The check run of a pull request that is not to be reviewed, with the reason."""
     return CheckText(
-        Conclusion.NEUTRAL, f"Not reviewed: {gate.line(reason, longest=150)}", f"Not reviewed: {gate.line(reason)}."
+        Conclusion.NEUTRAL,
+        f"Not reviewed: {gate.plain(reason, longest=150)}",
+        f"Not reviewed: {gate.line(reason).rstrip('.')}.",
     )
 
 
@@ -101,8 +142,10 @@ def verdict(review: Review) -> str:
     if before_merge or consider:
         return _problems(len(before_merge), consider)
     if not review.complete:
-        scope = f"{review.hunks_reviewed} of {review.hunks} hunks were"
-        return f"Not all of this was reviewed: {scope}, and nothing there is worth your time"
+        scope = f"{review.hunks_reviewed} of {_counted(review.hunks, 'hunk')} were"
+        return f"Not all of this was reviewed: {scope}, and no problem was found in them"
+    if not review.hunks:
+        return "Nothing here to review"
     return "No problems found that are worth your time"
 
 
@@ -110,21 +153,23 @@ def _problems(before_merge: int, consider: int) -> str:
     first = f"{_count(before_merge, 'problem')} worth fixing before merge" if before_merge else ""
     second = f"{_number(consider)} to consider" if before_merge else f"{_count(consider, 'point')} to consider"
     said = ", ".join(part for part in (first, second if consider else "") if part)
-    return f"{said[:1].upper()}{said[1:]}."
+    return f"{_capitalised(said)}."
+
+
+# --- the parts of a body ----------------------------------------------------------------------------------------------
 
 
 def _opening(review: Review) -> str:
     line = verdict(review)
     if line.startswith("No problems"):
-        scope = f"{review.hunks_reviewed} of {review.hunks} hunks reviewed"
-        return f"**{line}** — {scope}{', by rules only' if review.by_rules else ''}."
-    overview = gate.clean(review.overview, longest=600)
-    stop = "" if line.endswith(".") else "."
-    return f"**{line}{stop}** {overview}".strip()
+        return f"**{line}** — {_scope(review)} reviewed{', by rules only' if review.by_rules else ''}."
+    overview = gate.clean(review.overview, longest=LONGEST_OVERVIEW)
+    return f"**{line.rstrip('.')}.** {overview}".strip()
 
 
 def _title(review: Review) -> str:
-    return verdict(review).rstrip(".")
+    line = verdict(review).rstrip(".")
+    return line if review.complete or line.startswith("Not all") else f"{line}; {_scope(review)} reviewed"
 
 
 def _conclusion(review: Review, fail_on: Severity | None) -> Conclusion:
@@ -136,187 +181,334 @@ def _conclusion(review: Review, fail_on: Severity | None) -> Conclusion:
     return Conclusion.SUCCESS if review.complete else Conclusion.NEUTRAL
 
 
-def _table(findings: Sequence[VerifiedFinding]) -> str:
+def _in_the_table(review: Review) -> Sequence[VerifiedFinding]:
+    """What stands inline; without inline comments, what would have been worth one."""
+    return review.said or [found for found in review.folded if found.finding.severity is not Severity.LOW]
+
+
+def _table(findings: Sequence[VerifiedFinding], *, most: int = MOST_ROWS) -> str:
     if not findings:
         return ""
-    rows = ["| | Priority | Where | What |", "|---|---|---|---|"]
-    for found in findings:
-        finding = found.finding
-        rule = f" · {gate.span(finding.rule)}" if finding.rule else ""
-        where = _cell(gate.span(f"{finding.path}:{found.anchor.start_line}"))
-        rows.append(
-            f"| {finding.severity.mark} | {finding.category.priority} {finding.category.short}{rule} "
-            f"| {where} | {gate.cell(finding.title)} |"
-        )
-    return "\n".join(rows)
+    rows = ["| | Priority | Where | What |", "|---|---|---|---|", *(_row(found) for found in findings[:most])]
+    more = len(findings) - most
+    return "\n".join(rows) + (f"\n\n… and {more} more." if more > 0 else "")
+
+
+def _row(found: VerifiedFinding) -> str:
+    finding = found.finding
+    priority = f"{finding.category.priority} {finding.category.short}{_rule(finding)}"
+    return f"| {finding.severity.mark} | {priority} | {_cell(_place(found))} | {gate.cell(finding.title)} |"
 
 
 def _cell(text: str) -> str:
     return text.replace("|", "\\|")
 
 
+def _rule(finding: Finding) -> str:
+    return f" · {gate.span(finding.rule)}" if finding.rule else ""
+
+
+def _place(found: VerifiedFinding) -> str:
+    """Where it stands, as a reader looks for it; a removed line has its number on the other side."""
+    where = gate.span(f"{_path(found.anchor.path)}:{found.anchor.start_line}")
+    return f"{where} (removed)" if found.anchor.side is Side.LEFT else where
+
+
+def _path(path: str) -> str:
+    return path if len(path) <= LONGEST_PATH else f"…{path[-LONGEST_PATH:]}"
+
+
 def _folds(review: Review) -> list[str]:
     folds: list[str] = []
     if review.folded:
-        title = f"{_count(len(review.folded), 'more finding')}, less severe"
-        folds.append(_fold(title, "\n\n".join(_told(found) for found in review.folded)))
+        told = _told_within([(_told(found), _in_a_line(found)) for found in review.folded], LONGEST_FOLDED)
+        folds.append(_fold(_title_of_the_folded(review), told))
     if review.elsewhere:
-        folds.append(
-            _fold(f"{_count(len(review.elsewhere), 'problem')} on lines this change does not touch", _elsewhere(review))
-        )
+        title = f"{_count(len(review.elsewhere), 'problem')} on lines this change does not touch"
+        folds.append(_fold(_capitalised(title), _elsewhere(review)))
     return folds
 
 
+def _title_of_the_folded(review: Review) -> str:
+    title = _capitalised(_count(len(review.folded), "more finding" if review.said else "finding"))
+    least_said = max((one.finding.severity.rank for one in review.said), default=None)
+    is_less = least_said is not None and all(one.finding.severity.rank > least_said for one in review.folded)
+    return f"{title}, less severe" if is_less else title
+
+
 def _told(found: VerifiedFinding) -> str:
-    where = gate.span(f"{found.finding.path}:{found.anchor.start_line}")
-    return f"{_headline(found)} — {where}\n\n{gate.clean(found.finding.explanation)}"
+    """A finding in the fold: in full where an answer was written for it, as when GitHub refused the inline comments."""
+    where = f"{_headline(found.finding)} — {_place(found)}"
+    if found.fix is None:
+        return f"{where}\n\n{gate.clean(found.finding.explanation, longest=LONGEST_EXPLANATION)}"
+    return _fit([where, *_comment_parts(found, committable=False)[1:]], longest=LONGEST_FOLDED)
+
+
+def _in_a_line(found: VerifiedFinding) -> str:
+    return f"- {found.finding.severity.mark} {_place(found)} {gate.line(found.finding.title)}"
 
 
 def _elsewhere(review: Review) -> str:
-    return "\n\n".join(
-        f"**{one.finding.severity.mark} {one.finding.severity.capitalize()}** {gate.line(one.finding.title)} — "
-        f"{gate.span(f'{one.finding.path}:{one.line}')}\n\n{gate.clean(one.finding.explanation)}"
-        for one in review.elsewhere
+    return _told_within(
+        [(_told_elsewhere(one), _elsewhere_in_a_line(one)) for one in review.elsewhere], LONGEST_ELSEWHERE
     )
 
 
-def _gaps(review: Review) -> str:
-    """What no one looked at, and why; and what was left out on purpose."""
-    parts: list[str] = []
-    if review.not_reviewed:
-        parts.append("Not reviewed: " + _listed(review.not_reviewed, _missed) + ".")
-    if review.skipped:
-        parts.append(
-            "Left out: " + _listed(review.skipped, lambda one: f"{gate.span(one.path)} ({gate.line(one.reason)})") + "."
-        )
-    parts += [gate.line(note, longest=500) for note in review.notes]
-    return "\n\n".join(parts)
+def _told_elsewhere(one: Elsewhere) -> str:
+    finding = one.finding
+    head = f"**{finding.severity.mark} {finding.severity.capitalize()} · {finding.category.short}{_rule(finding)}**"
+    where = gate.span(f"{_path(finding.path)}:{one.line}")
+    explanation = gate.clean(finding.explanation, longest=LONGEST_EXPLANATION)
+    return f"{head} — {gate.line(finding.title)} — {where}\n\n{explanation}"
 
 
-def _missed(one: NotReviewed) -> str:
-    hunks = f"{one.hunks} hunk{'s' if one.hunks != 1 else ''} of "
-    return f"{hunks}{gate.span(one.path)} ({gate.line(one.reason)}, {one.code})"
+def _elsewhere_in_a_line(one: Elsewhere) -> str:
+    where = gate.span(f"{_path(one.finding.path)}:{one.line}")
+    return f"- {one.finding.severity.mark} {where} {gate.line(one.finding.title)}"
 
 
-def _listed(items: Sequence[Item], say: Callable[[Item], str]) -> str:
-    named = [say(item) for item in items[:MOST_NAMED]]
-    more = len(items) - len(named)
-    return ", ".join(named) + (f" and {more} more files" if more else "")
+def _told_within(items: Sequence[tuple[str, str]], longest: int) -> str:
+    """Items in full as far as the room goes, then in a line each, then counted. An item is (in full, in a line)."""
+    told: list[str] = []
+    left = longest
+    for full, _ in items:
+        left -= len(full)
+        if left < 0:
+            break
+        told.append(full)
+    lines = [line for _, line in items[len(told) :]]
+    if len(lines) > MOST_ROWS:
+        lines = [*lines[:MOST_ROWS], f"- … and {len(lines) - MOST_ROWS} more"]
+    return "\n\n".join([*told, "\n".join(lines)] if lines else told)
+
+
+def _gaps(review: Review) -> list[str]:
+    """What no one looked at, and why; what was left out on purpose; and what else a reader should know."""
+    missed = [_missed(some) for some in _grouped(review.not_reviewed, lambda one: (one.reason, one.code))]
+    by_reason = _grouped(review.skipped, lambda one: (one.reason,))
+    left_out = "; ".join(_left_out(some, named=max(MOST_NAMED // len(by_reason), 1)) for some in by_reason)
+    notes = [f"{gate.line(note, longest=500).rstrip('.')}." for note in review.notes]
+    return [
+        *_first(missed, "more reasons why hunks were not reviewed"),
+        f"Left out: {left_out}." if left_out else "",
+        *_first(notes, "more notes"),
+    ]
+
+
+def _missed(some: Sequence[NotReviewed]) -> str:
+    """Hunks that were missed for one reason: which, why, and what to do about it."""
+    first = some[0]
+    files = _listed([f"{_counted(one.hunks, 'hunk')} of {gate.span(_path(one.path))}" for one in some], MOST_NAMED)
+    said = f"Not reviewed: {files} ({gate.line(first.reason)}, {gate.span(first.code)})."
+    code = Code.__members__.get(first.code)
+    return f"{said} {_action(MEANINGS[code].action, some)}" if code is not None else said
+
+
+def _action(action: str, some: Sequence[NotReviewed]) -> str:
+    """What to do, with the path filled in where there is one and it can be typed as it is."""
+    path = some[0].path
+    return action.replace("PATH", path) if len(some) == 1 and _TYPEABLE.fullmatch(path) else action
+
+
+def _left_out(some: Sequence[Skipped], *, named: int) -> str:
+    return f"{_listed([gate.span(_path(one.path)) for one in some], named)} ({gate.line(some[0].reason)})"
+
+
+def _grouped(items: Iterable[Item], key: Callable[[Item], tuple[str, ...]]) -> list[list[Item]]:
+    groups: dict[tuple[str, ...], list[Item]] = {}
+    for item in items:
+        groups.setdefault(key(item), []).append(item)
+    return list(groups.values())
+
+
+def _listed(items: Sequence[str], most: int) -> str:
+    more = len(items) - most
+    return ", ".join(items[:most]) + (f" and {more} more" if more > 0 else "")
+
+
+def _first(items: Sequence[str], noun: str) -> list[str]:
+    more = len(items) - MOST_NOTES
+    return [*items[:MOST_NOTES], f"… and {more} {noun}."] if more > 0 else list(items)
 
 
 def _footer(review: Review, version: str) -> str:
-    parts = [f"Written by a language model ({', '.join(review.models)}) and checked by principal {version}"]
-    if review.by_rules or not review.models:
-        parts = [f"Checked by the rules of principal {version}, without a language model"]
-    if review.personas:
-        parts.append(f"{_and(review.personas)} persona{'s' if len(review.personas) != 1 else ''}")
-    parts.append(f"reviewed {gate.span(review.head[:7])}")
-    parts.append(f"{review.hunks_reviewed} of {review.hunks} hunks")
+    parts = [_authors(review, version), f"reviewed {gate.span(review.head[:7])}"]
+    if review.hunks:
+        parts.append(_scope(review))
     if review.usage.tokens:
-        parts.append(f"{_thousands(review.usage.tokens)} tokens{_price(review)}")
-    parts.append(f"{review.seconds:.0f} s" if review.seconds >= 1 else "under 1 s")
+        parts.append(f"{_thousands(review.usage.tokens)} tokens, {_price(review.usage.cost_usd)}")
+    parts.append(_duration(review.seconds))
     return f"<sub>{' · '.join(parts)}</sub>"
 
 
-def _price(review: Review) -> str:
-    return f", ${review.usage.cost_usd:.2f}" if review.usage.cost_usd is not None else ", price unknown"
+def _authors(review: Review, version: str) -> str:
+    if review.by_rules or not review.models:
+        return f"Checked by the rules of principal {version}, without a language model"
+    models = ", ".join(gate.line(model, longest=80) for model in review.models)
+    personas = [gate.line(persona, longest=80) for persona in review.personas]
+    said = f"Written by a language model ({models}) and checked by principal {version}"
+    return f"{said} · {_and(personas)} persona{'s' if len(personas) != 1 else ''}" if personas else said
+
+
+def _scope(review: Review) -> str:
+    return f"{review.hunks_reviewed} of {_counted(review.hunks, 'hunk')}"
+
+
+def _price(cost_usd: float | None) -> str:
+    if cost_usd is None:
+        return "price unknown"
+    return f"${cost_usd:.2f}" if cost_usd >= 0.01 or not cost_usd else "under $0.01"
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 1:
+        return "under 1 s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
+
+
+# --- the parts of a comment -------------------------------------------------------------------------------------------
 
 
 def _comment(found: VerifiedFinding) -> ReviewComment:
-    where = found.anchor
+    """The comment where its finding stands; with a suggestion on exactly the lines that this replaces."""
+    where, patch = found.anchor, found.fix.patch if found.fix else None
+    start, end = where.start_line, where.line
+    if patch is not None and patch.suggestion:
+        start, end = patch.start_line, patch.end_line
     return ReviewComment(
         path=where.path,
-        line=where.line,
-        body=_fit(_comment_parts(found), ending=""),
+        line=end,
+        body=_fit(_comment_parts(found, committable=True)),
         side=where.side,
-        start_line=where.start_line if where.start_line < where.line else None,
+        start_line=start if start < end else None,
     )
 
 
-def _comment_parts(found: VerifiedFinding) -> list[str]:
+def _comment_parts(found: VerifiedFinding, *, committable: bool) -> list[str]:
+    """Headline, assumptions, explanation, the parts of the kind's answer in their order, what is missing, the proof."""
     finding, fix = found.finding, found.fix or Fix()
-    parts = [_headline(found), "\n\n".join(_assumptions(found)), gate.clean(finding.explanation)]
+    parts = [_headline(finding), _assumptions(finding), gate.clean(finding.explanation, longest=LONGEST_EXPLANATION)]
+    patch, tests = _patch(fix.patch, committable=committable), [_test(test) for test in fix.tests]
     match finding.kind:
         case Kind.BUG:
-            parts += [_part("Repro", fix.repro), _part("Root cause", fix.root_cause), _patch(fix), _tests(fix)]
+            parts += [_code_part("Repro", fix.repro, finding.path), _part("Root cause", fix.root_cause), patch, *tests]
             parts.append(_folded_part("Risk and trade-offs", fix.risk))
         case Kind.PERFORMANCE:
-            parts += [_part("Measure", fix.measure), _part("Change", fix.change), _patch(fix), _tests(fix)]
+            parts += [_part("Measure", fix.measure), _part("Change", fix.change), patch, *tests]
             parts.append(_part("Expected risk", fix.risk))
         case Kind.DESIGN:
-            parts += [_part("Trade-off", fix.trade_off), _part("Alternative", fix.alternative), _patch(fix)]
-            parts += [
-                _part("Migration", fix.migration),
-                _part("Resources", fix.resources),
-                _part("Versioning", fix.versioning),
-            ]
-            parts += [
-                _part("Paging", fix.paging),
-                _part("Limits", fix.limits),
-                _part("Routes", fix.routes),
-                _tests(fix),
-            ]
-    parts += [_missing(fix), _closing(found)]
+            parts += [_part("Trade-off", fix.trade_off), _part("Alternative", fix.alternative), patch]
+            parts += [_part("Migration", fix.migration), _api(fix), *tests]
+    parts += [_missing(finding.kind, found.fix), _closing(found)]
     return [part for part in parts if part]
 
 
-def _headline(found: VerifiedFinding) -> str:
-    finding = found.finding
-    rule = f" · {gate.span(finding.rule)}" if finding.rule else ""
-    severity = finding.severity.capitalize()
-    return f"**{finding.severity.mark} {severity} · {finding.category.short}{rule}** — {gate.line(finding.title)}"
+def _headline(finding: Finding) -> str:
+    head = f"{finding.severity.mark} {finding.severity.capitalize()} · {finding.category.short}{_rule(finding)}"
+    return f"**{head}** — {gate.line(finding.title)}"
 
 
-def _assumptions(found: VerifiedFinding) -> list[str]:
-    return [f"Assuming that {_uncapitalised(gate.line(text)).rstrip('.')}." for text in found.finding.assumptions[:3]]
+def _assumptions(finding: Finding) -> str:
+    said = [gate.line(text, longest=LONGEST_OVERVIEW).rstrip(".") for text in finding.assumptions[:MOST_ASSUMPTIONS]]
+    return "\n\n".join(f"Assuming that {_uncapitalised(text)}." for text in said if text)
 
 
 def _part(title: str, text: str) -> str:
+    """A part of the answer beside its title, under it where it begins with code, folded where it is long."""
     if not text.strip():
         return ""
     cleaned = gate.clean(text)
-    return f"**{title}**\n{cleaned}" if cleaned.startswith("```") else f"**{title}** {cleaned}"
+    if len(cleaned) > SCREEN_CHARACTERS or cleaned.count("\n") >= SCREEN_LINES:
+        return _fold(title, cleaned)
+    return _beside(title, cleaned)
+
+
+def _beside(title: str, cleaned: str) -> str:
+    """The text beside its title; code and lists begin on a line of their own."""
+    apart = "\n" if cleaned.startswith("```") else "\n\n" if _LIST.match(cleaned) else " "
+    return f"**{title}**{apart}{cleaned}"
+
+
+def _code_part(title: str, text: str, path: str) -> str:
+    """The same for a part that may be bare code, which Markdown would take for prose."""
+    return _part(title, gate.fence(text.strip("\n"), _language(path)) if _is_code(text) else text)
+
+
+def _is_code(text: str) -> bool:
+    lines = [line for line in text.splitlines() if line.strip()]
+    return "`" not in text and bool(lines) and all(_CODE_LINE.search(line) for line in lines)
+
+
+def _language(path: str) -> str:
+    name = path.rpartition("/")[2]
+    return name.rpartition(".")[2] if "." in name else ""
 
 
 def _folded_part(title: str, text: str) -> str:
     return _fold(title, gate.clean(text)) if text.strip() else ""
 
 
-def _patch(fix: Fix) -> str:
-    patch = fix.patch
+def _patch(patch: Patch | None, *, committable: bool) -> str:
+    """The patch: to be committed with one click where that is right, else as a diff that says why not."""
     if patch is None:
         return ""
-    if patch.suggestion:
-        return gate.fence(patch.replacement, "suggestion")
-    return f"**Patch**, not committable here: {gate.line(patch.reason)}\n{gate.fence(patch.diff, 'diff')}"
-
-
-def _tests(fix: Fix) -> str:
-    return "\n".join(_fold("Test that proves it", _test(test)) for test in fix.tests)
+    if patch.suggestion and committable:
+        return gate.suggestion(patch.replacement)
+    diff = gate.fence(patch.diff, "diff")
+    why = "" if patch.suggestion else f"not committable here: {gate.line(patch.reason)}"
+    if diff.count("\n") >= SCREEN_LINES:
+        return _fold("Patch", f"{_capitalised(why)}\n{diff}".strip())
+    return f"**Patch**{', ' if why else ''}{why}\n{diff}"
 
 
 def _test(test: TestFile) -> str:
     code = gate.fence(test.content, test.language)
-    return f"{gate.span(test.path)}\n{code}" if test.path else code
+    return _fold("Test that proves it", f"{gate.span(_path(test.path))}\n{code}" if test.path else code)
 
 
-def _missing(fix: Fix) -> str:
-    if not fix.missing:
-        return ""
-    said = "; ".join(f"{part}: {gate.line(reason).rstrip('.')}" for part, reason in fix.missing)
-    return f"<sub>Left out — {said}.</sub>"
+def _api(fix: Fix) -> str:
+    """What only an API has, in one fold."""
+    parts = _parts_of_an_api(fix).items()
+    told = [_beside(part.capitalize(), gate.clean(text)) for part, text in parts if text.strip()]
+    return _fold("The API", "\n\n".join(told)) if told else ""
+
+
+def _parts_of_an_api(fix: Fix) -> dict[str, str]:
+    return {
+        "resources": fix.resources,
+        "versioning": fix.versioning,
+        "paging": fix.paging,
+        "limits": fix.limits,
+        "routes": fix.routes,
+    }
+
+
+def _missing(kind: Kind, fix: Fix | None) -> str:
+    """Every part that the kind's answer should have and this one has not, with the reason."""
+    if fix is None:
+        return f"<sub>Not given: {_and([_part_name(part) for part in _ESSENTIAL[kind]])} ({NO_ANSWER}).</sub>"
+    of_an_api = _parts_of_an_api(fix)
+    wanted = [*_ESSENTIAL[kind], *(of_an_api if any(of_an_api.values()) else ()), *(part for part, _ in fix.missing)]
+    reasons = dict(fix.missing)
+    lacking = [part for part in dict.fromkeys(wanted) if not getattr(fix, part, None)]
+    groups = _grouped(lacking, lambda part: (reasons.get(part, NO_REASON),))
+    said = "; ".join(
+        f"{_and([_part_name(part) for part in some])} ({gate.line(reasons.get(some[0], NO_REASON)).rstrip('.')})"
+        for some in groups
+    )
+    return f"<sub>Not given: {said}.</sub>" if said else ""
+
+
+def _part_name(part: str) -> str:
+    return {"root_cause": "root cause", "trade_off": "trade-off", "tests": "test"}.get(part, gate.line(part))
 
 
 def _closing(found: VerifiedFinding) -> str:
     patch = found.fix.patch if found.fix else None
-    parts: list[str] = []
-    if patch is not None and patch.suggestion:
-        parts.append("Patch applies and parses")
-    elif patch is not None:
-        parts.append("Patch not committable")
-    parts.append(_proof(found))
-    parts.append(f"confidence {found.finding.confidence:.1f}")
-    return f"<sub>{' · '.join(parts)}</sub>"
+    proven = ["Patch applies and parses"] if patch is not None and patch.suggestion else []
+    said = " · ".join([*proven, _proof(found), f"confidence {found.finding.confidence:.1f}"])
+    return f"<sub>{_capitalised(said)}</sub>"
 
 
 def _proof(found: VerifiedFinding) -> str:
@@ -326,38 +518,48 @@ def _proof(found: VerifiedFinding) -> str:
 
 
 def _annotation(found: VerifiedFinding) -> CheckAnnotation:
-    level = {
-        Severity.CRITICAL: AnnotationLevel.FAILURE,
-        Severity.HIGH: AnnotationLevel.FAILURE,
-        Severity.MEDIUM: AnnotationLevel.WARNING,
-        Severity.LOW: AnnotationLevel.NOTICE,
-    }[found.finding.severity]
+    finding = found.finding
+    message = reveal(finding.explanation).strip()[:LONGEST_MESSAGE]
     return CheckAnnotation(
         path=found.anchor.path,
         start_line=found.anchor.start_line,
         end_line=found.anchor.line,
-        level=level,
-        message=gate.clean(found.finding.explanation, longest=4_000) or gate.line(found.finding.title),
-        title=gate.line(f"{found.finding.rule or found.finding.category.slug}: {found.finding.title}", longest=200),
+        level=_LEVELS[finding.severity],
+        message=message or gate.plain(finding.title),
+        title=gate.plain(f"{finding.rule or finding.category.slug}: {finding.title}", longest=200),
     )
+
+
+# --- forms ------------------------------------------------------------------------------------------------------------
 
 
 def _fold(title: str, content: str) -> str:
     return f"<details><summary>{title}</summary>\n\n{content}\n</details>"
 
 
-def _fit(parts: Sequence[str], *, ending: str) -> str:
-    """The parts one below the other, within GitHub's limit: the longest are dropped first, and it is said."""
-    kept = list(parts)
-    while sum(len(part) + 2 for part in kept) + len(ending) > LONGEST_COMMENT and len(kept) > 1:
-        longest = max(range(1, len(kept)), key=lambda position: len(kept[position]))
-        kept[longest] = "" if kept[longest].startswith("…") else "… left out: too long for a comment."
-    text = "\n\n".join(part for part in kept if part)[:LONGEST_COMMENT]
-    return f"{text}\n\n{ending}" if ending else text
+def _fit(parts: Sequence[str], *, longest: int = LONGEST_COMMENT, ending: str = "") -> str:
+    """The parts one below the other. What does not fit is left out in whole parts, the longest first, and it is said."""
+    kept = [part for part in (*parts, ending) if part]
+    while sum(len(part) + 2 for part in kept) > longest:
+        position = max(range(len(kept)), key=lambda number: len(kept[number]))
+        short = _left_out_for_length(kept[position])
+        if len(short) >= len(kept[position]):
+            break
+        kept[position] = short
+    return "\n\n".join(kept)
+
+
+def _left_out_for_length(part: str) -> str:
+    title = _TITLE.match(part)
+    return f"**{title.group(1)}** left out: too long for a comment." if title else "… left out: too long for a comment."
 
 
 def _count(number: int, noun: str) -> str:
     return f"{_number(number)} {noun}{'s' if number != 1 else ''}"
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}{'s' if number != 1 else ''}"
 
 
 def _number(number: int) -> str:
@@ -372,5 +574,11 @@ def _and(names: Sequence[str]) -> str:
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
 
 
+def _capitalised(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:]}"
+
+
 def _uncapitalised(text: str) -> str:
-    return text[:1].lower() + text[1:] if text[1:2].islower() else text
+    """A sentence's words inside another one; an abbreviation or a name in capitals keeps them."""
+    first = text.partition(" ")[0]
+    return f"{text[:1].lower()}{text[1:]}" if first[1:] == first[1:].lower() else text

@@ -10,7 +10,8 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from app.core.change import FileDiff
+from app.core import hidden
+from app.core.change import FileDiff, Hunk
 from app.core.finding import Anchor, Side
 
 LONGEST_PATCH_LINES = 60
@@ -91,17 +92,17 @@ def no_suggestion(made: Draft, *, file: FileDiff, anchor: Anchor) -> str:
         return "it concerns removed lines"
     if _GUARDED.search(made.path):
         return "files that steer builds and reviews are changed by people"
-    if not _inside_one_hunk(made, file):
-        return "it reaches beyond the lines this pull request shows"
+    if not _inside(made, file.hunks[anchor.hunk]):
+        return "it reaches beyond the part of the change that the finding is about"
+    if hidden.count(made.replacement):
+        return "it holds characters that do not show"
     if not made.replacement and made.start_line == 1:
         return "it would empty the file"
     return ""
 
 
-def _inside_one_hunk(made: Draft, file: FileDiff) -> bool:
-    return any(
-        hunk.new_count and hunk.new_start <= made.start_line and made.end_line <= hunk.new_end for hunk in file.hunks
-    )
+def _inside(made: Draft, hunk: Hunk) -> bool:
+    return hunk.new_start <= made.start_line and made.end_line <= hunk.new_end
 
 
 def _find(wanted: Sequence[str], lines: Sequence[str], *, near: int) -> int | None:

@@ -99,9 +99,18 @@ def test_a_patch_is_no_suggestion_on_removed_lines_beyond_the_hunk_or_in_files_t
     assert "removed" in patch.no_suggestion(draft(), file=CODE, anchor=anchor(side=Side.LEFT))
     assert "beyond" in patch.no_suggestion(draft("import x", "import y"), file=CODE, anchor=WHERE)
     assert "beyond" in patch.no_suggestion(draft("\nfunction pay() {", "\nfunction p() {"), file=CODE, anchor=WHERE)
+    other = file("src/charge.ts", hunk("+import x", old=0, new=1), *CODE.hunks)
+    assert "beyond" in patch.no_suggestion(draft("import x", "import y"), file=other, anchor=anchor(hunk=1))
+    assert "do not show" in patch.no_suggestion(draft(replacement="  const b\u200b = 3;"), file=CODE, anchor=WHERE)
     emptied = patch.replace_lines("", path="src/charge.ts", head_text="a\nb", start_line=1, end_line=2)
     assert "empty" in patch.no_suggestion(emptied, file=file("src/charge.ts", hunk("+a", "+b")), anchor=WHERE)
-    for path in (".github/workflows/ci.yml", ".github/principal.yml", ".gitlab-ci.yml", "Jenkinsfile", ".circleci/config.yml"):
+    for path in (
+        ".github/workflows/ci.yml",
+        ".github/principal.yml",
+        ".gitlab-ci.yml",
+        "Jenkinsfile",
+        ".circleci/config.yml",
+    ):
         made = patch.replace_lines("x", path=path, head_text="a\nb\n", start_line=1, end_line=1)
         assert "steer" in patch.no_suggestion(made, file=file(path, hunk("+a", "+b")), anchor=WHERE)
 
