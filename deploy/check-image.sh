@@ -99,11 +99,11 @@ inside python -c 'import importlib.util as u, sys; sys.exit(u.find_spec("pip") i
 inside principal rules list >/dev/null || fail "the wheel does not find its rules"
 
 echo "== the health check, as the image defines it"
-health=$(buildah inspect --type image --format '{{json .Docker.Config.Healthcheck.Test}}' "$IMAGE")
-python3 - "$health" <<'PYTHON' | xargs -0 podman "${podman_options[@]}" exec "$CONTAINER" || fail "the health check fails"
+mapfile -t health < <(buildah inspect --type image "$IMAGE" | python3 -c '
 import json, sys
-print("\0".join(json.loads(sys.argv[1])[1:]), end="")
-PYTHON
+print("\n".join(json.load(sys.stdin)["Docker"]["config"]["Healthcheck"]["Test"][1:]))')
+[ "${#health[@]}" -gt 0 ] || fail "the image defines no health check"
+inside "${health[@]}" || fail "the health check fails"
 
 echo "== stop"
 started=$SECONDS
