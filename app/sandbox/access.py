@@ -35,6 +35,7 @@ TOKEN_LIFETIME = timedelta(hours=1)
 JWT_LIFETIME_SECONDS = 600
 CLOCK_LEEWAY_SECONDS = 60
 LEVELS = ("read", "write", "admin")
+PUSH_NEEDED = frozenset({"contents=write", "statuses=write"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,14 +260,19 @@ def covers(state: State, caller: Caller, repository: Repository) -> bool:
     return token.installation in state.installations_of(repository)
 
 
+def role_of(state: State, caller: Caller, repository: Repository) -> Role:
+    """What a person's token may do in a repository; for an installation's see `may`."""
+    account = caller.token.user if caller.token else None
+    return Role.NONE if account is None else state.role(repository, account)
+
+
 def may_see(state: State, caller: Caller, repository: Repository) -> bool:
     """Whether a caller may know that a repository exists."""
     if not repository.private or covers(state, caller, repository):
         return True
     if caller.app is not None:
         return any(installation.app is caller.app for installation in state.installations_of(repository))
-    account = caller.token.user if caller.token else None
-    return account is not None and state.role(repository, account) is not Role.NONE
+    return role_of(state, caller, repository) is not Role.NONE
 
 
 def require(state: State, caller: Caller, repository: Repository, needs: tuple[str, ...], *, writes: bool) -> None:
@@ -290,3 +296,6 @@ def require(state: State, caller: Caller, repository: Repository, needs: tuple[s
             raise forbidden(NOT_BY_INTEGRATION, *needs)
     elif not held:
         raise forbidden(NOT_BY_TOKEN, *needs)
+    elif PUSH_NEEDED & set(needs) and role_of(state, caller, repository).rank < Role.WRITE.rank:
+        # What needs push access is hidden from those who have none.
+        raise not_found()

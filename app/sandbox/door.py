@@ -10,7 +10,7 @@ import json
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import parse_qsl, quote, unquote
+from urllib.parse import parse_qsl, unquote
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect, Request
@@ -295,7 +295,7 @@ def _check_headers(request: Request) -> None:
 
 def _redirect(api: str, path: str, found: Repository, entry: Entry) -> Answer:
     rest = "/".join(path.split("/")[4:])
-    url = f"{api}/repositories/{found.id}" + (f"/{quote(rest)}" if rest else "")
+    url = f"{api}/repositories/{found.id}" + (f"/{rest}" if rest else "")
     url += f"?{entry.query}" if entry.query else ""
     moved = entry.method in READS
     body = {

@@ -265,7 +265,7 @@ class Hub:
         return pull.repository.git.merge_base(pull.base_sha, head or pull.head_sha) or pull.base_sha
 
     def move_branch(self, repository: Repository, branch: str, after: str, *, before: str, by: Account) -> None:
-        """A branch was pushed: open pulls from it get a new head, pulls into it a new base."""
+        """A branch was pushed: open pulls from it get a new head. Pulls into it keep their base until they move themselves."""
         forced = repository.git.merge_base(before, after) != before
         self.emit(self.events.push(repository, f"refs/heads/{branch}", by, before=before, after=after, forced=forced))
         for other in list(self.state.repositories.values()):

@@ -130,8 +130,8 @@ def compare(call: Call) -> Answer:
 def _compared(call: Call) -> Compared:
     base_name, dots, head_name = call.params["basehead"].partition("...")
     git = call.repository.git
-    base = _side(call.repository, base_name) if dots else None
-    head = _side(call.repository, head_name) if dots else None
+    base = _side(call, base_name) if dots else None
+    head = _side(call, head_name) if dots else None
     if base is None or head is None:
         raise not_found()
     ancestor = git.merge_base(base, head)
@@ -140,10 +140,17 @@ def _compared(call: Call) -> Compared:
     return Compared(base, head, ancestor)
 
 
-def _side(repository: Repository, name: str) -> str | None:
+def _side(call: Call, name: str) -> str | None:
     """A branch, tag or commit; `owner:branch` names one of a fork, whose commits stand in the same object store."""
-    owner, colon, rest = name.partition(":")
-    return repository.git.resolve(rest if colon and owner.lower() == repository.owner.login.lower() else name)
+    owner, colon, branch = name.partition(":")
+    if not colon:
+        return call.repository.git.resolve(name)
+    named = call.hub.state.repository(f"{owner}/{call.repository.name}")
+    return named.git.resolve(branch) if named in (call.repository, *_forks(call)) and named is not None else None
+
+
+def _forks(call: Call) -> list[Repository]:
+    return [known for known in call.hub.state.repositories.values() if known.parent is call.repository]
 
 
 def _comparison(call: Call, found: Compared, *, ahead: int, behind: int) -> Json:
