@@ -4,13 +4,15 @@ database.py where · store.py what is remembered · writer.py safe before the an
 jobs · step.py steps and effects that survive · engine.py all of it together
 """
 
-from app.jobs.engine import Delivery, Engine, JobRecord, Receipt, Taken
+from app.jobs.engine import Delivery, DeliveryRecord, Engine, JobRecord, Receipt, Taken
 from app.jobs.step import Timing
-from app.jobs.store import JobState
+from app.jobs.store import DeliveryState, JobState
 from app.jobs.story import Door, Doors, Ending, Outcome, Story
 
 __all__ = [
     "Delivery",
+    "DeliveryRecord",
+    "DeliveryState",
     "Door",
     "Doors",
     "Ending",

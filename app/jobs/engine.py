@@ -104,6 +104,17 @@ class JobRecord:
         return self.state not in ACTIVE
 
 
+@dataclass(frozen=True, slots=True)
+class DeliveryRecord:
+    """A delivery as it stands: decided or not, why, and the job that reviews what it was about."""
+
+    guid: str
+    state: DeliveryState
+    reason: str
+    attempt: int
+    job_key: str | None
+
+
 class Engine:
     """The jobs of one process. Only one may be started at a time: the engine below is a singleton."""
 
@@ -169,6 +180,16 @@ class Engine:
         except sa.exc.DBAPIError as error:
             return f"the database cannot be written: {error.orig}"
         return ""
+
+    async def delivery(self, guid: str) -> DeliveryRecord | None:
+        """The delivery with this id, or None."""
+
+        def read() -> DeliveryRecord | None:
+            with self._store.begin() as connection:
+                row = self._store.deliveries(connection, [guid]).get(guid)
+            return row and DeliveryRecord(row.guid, DeliveryState(row.state), row.reason, row.attempt, row.job_key)
+
+        return await asyncio.to_thread(read)
 
     async def job(self, key: str) -> JobRecord | None:
         """The job with this key (`ReviewRequest.key`), or None."""

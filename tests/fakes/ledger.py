@@ -18,6 +18,7 @@ class Ledger:
         self._changed = threading.Condition()
         self._open = threading.Event()
         self._open.set()
+        self._held: int | None = None
         self._broken = 0
         ledger = self
 
@@ -25,7 +26,8 @@ class Ledger:
             def do_GET(self) -> None:
                 _, head, number = self.path.split("/")
                 broken = ledger._write_down(head, int(number))
-                ledger._open.wait(WAIT_SECONDS)
+                if ledger._held in (None, int(number)):
+                    ledger._open.wait(WAIT_SECONDS)
                 self.send_response(500 if broken else 200)
                 self.send_header("content-length", "5")
                 self.end_headers()
@@ -52,8 +54,9 @@ class Ledger:
         self._server.shutdown()
         self._server.server_close()
 
-    def hold(self) -> None:
-        """Let nobody have an answer until `release`."""
+    def hold(self, number: int | None = None) -> None:
+        """Let nobody have an answer until `release`, or nobody who asks this one."""
+        self._held = number
         self._open.clear()
 
     def release(self) -> None:
