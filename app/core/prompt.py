@@ -31,6 +31,8 @@ LONGEST_BODY = 6_000
 LONGEST_COMMIT = 500
 MOST_COMMITS = 20
 LONGEST_LINE = 2_000
+LONGEST_SECRET_LINES = 200
+"""A secret of several lines may begin so far before the lines that are shown, or end so far behind them."""
 MOST_LISTED_FILES = 200
 
 
@@ -50,7 +52,7 @@ class Prompt:
 
 @dataclass(frozen=True, slots=True)
 class Envelope:
-    """Lets untrusted text into a prompt, fenced, with nothing hidden and no secret in it."""
+    """Lets untrusted text into a prompt, fenced, with nothing hidden and no secret in it. `redact` keeps the lines."""
 
     nonce: str
     redact: Callable[[str], str] = field(default=lambda text: text)
@@ -65,6 +67,13 @@ class Envelope:
     def wrap(self, name: str, text: Untrusted, *, longest: int | None = None) -> str:
         """The text between its fences, under a name of ours."""
         return f'<data-{self.nonce} name="{name}">\n{self.clean(text, longest=longest)}\n</data-{self.nonce}>'
+
+    def lines(self, lines: Sequence[str]) -> list[str]:
+        """The lines without their secrets, also those of several lines, before anything is written in front of them."""
+        shown = self.redact("\n".join(lines)).split("\n") if lines else []
+        if len(shown) != len(lines):
+            raise ValueError("redacting a text must keep its lines")
+        return shown
 
     def clean(self, text: Untrusted, *, longest: int | None = None) -> str:
         """The text as it stands between fences: visible, without secrets, without the nonce, cut where too long."""
@@ -107,10 +116,7 @@ def review(
     excerpts: Sequence[Excerpt],
 ) -> Prompt:
     """The prompt that asks for findings in one batch."""
-    parts = ["## The change: old line, new line, mark, text"]
-    parts.append(
-        envelope.wrap("diff", Untrusted("\n\n".join(_file(file, pieces) for file, pieces in _by_file(batch.pieces))))
-    )
+    parts = ["## The change: old line, new line, mark, text", _diff(batch.pieces, envelope)]
     if excerpts:
         parts += [
             "## Around it: the head's own code, unchanged unless the diff shows it",
@@ -130,8 +136,7 @@ def verify(
     envelope: Envelope,
 ) -> Prompt:
     """The prompt that asks a sceptic about each candidate, numbered from 1."""
-    parts = ["## The change: old line, new line, mark, text"]
-    parts.append(envelope.wrap("diff", Untrusted("\n\n".join(_file(file, some) for file, some in _by_file(pieces)))))
+    parts = ["## The change: old line, new line, mark, text", _diff(pieces, envelope)]
     if excerpts:
         parts += ["## Around it: the head's own code", _excerpts(excerpts, envelope)]
     parts.append("## Candidates")
@@ -156,7 +161,7 @@ def fix(
         f"## The finding: kind {found.finding.kind}, lines {found.anchor.start_line} to {found.anchor.line}",
         envelope.wrap("finding", Untrusted(_candidate(found.finding))),
         "## The change around it: old line, new line, mark, text",
-        envelope.wrap("diff", Untrusted(_file(piece.file, [piece]))),
+        _diff([piece], envelope),
     ]
     if excerpts:
         parts += ["## The head's own code: function, definitions, callers, tests", _excerpts(excerpts, envelope)]
@@ -199,6 +204,11 @@ def _guidance(rule: Rule) -> str:
     return "\n".join(lines)
 
 
+def _diff(pieces: Sequence[Piece], envelope: Envelope) -> str:
+    files = (_file(file, some, envelope) for file, some in _by_file(pieces))
+    return envelope.wrap("diff", Untrusted("\n\n".join(files)))
+
+
 def _by_file(pieces: Sequence[Piece]) -> list[tuple[FileDiff, list[Piece]]]:
     files: dict[str, tuple[FileDiff, list[Piece]]] = {}
     for piece in pieces:
@@ -206,27 +216,38 @@ def _by_file(pieces: Sequence[Piece]) -> list[tuple[FileDiff, list[Piece]]]:
     return list(files.values())
 
 
-def _file(file: FileDiff, pieces: Sequence[Piece]) -> str:
+def _file(file: FileDiff, pieces: Sequence[Piece], envelope: Envelope) -> str:
     renamed = f", was {file.old_path}" if file.old_path and file.old_path != file.path else ""
-    return f"=== {file.path} ({file.status}{renamed})\n" + "\n".join(_piece(piece) for piece in pieces)
+    return f"=== {file.path} ({file.status}{renamed})\n" + "\n".join(_piece(piece, envelope) for piece in pieces)
 
 
-def _piece(piece: Piece) -> str:
+def _piece(piece: Piece, envelope: Envelope) -> str:
     hunk = piece.cut()
     lines = [f"@@ {hunk.heading}".rstrip()]
-    for line in hunk.lines():
-        text = line.text.removesuffix("\r")
-        shown = text if len(text) <= LONGEST_LINE else f"{text[:LONGEST_LINE]} [cut]"
-        lines.append(f"{line.old or '':>5} {line.new or '':>5} {line.mark} {shown}")
+    for line, text in zip(hunk.lines(), _texts(piece, envelope), strict=True):
+        lines.append(f"{line.old or '':>5} {line.new or '':>5} {line.mark} {_within_a_line(text)}")
     return "\n".join(lines)
+
+
+def _texts(piece: Piece, envelope: Envelope) -> list[str]:
+    """The piece's lines, without secrets that may begin before it or end behind it."""
+    first = max(piece.start - LONGEST_SECRET_LINES, 0)
+    around = piece.file.hunks[piece.hunk].body[first : piece.end + LONGEST_SECRET_LINES]
+    shown = envelope.lines([raw[1:] for raw in around])
+    return shown[piece.start - first : piece.end - first]
+
+
+def _within_a_line(text: str) -> str:
+    text = text.removesuffix("\r")
+    return text if len(text) <= LONGEST_LINE else f"{text[:LONGEST_LINE]} [cut]"
 
 
 def _excerpts(excerpts: Sequence[Excerpt], envelope: Envelope) -> str:
     shown = []
     for excerpt in excerpts:
+        lines = envelope.lines(excerpt.text.split("\n"))
         numbered = "\n".join(
-            f"{number:>5} {text[:LONGEST_LINE]}"
-            for number, text in enumerate(excerpt.text.split("\n"), excerpt.start_line)
+            f"{number:>5} {_within_a_line(text)}" for number, text in enumerate(lines, excerpt.start_line)
         )
         shown.append(f"=== {excerpt.path}: {excerpt.why}\n{numbered}")
     return envelope.wrap("context", Untrusted("\n\n".join(shown)))
