@@ -50,8 +50,7 @@ ENGINE_THREADS = 32
 ACCEPT_SECONDS = 8.0
 """GitHub waits ten seconds: a delivery that is not safe by then gets a 503, which GitHub shows as failed."""
 READY_SECONDS = 2.0
-TEND_SECONDS = 60.0
-PURGE_EVERY_TENDINGS = 60
+PURGE_SECONDS = 3600.0
 PURGE_AT_MOST_WORKFLOWS = 1000
 
 _only_one = threading.Lock()
@@ -390,20 +389,20 @@ class Engine:
 
     async def _tend(self) -> None:
         """Look after what no workflow looks after: jobs that died, and rows that are old."""
-        turn = 0
+        purge_at = 0.0
         while True:
             try:
                 buried = await asyncio.to_thread(self._workflows.bury)
                 if buried:
                     log.warning("jobs_buried", number=buried)
-                if turn % PURGE_EVERY_TENDINGS == 0:
+                if time.monotonic() >= purge_at:
                     await asyncio.to_thread(self._purge)
+                    purge_at = time.monotonic() + PURGE_SECONDS
             except (sa.exc.DBAPIError, PrincipalError) as error:
                 log.warning("tending_failed", what=str(error))
             except Exception:  # noqa: BLE001 - the next turn may do better, and nobody else would look.
                 log.exception("tending_failed")
-            turn += 1
-            await asyncio.sleep(TEND_SECONDS)
+            await asyncio.sleep(self._timing.tend_seconds)
 
     def _purge(self) -> None:
         before = time.time() - self._settings.retention_days * 86_400

@@ -37,7 +37,9 @@ structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.
 ROOT = Path(__file__).parents[2]
 SECRET = "one-secret-of-the-tests"
 QUESTIONS = 3
-QUICK = Timing(settle_seconds=0.5, retry_first_seconds=0.2, retry_longest_seconds=0.5, poll_seconds=0.05)
+QUICK = Timing(
+    settle_seconds=0.5, retry_first_seconds=0.2, retry_longest_seconds=0.5, poll_seconds=0.05, tend_seconds=0.5
+)
 WAIT_SECONDS = 30.0
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
+
 import pytest
 
 from app.sandbox import Sandbox
@@ -71,6 +74,24 @@ def test_r03_killed_again_and_again_it_still_buys_each_answer_once(github, model
         until(finished(pull), lambda: f"{pull.reviews} {models.asked}")
     assert models.of(pull.head_sha) == [0, 1, 2, 2, 2, 2]
     assert len(pull.reviews) == 1
+
+
+def test_r38_a_review_that_stops_every_process_is_given_up_and_says_so(github, models, settings, tmp_path):
+    models.hold()
+    with Process(settings) as first:
+        connect(github, first)
+        pull = open_pull(github)
+        models.wait_for(pull.head_sha, 1)
+        first.kill()
+    with closing(sqlite3.connect(tmp_path / "principal.db")) as database, database:
+        # As if it had been begun five times already.
+        database.execute("UPDATE workflow_status SET recovery_attempts = 5 WHERE name = 'review_pull'")
+    models.release()
+    with Process(settings):
+        until(lambda: [run.status for run in pull.check_runs] == ["completed"])
+        assert "failed: The job stopped the server's process several times" in pull.check_runs[0].output.title
+    assert pull.reviews == []
+    assert models.of(pull.head_sha) == [0]
 
 
 def test_r02_a_delivery_that_was_accepted_survives_the_process(github, settings):
