@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from app.analysis import Scanner
 from app.core import choose, comment, fingerprint, rank, secrets
@@ -22,12 +22,14 @@ from app.core.rule import Strength
 from app.errors import MEANINGS, Code, Permanent, PrincipalError, Transient
 from app.events import ReviewRequest
 from app.git import Mirrors, Tree
-from app.github import GitHub
 from app.library import Library
 from app.llm import Model
 from app.llm.models import Models
 from app.stages import doubt, find, fix, post, read
 from app.stages.step import AtOnce, Step
+
+if TYPE_CHECKING:
+    from app.github import GitHub
 
 __all__ = ["AtOnce", "House", "Outcome", "Reviewer", "Step", "read_pull", "review", "review_pull", "settle"]
 

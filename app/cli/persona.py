@@ -7,9 +7,9 @@ from pathlib import Path
 
 import typer
 
-from app import library, main
+from app import library
+from app.cli import house
 from app.errors import UserError
-from app.settings import Settings
 from app.terminal import printable
 
 cli = typer.Typer(no_args_is_help=True, help="The personas that review, and a check for your own.")
@@ -18,7 +18,7 @@ cli = typer.Typer(no_args_is_help=True, help="The personas that review, and a ch
 @cli.command("list")
 def list_() -> None:
     """Name every persona, built in and your own."""
-    found = main.library_of(Settings.load(os.environ))
+    found = house.shelf(os.environ)
     for persona in found.personas:
         origin = "built in" if persona.builtin else "yours"
         typer.echo(f"{printable(persona.name):40}  {origin:8}  {printable(persona.title)}")
@@ -28,7 +28,7 @@ def list_() -> None:
 @cli.command()
 def show(name: str) -> None:
     """Show one persona: what it applies to, its rules, its text."""
-    found = main.library_of(Settings.load(os.environ))
+    found = house.shelf(os.environ)
     persona = found.persona(name)
     if persona is None:
         raise UserError(f"No persona is called {name!r}; `principal persona list` names them")

@@ -14,7 +14,8 @@ from typing import Annotated, TypeVar
 
 import typer
 
-from app import __version__, main, terminal
+from app import __version__, terminal
+from app.cli import house
 from app.core import comment, diff, report_json, sarif
 from app.core.change import Change, Intent
 from app.core.finding import Severity
@@ -44,7 +45,9 @@ class Format(StrEnum):
 def review(
     what: Annotated[
         str | None,
-        typer.Argument(help="A range (main...HEAD), or the address of a pull request. Default: what this branch adds."),
+        typer.Argument(
+            help="A range (house...HEAD), or the address of a pull request. Default: what this branch adds."
+        ),
     ] = None,
     *,
     staged: Annotated[bool, typer.Option("--staged", help="Only what is staged.")] = False,
@@ -68,7 +71,7 @@ def review(
         raise UserError("Give one of: a range, a pull request's address, --staged, or --diff")
     if post and not _is_address(what):
         raise UserError("--post needs the address of a pull request")
-    settings = Settings.load(main.with_cache_folder(os.environ))
+    settings = Settings.load(house.with_cache_folder(os.environ))
     asked = f"persona {persona}" if persona else ""
     with terminal.Progress(stream=sys.stderr, environ=os.environ) as progress:
         step = Shown(progress)
@@ -118,7 +121,7 @@ STAGES = {"scan": "Checking rules", "review": "Reading", "verify": "Verifying", 
 
 
 async def _checkout(what: str | None, *, staged: bool, settings: Settings, step: AtOnce, asked: str) -> Review:
-    async with main.reviewer(settings, secret_key=main.local_key(settings)) as reviewer:
+    async with house.reviewer(settings, secret_key=house.local_key(settings)) as reviewer:
         checkout = await Checkout.find(Path.cwd())
         async with checkout.resolve(what, staged=staged) as resolved:
             intent = await resolved.intent()
@@ -136,7 +139,7 @@ async def _diff(data: bytes, *, settings: Settings, step: AtOnce, asked: str) ->
     kept, skipped = select(files)
     base, head = sha_of_diff(data)
     change = Change(base=base, head=head, files=kept, skipped=skipped, intent=Intent())
-    async with main.reviewer(settings, secret_key=main.local_key(settings)) as reviewer:
+    async with house.reviewer(settings, secret_key=house.local_key(settings)) as reviewer:
         return await _review(change, tree=None, reviewer=reviewer, step=step, asked=asked)
 
 
@@ -145,8 +148,8 @@ async def _review(change: Change, *, tree: Tree | None, reviewer: Reviewer, step
 
 
 async def _pull(address: str, *, settings: Settings, step: AtOnce, asked: str, post: bool) -> Review:
-    async with main.reviewer(settings, secret_key=main.local_key(settings)) as reviewer:
-        return await main.review_address(
+    async with house.reviewer(settings, secret_key=house.local_key(settings)) as reviewer:
+        return await house.review_address(
             address, settings=settings, reviewer=reviewer, step=step, asked=asked, post=post
         )
 
@@ -194,7 +197,7 @@ def _rendered(found: Review, form: Format) -> str:
         case Format.JSON:
             return json.dumps(report_json.render(found), indent=2, ensure_ascii=False) + "\n"
         case Format.SARIF:
-            rules = {rule.id: rule for rule in main.library_of(Settings.load(os.environ)).rules}
+            rules = {rule.id: rule for rule in house.shelf(os.environ).rules}
             return (
                 json.dumps(sarif.render(found, rules=rules, version=__version__), indent=2, ensure_ascii=False) + "\n"
             )

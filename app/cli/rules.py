@@ -6,9 +6,8 @@ import os
 
 import typer
 
-from app import main
+from app.cli import house
 from app.errors import UserError
-from app.settings import Settings
 from app.terminal import printable
 
 cli = typer.Typer(no_args_is_help=True, help="The rules by priority, and what each of them means.")
@@ -17,7 +16,7 @@ cli = typer.Typer(no_args_is_help=True, help="The rules by priority, and what ea
 @cli.command("list")
 def list_() -> None:
     """Name every rule in the order of the priority model, with the strength of its detectors."""
-    found = main.library_of(Settings.load(os.environ))
+    found = house.shelf(os.environ)
     for rule in sorted(found.rules, key=lambda one: (one.category.priority, one.id)):
         strengths = ", ".join(sorted({str(detector.strength) for detector in rule.detectors})) or "guidance"
         typer.echo(
@@ -30,7 +29,7 @@ def list_() -> None:
 @cli.command()
 def explain(rule: str) -> None:
     """Explain one rule: why it matters, what is looked for, what is left alone, what to do instead."""
-    found = next((one for one in main.library_of(Settings.load(os.environ)).rules if one.id == rule), None)
+    found = next((one for one in house.shelf(os.environ).rules if one.id == rule), None)
     if found is None:
         raise UserError(f"No rule is called {rule!r}; `principal rules list` names them")
     typer.echo(printable(f"{found.id}: {found.title} ({found.category.title}, priority {found.category.priority})"))

@@ -7,8 +7,6 @@ from typing import Annotated
 
 import typer
 
-from app.sandbox import run
-
 
 def sandbox(
     repo: Annotated[Path, typer.Option("--repo", help="A git repository; it is copied, not changed.")],
@@ -20,4 +18,6 @@ def sandbox(
     secret: Annotated[str | None, typer.Option("--secret", help="The secret that signs them.")] = None,
 ) -> None:
     """Serve a local GitHub with one pull request from a repository of yours, until Ctrl-C."""
+    from app.sandbox import run  # noqa: PLC0415 - only this command needs a GitHub of its own
+
     run(repo, base=base, head=head, port=port, webhook_url=webhook, secret=secret)

@@ -7,12 +7,14 @@ import os
 
 import typer
 
-from app import main, telemetry
+from app import telemetry
 from app.settings import Settings
 
 
 def serve() -> None:
     """Serve the GitHub App: webhooks in, reviews out. Everything is set by the environment; see the README's settings."""
+    from app import main  # noqa: PLC0415 - the job engine and the server take seconds to load
+
     settings = Settings.load(os.environ)
     telemetry.configure(level=settings.log_level)
     if not settings.app_configured:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from app.core import comment, fingerprint
 from app.core.change import Sha
@@ -12,8 +12,10 @@ from app.core.pull import Conclusion, StatusState
 from app.core.report import Review
 from app.errors import Code, Permanent
 from app.events import ReviewRequest
-from app.github import GitHub
 from app.stages.step import Step
+
+if TYPE_CHECKING:
+    from app.github import GitHub
 
 CHECK_NAME = "principal"
 CHECK_KEY = "check "

@@ -16,10 +16,10 @@ from tests.fakes.models import FakeModels
 
 ROOT = Path(__file__).parents[2]
 CLEAN = "export const one = 1;\n"
-WAITING = """import { config } from "./config.js";
+WAITING = """import { hostname } from "node:os";
 
 export async function load(id: string) {
-  const reply = await fetch(`${config.url}/items/${id}`);
+  const reply = await fetch(`${process.env.ITEMS_URL}/items/${id}?from=${hostname()}`);
   return reply.json();
 }
 """
@@ -98,8 +98,8 @@ def test_uncommitted_changes_are_part_of_it_and_staged_ones_can_be_reviewed_alon
     git(checkout, "add", "src/staged.ts")
     everything = json.loads(principal("review", "--format", "json", folder=checkout).stdout)
     staged = json.loads(principal("review", "--staged", "--format", "json", folder=checkout).stdout)
-    assert {one["path"] for one in everything["said"]} == {"src/load.ts", "src/more.ts", "src/staged.ts"}
-    assert {one["path"] for one in staged["said"]} == {"src/staged.ts"}
+    assert {one["path"] for one in everything["findings"]} == {"src/load.ts", "src/more.ts", "src/staged.ts"}
+    assert {one["path"] for one in staged["findings"]} == {"src/staged.ts"}
 
 
 def test_the_exit_code_says_whether_something_is_severe(checkout):
@@ -134,7 +134,7 @@ def test_sarif_is_written_to_a_file(checkout):
         (["review", "--diff", "-"], "There is no diff"),
         (["review", "--staged", "main...HEAD"], "Give one of"),
         (["review", "--post"], "--post needs"),
-        (["review", "https://elsewhere.example/a/b/pull/1"], "elsewhere.example"),
+        (["review", "https://elsewhere.example/a/b/pull/1"], "not the address of a pull request"),
         (["persona", "show", "nobody"], "nobody"),
         (["persona", "check", "none"], "none"),
         (["rules", "explain", "vibes"], "vibes"),
