@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal
 
 from app.analysis import Scanner
 from app.core import choose, comment, fingerprint, rank, secrets
-from app.core.change import Change, Intent
+from app.core.change import Change, Intent, narrow
 from app.core.persona import Persona
 from app.core.prompt import Envelope
 from app.core.pull import Comparison, Pull
@@ -72,6 +72,7 @@ async def review(change: Change, *, tree: Tree | None, reviewer: Reviewer, step:
     `tree` is where the code can be read, None for a bare diff; `asked` is what the person wrote after `/review`.
     """
     started = reviewer.clock()
+    change = narrow(change, asked)
     library, models, scanner = reviewer.library, reviewer.models, reviewer.scanner
     rules = {rule.id: rule for rule in library.rules}
     envelope = _envelope(change, reviewer)

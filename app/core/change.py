@@ -11,8 +11,9 @@ Change ── files ──► FileDiff ── hunks ──► Hunk ── lines(
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from fnmatch import fnmatchcase
 from typing import NewType
 
 from app.core.untrusted import Untrusted
@@ -155,3 +156,26 @@ class Change:
     def file(self, path: str) -> FileDiff | None:
         """The diff of the file that has this path on the head side, if it is part of the change."""
         return next((file for file in self.files if file.path == path), None)
+
+
+def narrow(change: Change, asked: str) -> Change:
+    """The part of the change that a request names: a file, a folder, or a pattern. All of it when it names none.
+
+    The files that were not asked for are skipped with that reason, so that nothing of the change goes unmentioned.
+    """
+    words = [word.removeprefix("./").rstrip("/") for word in asked.split()]
+    wanted = {file.path for file in change.files if any(_is_named(file.path, word) for word in words)}
+    if not wanted:
+        return change
+    left_out = tuple(
+        Skipped(file.path, "not asked for", len(file.hunks)) for file in change.files if file.path not in wanted
+    )
+    return replace(
+        change,
+        files=tuple(file for file in change.files if file.path in wanted),
+        skipped=(*change.skipped, *left_out),
+    )
+
+
+def _is_named(path: str, word: str) -> bool:
+    return bool(word) and (path == word or path.startswith(f"{word}/") or ("*" in word and fnmatchcase(path, word)))

@@ -267,3 +267,16 @@ def test_a_closed_pull_is_not_reviewed_any_more(github, models, tmp_path):
         check = completed(pull)[0]
     assert pull.reviews == []
     assert "closed" in check.output.title
+
+
+def test_a_command_may_name_the_file_it_is_about(github, tmp_path):
+    with Bot(environment(github, tmp_path)) as bot:
+        repository = github.create_repository("acme/shop", files={"src/pay.ts": BASE, "src/b.ts": BASE}, private=True)
+        repository.add_collaborator("alice", "write")
+        github.webhook(f"{bot.url}/webhooks/github", secret=SECRET)
+        pull = repository.open_pull(files={"src/pay.ts": HEAD, "src/b.ts": HEAD}, title="Two", body="", draft=True)
+        pull.comment("/review src/b.ts", by="alice")
+        completed(pull)
+    (review,) = pull.reviews
+    assert "1 of 1 hunk " in review.body
+    assert "`src/pay.ts` (not asked for)" in review.body
