@@ -60,12 +60,14 @@ class Mirrors:
         server_url: str,
         *,
         pinned_per_repository: int = PINNED_PER_REPOSITORY,
+        most_packs: int = MOST_PACKS,
         fetch_timeout_seconds: float = FETCH_TIMEOUT_SECONDS,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._root = root
         self._server_url = server_url.rstrip("/")
         self._pinned = pinned_per_repository
+        self._most_packs = most_packs
         self._fetch_timeout_seconds = fetch_timeout_seconds
         self._clock = clock
         self._turns: dict[int, _Turn] = {}
@@ -106,7 +108,7 @@ class Mirrors:
                     await asyncio.to_thread(shutil.rmtree, self._directory(one), ignore_errors=True)
                     total -= sizes[one]
                 else:
-                    await self._mirror(one).repack()
+                    await self._mirror(one).repack(most_packs=self._most_packs)
 
     async def _filled(self, repository_id: int, wanted: _Wanted, *, afresh: bool) -> _Mirror:
         """The mirror with everything that is wanted. A damaged one is removed and filled again, once."""
@@ -234,9 +236,9 @@ class _Mirror:
         """The default branch's commit, None if the repository has no such branch."""
         return (await self._refs()).get(_TIP)
 
-    async def repack(self) -> None:
+    async def repack(self, *, most_packs: int) -> None:
         """One pack instead of many, without what no ref needs."""
-        if len(list(self.directory.glob("objects/pack/*.pack"))) > MOST_PACKS:
+        if len(list(self.directory.glob("objects/pack/*.pack"))) > most_packs:
             await asyncio.to_thread(self._recover)
             await self.git.run("repack", "-a", "-d", "-q", "--threads=1", timeout_seconds=FETCH_TIMEOUT_SECONDS)
             await self.git.run("prune", "--expire=now")

@@ -183,9 +183,9 @@ def _as_person(made: Mapping[str, str]) -> dict[str, str]:
 
 
 def sanitised(text: str) -> str:
-    """A complaint of git's without paths of this machine, user names in addresses, or credentials; one short line."""
-    text = re.sub(r"\s+", " ", text)
-    text = re.sub(r"//[^/@\s]{1,500}@", "//", text)
+    """A complaint of git's without addresses, paths of this machine, or credentials; one short line."""
+    text = re.sub(r"\s+", " ", text[:MOST_ERROR_BYTES])
+    text = re.sub(r"\bhttps?://[^\s']{1,2000}", "…", text)
     text = re.sub(r"(?i)\b(authorization|basic|bearer|token)\b[:=]? ?\S{8,}", r"\1 …", text)
     text = re.sub(r"(?<![\w/:.])/[\w.\-]+(?:/[\w.\-]+)+/?", "…", text)
     return text.strip()[:MOST_REASON_CHARACTERS]
@@ -248,20 +248,29 @@ async def _process(command: _Command) -> AsyncIterator[asyncio.subprocess.Proces
     try:
         yield process
     finally:
-        if process.returncode is None:
-            await _end(process)
+        await _end(process)
 
 
 async def _end(process: asyncio.subprocess.Process) -> None:
     """Ends the group: asked first, so that git can remove its locks and half files, then killed."""
     try:
-        _signal(process, signal.SIGTERM)
+        if process.returncode is None:
+            _signal(process, signal.SIGTERM)
         async with asyncio.timeout(END_SECONDS):
-            await process.wait()
+            await _gone(process)
     except TimeoutError:
         pass
     finally:
-        _signal(process, signal.SIGKILL)
+        if process.returncode is None:
+            _signal(process, signal.SIGKILL)
+    await _gone(process)
+
+
+async def _gone(process: asyncio.subprocess.Process) -> None:
+    """Waits for the end. What is still in the pipes is read and dropped: an end is only seen behind it."""
+    for pipe in (process.stdout, process.stderr):
+        while pipe is not None and await pipe.read(CHUNK_BYTES):
+            pass
     await process.wait()
 
 
