@@ -20,7 +20,7 @@ from typing import IO, Any
 import sqlalchemy as sa
 from sqlalchemy import event
 
-from app.errors import Code, Permanent, UserError
+from app.errors import Code, UserError
 
 SQLITE_OLDEST = (3, 35, 0)  # The first with RETURNING, which the engine claims jobs by.
 SQLITE_WITH_MILLISECONDS = (3, 42, 0)
@@ -32,22 +32,25 @@ class Database:
     """An open database: `engine` for the job engine, `own` for our tables in the same database. One process each."""
 
     def __init__(self, url: str, *, data_dir: Path) -> None:
+        """Raises `UserError` when the database cannot be used, or when another process works on it."""
         address = sa.make_url(url)
         self.is_sqlite = address.get_backend_name() == "sqlite"
-        if self.is_sqlite:
-            path = Path(address.database or "")
-            _make_folder(path.parent)
-            self._lock = _lock(path.with_name(path.name + ".lock"))
-            self.executor_id = "local"
-            _prepare_sqlite(path)
-        else:
-            address = address.set(drivername="postgresql+psycopg")
-            _make_folder(data_dir)
-            # One executing process per data folder: its name in the database survives a restart, so its work is taken up again.
-            self._lock = _lock(data_dir / "principal.lock")
-            self.executor_id = _lasting_name(data_dir / "executor-id")
-        self.engine = _sql_engine(address, busy_seconds=ENGINE_BUSY_SECONDS, connections=8)
-        self.own = _sql_engine(address, busy_seconds=WRITER_BUSY_SECONDS, connections=4)
+        path = Path(address.database or "") if self.is_sqlite else data_dir / "principal"
+        _make_folder(path.parent)
+        self._lock = _lock(path.with_name(path.name + ".lock"))
+        try:
+            if self.is_sqlite:
+                self.executor_id = "local"
+                _prepare_sqlite(path)
+            else:
+                address = address.set(drivername="postgresql+psycopg")
+                # Its name in the database survives a restart, so that its work is taken up again.
+                self.executor_id = _lasting_name(data_dir / "executor-id")
+            self.engine = _sql_engine(address, busy_seconds=ENGINE_BUSY_SECONDS, connections=8)
+            self.own = _sql_engine(address, busy_seconds=WRITER_BUSY_SECONDS, connections=4)
+        except BaseException:
+            self._lock.close()
+            raise
 
     @contextmanager
     def begin(self) -> Iterator[sa.Connection]:
@@ -62,11 +65,6 @@ class Database:
         self.own.dispose()
         self.engine.dispose()
         self._lock.close()
-
-
-def failure(error: sa.exc.DBAPIError) -> Permanent | UserError:
-    """What is wrong with the database, for the operator: a full disk, a read-only folder, a damaged file."""
-    return Permanent(Code.DATABASE_UNUSABLE, f"The database cannot be used: {error.orig}")
 
 
 def _make_folder(folder: Path) -> None:
