@@ -121,6 +121,8 @@ def metrics() -> bytes:
 
 
 def _bound_fields(_logger: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    if "exception" in event:  # The end of a stack trace says what happened, its beginning only where it started.
+        event["exception"] = str(event["exception"])[-FIELD_MAX_CHARACTERS:]
     return {_short(str(key)): _bounded(value, FIELDS_DEEP_AT_MOST) for key, value in event.items()}
 
 
