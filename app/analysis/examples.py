@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from app.analysis import languages, refine
-from app.analysis.scan import Probe, as_config, scan
+from app.analysis.scan import Probe, scan
 from app.core.rule import Detector, Evidence, Example, Rule
 from app.core.source import SourceFile
 
@@ -52,6 +52,3 @@ def _check(rule: Rule, detector: Detector) -> Iterator[Shown]:
         if not problem and bool(result.new) != example.match:
             problem = "does not match" if example.match else "matches and should not"
         yield Shown(detector.name, example, result.new, problem)
-
-
-__all__ = ["JOINT", "Shown", "as_config", "check", "path_of"]

@@ -7,7 +7,7 @@ command; with none of these conditions it applies to every change. Nobody applie
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import lru_cache
@@ -172,8 +172,3 @@ def _pattern(phrase: str) -> re.Pattern[str]:
     before = r"(?<!\w)" if phrase[:1].isalnum() else ""
     after = r"(?:e?s)?(?!\w)" if phrase[-1:].isalnum() else ""
     return re.compile(before + body + after)
-
-
-def names(personas: Iterable[Persona]) -> tuple[str, ...]:
-    """The names under which a person may ask for these personas."""
-    return tuple(persona.name for persona in personas)

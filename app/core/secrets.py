@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 import re
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from enum import IntEnum
 from itertools import pairwise
 
 LONGEST_KEY_BLOCK = 20_000
+MOST_KEY_LINES = 200
 LEAST_KEY_CHARACTERS = 100
 LONGEST_NAME_PREFIX = 40
 
@@ -96,6 +98,8 @@ _WEB_TOKEN = _form(
     "JSON Web Token", "eyJ", r"eyJ[A-Za-z0-9_-]{10,1000}\.eyJ[A-Za-z0-9_-]{10,4000}\.[A-Za-z0-9_-]{20,1000}"
 )
 _KEY_BLOCK = re.compile(r"-----BEGIN (?:[A-Z0-9]{2,12} ){0,3}PRIVATE KEY(?: BLOCK)?-----")
+_KEY_LINE = re.compile(r"[\s\d+\-\"'|>]{0,20}[A-Za-z0-9+/=\\]{16,100}[\"',\\n+\s]{0,8}")
+_NOT_BASE64 = re.compile(r"[^A-Za-z0-9+/=]")
 _KEY_END = re.compile(r"-----END [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----")
 _URL = re.compile(
     r"(?<![A-Za-z0-9+.-])(?P<scheme>[A-Za-z][A-Za-z0-9+.-]{1,20})://(?P<user>[^\s:/@\"'`<>]{0,80}):"
@@ -114,13 +118,13 @@ _TELLING_STARTS = (
     ),
 )
 _QUOTED = re.compile(
-    rf"(?P<name>(?:{_TELLING_WORD})[\w-]{{0,30}})[\"'\]]{{0,2}}[ \t]{{0,8}}(?::[ \t]{{0,4}}[A-Za-z][\w.|<>\[\] ]{{0,30}})?"
-    r"(?:=>|:=|===?|!==?|\|\||\?\?|[:=])[ \t]{0,8}(?:\r?\n[ \t]{1,40})?(?:new |Buffer\.from\()?[bruf]?"
+    rf"(?P<name>(?:{_TELLING_WORD})[\w-]{{0,30}}+)[\"'\]]{{0,2}}+[ \t]{{0,8}}+(?::[ \t]{{0,4}}[A-Za-z][\w.|<>\[\] ]{{0,30}})?"
+    r"(?:=>|:=|===?|!==?|\|\||\?\?|[:=])[ \t]{0,8}+(?:\r?\n[ \t]{1,40})?(?:new |Buffer\.from\()?[bruf]?"
     r"(?P<quote>[\"'`])(?P<value>[^\"'`\r\n]{6,400})(?P=quote)",
     re.IGNORECASE,
 )
 _BARE = re.compile(
-    rf"(?P<name>(?:{_TELLING_WORD})[\w-]{{0,30}})[ \t]{{0,8}}(?:=|:[ \t])[ \t]{{0,8}}(?P<value>[^\s\"'`#;,(){{}}\[\]<>]{{8,300}})"
+    rf"(?P<name>(?:{_TELLING_WORD})[\w-]{{0,30}}+)[ \t]{{0,8}}+(?:=|:[ \t])[ \t]{{0,8}}+(?P<value>[^\s\"'`#;,(){{}}\[\]<>]{{8,300}}+)"
     r"(?=[ \t]*(?:[#;].{0,200})?\r?(?:\n|$))",
     re.IGNORECASE,
 )
@@ -140,6 +144,8 @@ _PUBLIC = re.compile(
     r"public|publishable|anon[_-]?key|csrf|xsrf|sitekey|site[_-]key|cancel|design|page|next|continuation|css|author",
     re.IGNORECASE,
 )
+_PUBLIC_VALUE = re.compile(r"^(?:phc|pk|pub|public)[_-]", re.IGNORECASE)
+"""Keys that are sent to every browser: PostHog's, Stripe's and their like."""
 _PLACEHOLDER = re.compile(
     r"example|sample|dummy|fake|placeholder|change[_-]?me|change[_-]?this|replace|your[_-]|[_-]your|<[^>]*>|x{4,}|\*{3,}|\.{3}|…|"
     r"redacted|todo|insert|foobar|lorem|secret[_-]?here|key[_-]?here|token[_-]?here|not[_-]?a[_-]?real|invalid|"
@@ -167,13 +173,13 @@ def find(text: str) -> tuple[Secret, ...]:
     """Every secret in the text, in order, none inside another; the surer one wins where two overlap."""
     found = [*_key_blocks(text), *_provider_tokens(text), *_addresses(text), *_named(text)]
     found.sort(key=lambda secret: (-secret.certainty, secret.start, -secret.end))
-    kept: list[Secret] = []
-    taken: list[tuple[int, int]] = []
+    kept: list[tuple[int, int, Secret]] = []
     for secret in found:
-        if not any(start < secret.end and secret.start < end for start, end in taken):
-            kept.append(secret)
-            taken.append((secret.start, secret.end))
-    return tuple(sorted(kept, key=lambda secret: secret.start))
+        place = bisect_left(kept, (secret.start, secret.end))
+        before_is_clear = place == 0 or kept[place - 1][1] <= secret.start
+        if before_is_clear and (place == len(kept) or secret.end <= kept[place][0]):
+            kept.insert(place, (secret.start, secret.end, secret))
+    return tuple(secret for _, _, secret in kept)
 
 
 def mask(text: str, secrets: tuple[Secret, ...]) -> str:
@@ -229,24 +235,27 @@ def _stars(value: str) -> str:
 def _key_blocks(text: str) -> Iterator[Secret]:
     if "PRIVATE KEY" not in text:
         return
+    ends = [(found.start(), found.end()) for found in _KEY_END.finditer(text)]
     for begin in _KEY_BLOCK.finditer(text):
-        end = _KEY_END.search(text, begin.end(), begin.end() + LONGEST_KEY_BLOCK)
-        stop = end.end() if end else _body_end(text, begin.end())
-        body = text[begin.end() : end.start() if end else stop]
-        if len(re.sub(r"[^A-Za-z0-9+/=]", "", body)) >= LEAST_KEY_CHARACTERS and not _PLACEHOLDER.search(body[:60]):
+        following = bisect_left(ends, (begin.end(), 0))
+        closed = following < len(ends) and ends[following][0] - begin.end() <= LONGEST_KEY_BLOCK
+        stop = ends[following][1] if closed else _body_end(text, begin.end())
+        body = text[begin.end() : min(stop, begin.end() + 4 * LEAST_KEY_CHARACTERS)]
+        if len(_NOT_BASE64.sub("", body)) >= LEAST_KEY_CHARACTERS and not _PLACEHOLDER.search(body[:60]):
             yield Secret("private key", begin.start(), stop, Certainty.PROVEN)
 
 
 def _body_end(text: str, start: int) -> int:
     """Where a key without its last line stops: at the first line that is not base64, diff marks and quotes aside."""
-    position = start
-    for line in text[start : start + LONGEST_KEY_BLOCK].split("\n"):
-        if position != start and not re.fullmatch(
-            r"[\s\d+\-\"'|>]{0,20}[A-Za-z0-9+/=\\]{16,100}[\"',\\n+\s]{0,8}", line
-        ):
-            break
-        position += len(line) + 1
-    return min(max(start, position - 1), len(text))
+    end = start
+    for _ in range(MOST_KEY_LINES):
+        line_end = text.find("\n", end)
+        if line_end < 0:
+            return len(text) if _KEY_LINE.fullmatch(text, end) else end
+        if end != start and not _KEY_LINE.fullmatch(text, end, line_end):
+            return max(start, end - 1)
+        end = line_end + 1
+    return end - 1
 
 
 def _provider_tokens(text: str) -> Iterator[Secret]:
@@ -317,11 +326,11 @@ def _telling_places(text: str) -> list[int]:
 
 def _judge(name: str, value: str, *, quoted: bool) -> Certainty | None:
     words = [word.lower() for word in re.split(r"[_.-]|(?<=[a-z0-9])(?=[A-Z])", name) if word]
-    if not words or words[-1] in _NOT_A_VALUE or _PUBLIC.search(name) or words[-1] in ("author", "authors"):
+    if not words or words[-1] in _NOT_A_VALUE or _PUBLIC.search(name):
         return None
     if any(character.isspace() for character in value) or is_placeholder(value) or _is_plain(value):
         return None
-    if words[-1] == "auth" or (not quoted and "(" in value):
+    if _PUBLIC_VALUE.match(value) or (not quoted and "(" in value):
         return None
     if _PASSWORD_WORD.search(name):
         return Certainty.LIKELY if _is_password(value) else Certainty.POSSIBLE

@@ -176,6 +176,17 @@ def test_a_reference_is_loaded_only_when_a_topic_is_in_the_change() -> None:
     assert choose.references(persona, "a whirlpool") == ()
 
 
+def test_the_text_of_a_huge_change_is_cut() -> None:
+    big = values.file("a.ts", values.hunk(*["+" + "x" * 10_000] * 500))
+    text = choose.added_text(values.change(big, big, big))
+    assert len(text) <= choose.LONGEST_TEXT
+
+
+def test_an_operators_persona_beside_the_common_core_covers_its_language() -> None:
+    rust = own(extensions=(".rs",))
+    assert chosen(changed("src/lib.rs"), rust) == {"house-style", CORE}
+
+
 def test_the_text_of_a_change_holds_paths_titles_and_what_was_added() -> None:
     change = values.change(
         values.file("Dockerfile", values.hunk("-old", "+new", " same")), intent=Intent(title=Untrusted("A title"))

@@ -226,6 +226,46 @@ def test_an_empty_document_is_said_to_be_empty() -> None:
     assert any("no text" in warning for warning in warnings)
 
 
+def test_a_heading_may_be_underlined() -> None:
+    assert persona("A title\n=======\n\nText.")[0].title == "A title"
+
+
+def test_of_many_warnings_only_the_first_are_told() -> None:
+    _, warnings = persona(f"---\nmetadata:\n  rules: {[f'rule-{number}' for number in range(45)]}\n---\nText.")
+    assert len(warnings) == skill.MOST_WARNINGS + 1
+    assert warnings[-1] == "and 15 more warnings"
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "read"),
+    [("extensions", "3", (".3",)), ("paths", "true", ("True",)), ("aliases", "''", ()), ("imports", "2026-01-01", ())],
+)
+def test_a_list_of_another_type_is_read_as_a_list_of_one_where_that_makes_sense(
+    key: str, value: str, read: tuple[str, ...]
+) -> None:
+    made, _ = persona(f"---\nname: my-skill\nmetadata: {{{key}: {value}}}\n---\nText.")
+    assert [one for one in getattr(made, key) if one != made.title] == list(read)
+
+
+def test_a_model_that_is_no_name_is_ignored() -> None:
+    made, warnings = persona("---\nname: my-skill\nmodel: 'rm -rf /; <b>'\n---\nText.")
+    assert made.model is None
+    assert warnings == ["`model` is no model's name; it is ignored"]
+
+
+def test_an_empty_front_matter_is_no_warning() -> None:
+    made, warnings = persona("---\n# nothing yet\n---\nText.")
+    assert (made.body, warnings) == ("Text.", [])
+
+
+@pytest.mark.parametrize("named", ["references/a.md", "[references/a.md]", "{path: ./references/a.md}"])
+def test_references_may_be_named_in_other_shapes(named: str) -> None:
+    made, warnings = persona(f"---\nname: my-skill\nreferences: {named}\n---\nText.", a="# Pools\n\ntext")
+    assert [one.name for one in made.references] == ["a.md"]
+    assert made.references[0].topics == ("pools",)
+    assert warnings == []
+
+
 @pytest.mark.parametrize("model", ["none", "inherit", "", "null"])
 def test_no_model_is_no_model(model: str) -> None:
     made, _ = persona(f"---\nname: my-skill\nmodel: {model}\n---\nText.")
@@ -453,6 +493,12 @@ DETECTOR = """detectors:
 """
 
 
+STRONG = DETECTOR.replace("weak", "strong").replace(
+    "    examples:",
+    "    answer: {title: t, explanation: e, repro: r, root_cause: c, missing: {test: why, risk: why}}\n    examples:",
+)
+
+
 def rules(folder: Path) -> Library:
     return library.load(rules=[folder])
 
@@ -502,6 +548,22 @@ def test_a_broken_rule_file_is_named_with_file_line_and_key_and_the_others_load(
         ("detectors: []", DETECTOR.replace('["eval(x)"]', "[]"), "detectors.1.examples"),
         ("detectors: []", DETECTOR.replace("ast:", "asd:"), "detectors.1.asd"),
         ("detectors: []", DETECTOR + DETECTOR.partition("\n")[2], "detectors.2.name"),
+        ("detectors: []", DETECTOR.replace("{pattern: eval($CODE)}", "eval"), "detectors.1.ast"),
+        ("detectors: []", DETECTOR.replace("    ast: {pattern: eval($CODE)}\n", ""), "detectors.1"),
+        ("detectors: []", DETECTOR.replace('["eval(x)"]', '{"a": 1}'), "detectors.1.examples.match"),
+        (
+            "detectors: []",
+            DETECTOR.replace('["eval(x)"]', "[{code: x, languages: [cobol]}]"),
+            "detectors.1.examples.match.1.languages.1",
+        ),
+        ("detectors: []", STRONG.replace("repro: r", "risk: r"), "detectors.1.answer.repro"),
+        ("title: ", "title: [a] # ", "title"),
+        ("title: ", "title: 1 # ", "title"),
+        ("title: ", "title: yes # ", "title"),
+        ("title: ", "title: {a: b} # ", "title"),
+        ("title: ", "title: # ", "title"),
+        ("title: ", "title: 2026-01-01 # ", "title"),
+        ("id: stateless", "id: stateless\n- x", ""),
     ],
 )
 def test_what_is_wrong_in_a_rule_is_said_with_its_key(old: str, new: str, key: str) -> None:
@@ -516,6 +578,57 @@ def test_a_rule_may_bring_its_own_detector() -> None:
     rule = rule_file.parse(RULE.replace("detectors: []", DETECTOR), path="rules/scalability/stateless.yml")
     assert rule.detectors[0].ast == {"pattern": "eval($CODE)"}
     assert [example.match for example in rule.detectors[0].examples] == [True, False]
+
+
+def test_a_strong_detector_names_the_parts_it_cannot_give() -> None:
+    text = STRONG.replace('["eval(x)"]', "[{code: eval(x)}, {code: eval(y), languages: [javascript]}]")
+    rule = rule_file.parse(RULE.replace("detectors: []", text), path="rules/scalability/stateless.yml")
+    assert rule.detectors[0].answer.missing == (("test", "why"), ("risk", "why"))
+    assert [example.code for example in rule.detectors[0].examples] == ["eval(x)", "eval(y)", "run(x)"]
+
+
+def test_a_rules_id_is_a_slug() -> None:
+    with pytest.raises(rule_file.BrokenRule, match="hyphens"):
+        rule_file.parse(RULE.replace("id: stateless", "id: State_Less"), path="scalability/State_Less.yml")
+
+
+def test_a_rule_that_is_no_mapping_is_refused() -> None:
+    with pytest.raises(rule_file.BrokenRule, match="must be a mapping"):
+        rule_file.parse("- a\n", path="scalability/a.yml")
+
+
+def test_two_files_with_one_id_are_said(tmp_path: Path) -> None:
+    put(tmp_path / "a" / "scalability" / "own-rule.yml", RULE.replace("id: stateless", "id: own-rule"))
+    put(tmp_path / "b" / "scalability" / "own-rule.yml", RULE.replace("id: stateless", "id: own-rule"))
+    loaded = rules(tmp_path)
+    assert len(loaded.rules) == 42
+    assert "stands in" in str(loaded.warnings[0])
+
+
+def test_a_rule_file_that_is_too_long_is_left_out(tmp_path: Path) -> None:
+    put(tmp_path / "scalability" / "long.yml", "# " + "x" * 300_000)
+    assert "longer than" in str(rules(tmp_path).warnings[0])
+
+
+def test_a_folder_of_rules_that_is_not_there_is_a_warning(tmp_path: Path) -> None:
+    assert "not a folder" in str(rules(tmp_path / "nowhere").warnings[0])
+
+
+def test_more_skills_or_files_than_anyone_writes_are_cut_with_a_warning(tmp_path: Path) -> None:
+    for number in range(library.MOST_PERSONAS + 5):
+        put(tmp_path / "many" / f"skill-{number:03}" / "SKILL.md", "# S\n\nText.")
+    for number in range(library.MOST_FILES_PER_SKILL + 5):
+        put(tmp_path / "full" / "one" / "references" / f"{number:03}.md", "# R\n\nText.")
+    put(tmp_path / "full" / "one" / "SKILL.md", "# One\n\nText.")
+    assert len(added(skills(tmp_path / "many"))) == library.MOST_PERSONAS
+    told = "\n".join(map(str, skills(tmp_path / "full").warnings))
+    assert "more than 60 files" in told
+    assert "more than 20 references" in told
+
+
+def test_a_document_in_utf_16_is_read(tmp_path: Path) -> None:
+    put(tmp_path / "mine" / "SKILL.md", "# Überprüfer\n\nText.".encode("utf-16"))
+    assert [one.title for one in added(skills(tmp_path))] == ["Überprüfer"]
 
 
 BOMB = "a: &a [x, x, x, x, x, x, x, x]\n" + "".join(

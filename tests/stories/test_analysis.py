@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import os
 import signal
 import textwrap
@@ -14,7 +15,7 @@ from typing import TypeVar
 import pytest
 
 from app import library
-from app.analysis import Scanner, parses
+from app.analysis import Scanner, parses, scan, symbols, wire, worker
 from app.core import diff, evidence
 from app.core.finding import Kind, Severity, Side
 from app.core.rule import Answer, Detector, Rule, Strength
@@ -51,7 +52,13 @@ def told(ask: Callable[[Scanner], Awaitable[T]], **options: float) -> T:
 
 
 def scanned(*files: SourceFile, rules: tuple[Rule, ...] = RULES) -> ScanResult:
-    return told(lambda scanner: scanner.scan(files, rules))
+    """What the worker answers about these files, computed here; that both are the same has its own test."""
+    return scan.scan(files, scan.probes(rules))
+
+
+def test_the_worker_answers_what_a_scan_finds() -> None:
+    files = [SourceFile("src/charge.ts", CHARGE, changed=frozenset({4})), SourceFile("a.js", "x" * 60_000)]
+    assert told(lambda scanner: scanner.scan(files, RULES)) == scanned(*files)
 
 
 def rule(name: str, detector: Detector) -> Rule:
@@ -193,6 +200,52 @@ def test_captured_code_cannot_break_out_of_a_sentence_or_a_fence() -> None:
     assert fix.repro.count("```") == 2
 
 
+@pytest.mark.parametrize(
+    ("kind", "parts"),
+    [
+        (Kind.BUG, ("repro", "root_cause", "risk")),
+        (Kind.PERFORMANCE, ("measure", "change", "risk")),
+        (Kind.DESIGN, ("alternative", "trade_off", "migration")),
+    ],
+)
+def test_each_kind_of_finding_gets_the_parts_of_its_answer_pattern(kind: Kind, parts: tuple[str, ...]) -> None:
+    answer = Answer(title="t", explanation="e", repro="see", root_cause="since", risk="may")
+    own = replace(rule("own", detector(answer=answer)), kind=kind)
+    (found,) = scanned(SourceFile("src/a.ts", "eval(x);\n", whole=True), rules=(own,)).new
+    fix = evidence.to_fix(found, own)
+    assert [getattr(fix, part) for part in parts] == ["see", "since", "may"]
+
+
+def test_weak_evidence_speaks_with_its_rules_words_and_less_certainty() -> None:
+    own = rule("own", detector(strength=Strength.WEAK))
+    (found,) = scanned(SourceFile("src/a.ts", "eval(x);\n", whole=True), rules=(own,)).new
+    finding = evidence.to_finding(found, own)
+    assert (finding.title, finding.explanation, finding.strong) == (own.title, own.summary, False)
+    assert finding.confidence < 0.9
+
+
+def test_a_test_that_nothing_could_call_is_not_written() -> None:
+    text = CHARGE.replace("export ", "")
+    timeouts = next(rule for rule in RULES if rule.id == "timeouts")
+    fix = evidence.to_fix(scanned(SourceFile("src/charge.ts", text, whole=True)).new[0], timeouts)
+    assert fix.tests == ()
+    assert dict(fix.missing)["tests"] == evidence.NOT_CALLABLE
+
+
+def test_evidence_of_another_rule_is_refused() -> None:
+    (found, _) = scanned(SourceFile("src/charge.ts", CHARGE, whole=True)).new
+    with pytest.raises(KeyError, match="has no detector"):
+        evidence.to_finding(found, rule("own", detector()))
+
+
+def test_a_long_capture_is_shortened_in_a_sentence() -> None:
+    own = rule("own", detector(answer=Answer(title="{CODE}", explanation="e")))
+    text = f"eval({' + '.join(['piece'] * 40)});\n"
+    (found,) = scanned(SourceFile("src/a.ts", text, whole=True), rules=(own,)).new
+    assert len(evidence.to_finding(found, own).title) == 60
+    assert evidence.to_finding(found, own).title.endswith("…")
+
+
 def test_an_anchor_is_the_part_of_the_evidence_that_one_hunk_shows() -> None:
     patch = b"""\
 diff --git a/src/charge.ts b/src/charge.ts
@@ -313,8 +366,8 @@ def test_other_questions_that_take_too_long_answer_with_nothing() -> None:
 
 
 def test_hundreds_of_files_are_scanned_in_several_requests() -> None:
-    files = [SourceFile(f"src/{number}.ts", CHARGE, whole=True) for number in range(450)]
-    assert len(scanned(*files).new) == 900
+    files = [SourceFile(f"src/{number}.ts", CHARGE, whole=True) for number in range(210)]
+    assert len(told(lambda scanner: scanner.scan(files, RULES)).new) == 420
 
 
 def test_two_workers_answer_at_the_same_time() -> None:
@@ -326,8 +379,10 @@ def test_two_workers_answer_at_the_same_time() -> None:
 
 
 def test_nothing_to_do_is_an_empty_result() -> None:
-    assert scanned() == ScanResult()
-    assert scanned(SourceFile("a.ts", CHARGE, whole=True), rules=()) == ScanResult()
+    async def ask(scanner: Scanner) -> list[ScanResult]:
+        return [await scanner.scan([], RULES), await scanner.scan([SourceFile("a.ts", CHARGE, whole=True)], [])]
+
+    assert told(ask) == [ScanResult(), ScanResult()]
 
 
 @pytest.mark.parametrize(
@@ -345,7 +400,8 @@ def test_nothing_to_do_is_an_empty_result() -> None:
     ids=["brackets", "mixed", "calls", "quotes", "tokens", "odd", "nested", "addresses"],
 )
 def test_hostile_text_ends_in_a_result(text: str) -> None:
-    result = scanned(SourceFile("src/a.ts", text, whole=True), SourceFile("src/charge.ts", CHARGE, whole=True))
+    files = [SourceFile("src/a.ts", text, whole=True), SourceFile("src/charge.ts", CHARGE, whole=True)]
+    result = told(lambda scanner: scanner.scan(files, RULES))
     assert [one.path for one in result.new if one.rule == "timeouts" and one.path == "src/charge.ts"] == [
         "src/charge.ts"
     ] * 2
@@ -362,6 +418,62 @@ def test_files_that_are_too_long_are_left_out_and_named() -> None:
         SourceFile("b.js", "x;\n" * 400_000, whole=True),
     )
     assert [note.subject for note in scanned(long_line, long_file).notes] == ["a.js", "b.js"]
+
+
+def conversation(*requests: dict[str, object]) -> list[dict[str, object]]:
+    """The answers of a worker's loop, run here, to these requests."""
+    answers = io.BytesIO()
+    worker.serve(io.BytesIO(b"".join(map(wire.encode, requests))), answers)
+    data, found = answers.getvalue(), []
+    while data:
+        (length,) = wire.LENGTH.unpack(data[:4])
+        found.append(wire.decode(data[4 : 4 + length]))
+        data = data[4 + length :]
+    return found
+
+
+def test_a_worker_answers_every_kind_of_question_and_survives_the_wrong_ones() -> None:
+    file = SourceFile("src/charge.ts", CHARGE, changed=frozenset({4}), removed_before=frozenset({2}), shown=((1, 9),))
+    own = rule("own", detector(ast={"pattern": "fetch($$$REST)"}, answer=Answer(replacement="get({REST})")))
+    probes = [wire.probe_out(probe) for probe in scan.probes([own])]
+    answers = conversation(
+        {"do": "warm"},
+        {"do": "rules", "key": "k", "probes": probes},
+        {"do": "scan", "key": "k", "files": [wire.file_out(file)]},
+        {"do": "symbols", "path": file.path, "text": file.text, "spans": [[4, 4]]},
+        {"do": "definitions", "files": [[file.path, file.text]], "names": ["refund"]},
+        {"do": "outline", "path": file.path, "text": file.text},
+        {"do": "identifiers", "path": file.path, "text": file.text, "spans": [[4, 4]]},
+        {"do": "parses", "path": "a.ts", "before": "a;", "after": "a("},
+        {"do": "scan", "key": "unknown", "files": []},
+        {"do": "nothing"},
+        {},
+    )
+    assert answers[:2] == [{"ok": "no_worse"}, {"ok": 1}]
+    result = wire.result_in(answers[2]["ok"])  # type: ignore[arg-type]
+    assert [one.start_line for one in result.new] == [4]
+    assert [one.start_line for one in result.existing] == [12]
+    assert wire.symbols_in(answers[3]["ok"])[0].name == "charge"  # type: ignore[arg-type,union-attr]
+    assert [one.name for one in wire.symbols_in(answers[5]["ok"]) if one] == ["charge", "refund"]  # type: ignore[arg-type]
+    assert answers[6]["ok"][0] == "fetch"  # type: ignore[index]
+    assert answers[7]["ok"]["verdict"] == "worse"  # type: ignore[index]
+    assert all("error" in answer for answer in answers[8:])
+
+
+def test_a_worker_remembers_only_so_many_sets_of_rules() -> None:
+    told_sets = [{"do": "rules", "key": str(number), "probes": []} for number in range(wire.RULE_SETS_KEPT + 1)]
+    *_, first, last = conversation(
+        *told_sets, {"do": "scan", "key": "0", "files": []}, {"do": "scan", "key": "8", "files": []}
+    )
+    assert "error" in first
+    assert "ok" in last
+
+
+def test_a_request_that_is_cut_off_ends_the_worker() -> None:
+    answers = io.BytesIO()
+    worker.serve(io.BytesIO(wire.encode({"do": "warm"})[:-1]), answers)
+    worker.serve(io.BytesIO(wire.LENGTH.pack(2) + b"[]"), answers)
+    assert wire.decode(answers.getvalue()[4:]) == {"error": "TypeError: a message is an object"}
 
 
 # --- symbols and parsing ----------------------------------------------------------------------------------------------
@@ -388,8 +500,9 @@ SHOP = textwrap.dedent(
 
 
 def test_each_span_gets_the_innermost_named_thing_around_it() -> None:
-    file = SourceFile("src/shop.ts", SHOP)
-    found = told(lambda scanner: scanner.symbols(file, [(6, 6), (4, 7), (11, 11), (13, 13), (1, 1), (7, 7), (2, 12)]))
+    spans = [(6, 6), (4, 7), (11, 11), (13, 13), (1, 1), (7, 7), (2, 12)]
+    found = symbols.enclosing("src/shop.ts", SHOP, spans)
+    assert told(lambda scanner: scanner.symbols(SourceFile("src/shop.ts", SHOP), spans)) == found
     assert [(one.name, one.kind) if one else None for one in found] == [
         ("Shop.charge", "method"),
         ("Shop", "class"),
@@ -405,7 +518,7 @@ def test_each_span_gets_the_innermost_named_thing_around_it() -> None:
 
 def test_a_long_function_is_cut_around_the_lines_asked_about() -> None:
     text = "function long() {\n" + "  step();\n" * 900 + "}\n"
-    (found,) = told(lambda scanner: scanner.symbols(SourceFile("a.js", text), [(600, 602)]))
+    (found,) = symbols.enclosing("a.js", text, [(600, 602)])
     assert found is not None
     assert found.cut
     assert found.start_line <= 600
@@ -414,7 +527,8 @@ def test_a_long_function_is_cut_around_the_lines_asked_about() -> None:
 
 
 def test_an_outline_names_everything_in_order() -> None:
-    found = told(lambda scanner: scanner.outline(SourceFile("src/shop.ts", SHOP)))
+    found = symbols.outline("src/shop.ts", SHOP)
+    assert told(lambda scanner: scanner.outline(SourceFile("src/shop.ts", SHOP))) == found
     assert [(one.name, one.kind, one.start_line) for one in found] == [
         ("LIMIT", "constant", 2),
         ("Shop", "class", 3),
@@ -428,7 +542,7 @@ def test_an_outline_names_everything_in_order() -> None:
 
 def test_python_is_outlined_too() -> None:
     text = "LIMIT = 5\n\n@cache\ndef load(x):\n    def inner(): pass\n    return x\n\nclass Shop:\n    def pay(self): ...\n"
-    found = told(lambda scanner: scanner.outline(SourceFile("a.py", text)))
+    found = symbols.outline("a.py", text)
     assert [(one.name, one.kind, one.start_line) for one in found] == [
         ("LIMIT", "constant", 1),
         ("load", "function", 3),
@@ -454,7 +568,7 @@ def test_definitions_are_found_by_name_across_files() -> None:
 
 
 def test_identifiers_come_called_ones_first() -> None:
-    found = told(lambda scanner: scanner.identifiers(SourceFile("src/shop.ts", SHOP), [(6, 6), (11, 11)]))
+    found = symbols.identifiers("src/shop.ts", SHOP, [(6, 6), (11, 11)])
     assert found[0] == "pay"
     assert set(found) >= {"pay", "gateway", "order", "LIMIT", "paid"}
     assert "refund" not in found

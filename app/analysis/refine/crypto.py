@@ -14,7 +14,7 @@ from app.analysis.roles import Role
 
 _HARMLESS_ROLES = frozenset((Role.TEST, Role.EXAMPLE))
 _DEVELOPMENT = re.compile(
-    r"NODE_ENV|\bis_?dev|is_?local|is_?test|is_?prod|development|__DEV__|insecure|self_?signed|skip_?(?:tls|ssl|verif)|DEBUG",
+    r"NODE_ENV|\bis_?dev|is_?local|is_?test|is_?prod|development|__DEV__|insecure|self_?signed|(?:skip|no)[-_]?(?:tls|ssl|verif)|(?:accept|allow)[-_]?(?:invalid|insecure|self|any)|DEBUG",
     re.IGNORECASE,
 )
 _PYTHON_CLIENTS = re.compile(
@@ -181,6 +181,10 @@ def _only_in_development(node: SgNode) -> bool:
             case "if_statement" | "ternary_expression" | "conditional_expression" | "elif_clause":
                 condition = above.field("condition")
                 if _DEVELOPMENT.search(condition.text() if condition is not None else above.text()[:200]):
+                    return True
+            case "switch_case":
+                value = above.field("value")
+                if value is not None and _DEVELOPMENT.search(value.text()):
                     return True
             case "binary_expression" if re.search(r"&&|\|\|", above.text()):
                 left = above.field("left")

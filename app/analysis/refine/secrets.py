@@ -27,7 +27,7 @@ _MACHINE_MADE = (
     ".ipynb_checkpoints",
 )
 _FOR_DEVELOPERS = re.compile(
-    r"(?:^|[/._-])(?:dev|devel|development|local|ci|demo|sandbox|test|testing|e2e)(?:[/._-]|$)"
+    r"(?:^|[/._-])(?:dev|devel|development|local|ci|demo|seeds?|sandbox|test|testing|e2e)(?:[/._-]|$)"
 )
 _WORDS_FOLDER = re.compile(r"(?:^|/)(?:locales?|i18n|lang|langs|languages|translations?|messages)/", re.IGNORECASE)
 
