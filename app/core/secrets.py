@@ -124,8 +124,8 @@ _QUOTED = re.compile(
     re.IGNORECASE,
 )
 _BARE = re.compile(
-    rf"(?P<name>(?:{_TELLING_WORD})[\w-]{{0,30}}+)[ \t]{{0,8}}+(?:=|:[ \t])[ \t]{{0,8}}+(?P<value>[^\s\"'`#;,(){{}}\[\]<>]{{8,300}}+)"
-    r"(?=[ \t]*(?:[#;].{0,200})?\r?(?:\n|$))",
+    rf"(?P<name>(?:{_TELLING_WORD})[\w-]{{0,30}}+)[ \t]{{0,8}}+(?:=|:[ \t])[ \t]{{0,8}}+"
+    r"(?P<value>[^\s\"'`#;,(){}\[\]<>]{8,300}+)(?=[ \t]*(?:[#;].{0,200})?\r?(?:\n|$))",
     re.IGNORECASE,
 )
 _NAME_PREFIX = re.compile(r"[\w.-]*$")
