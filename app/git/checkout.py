@@ -3,8 +3,9 @@
     Checkout.find(cwd).resolve("main...HEAD", staged=False) ──► Resolved(tree, base, head, description)
 
 Uncommitted work becomes a tree in a folder of its own: a copy of the index is brought up to date there, and new objects are
-written there too. Git would run the programs that a repository names as `filter` when it reads a file of the work tree (and
-some of them decrypt secrets), so those programs are switched off and such files keep the content of the index.
+written there too (git may renew the date of an object that the checkout has already, and nothing else). When it reads a
+file of the work tree, git would run the programs that a repository names as `filter`, and some of them decrypt secrets: those
+programs are switched off, and such files keep the content of the index.
 """
 
 from __future__ import annotations
@@ -151,7 +152,7 @@ class Checkout:
             what,
             since=base,
             until=other,
-            branch=right if right != "HEAD" else await self._branch(),
+            branch=right if right not in ("", "HEAD") else await self._branch(),
         )
 
     async def _since(self, start: str, shown: str, scratch: _Scratch) -> Resolved:
