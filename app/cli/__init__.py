@@ -5,6 +5,7 @@ Exit codes: 0 all is well · 1 findings at or above `--fail-on` · 2 something c
 
 from __future__ import annotations
 
+import os
 import sys
 
 import typer
@@ -14,6 +15,8 @@ from app.cli import demo, persona, review, rules, sandbox, serve
 from app.errors import PrincipalError
 
 FAILED = 2
+INTERRUPTED = 130
+PIPE_CLOSED = 141
 
 cli = typer.Typer(
     name="principal",
@@ -53,4 +56,8 @@ def main() -> None:
             typer.echo(f"  {error.meaning.action}", err=True)
         sys.exit(FAILED)
     except KeyboardInterrupt:
-        sys.exit(130)
+        sys.exit(INTERRUPTED)
+    except BrokenPipeError:
+        # Whoever read the output has seen enough (`| head`). Python would complain once more when it flushes.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(PIPE_CLOSED)

@@ -1,7 +1,7 @@
 """The outgoing gate: whatever a model or a rule wrote becomes text that can only be read.
 
-No mention reaches anybody, no image loads, no HTML renders, no link leaves, no issue is closed, no other bot is called. Code
-spans and fences keep their text; around them everything active is turned into code or plain words.
+No secret is repeated, no mention reaches anybody, no image loads, no HTML renders, no link leaves, no issue is closed, no other
+bot is called. Code spans and fences keep their text; around them everything active is turned into code or plain words.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import html
 import re
 
 from app.core.hidden import reveal
+from app.core.plain import masked
 
 LONGEST_TEXT = 8_000
 _FENCE = re.compile(r"^ {0,3}(`{3,}(?=[^`]*$)|~{3,})")
@@ -32,7 +33,7 @@ _AT_SIGNS = str.maketrans({"＠": "@", "﹫": "@"})
 
 def clean(text: str, *, longest: int = LONGEST_TEXT) -> str:
     """Markdown that can only be read: code stays code, everything active in the prose around it is defused."""
-    shown = reveal(text.replace("\r\n", "\n")).strip()
+    shown = reveal(masked(text.replace("\r\n", "\n"))).strip()
     if len(shown) > longest:
         shown = f"{shown[:longest].rstrip()} …"
     return "\n".join(_block(kind, block) for kind, block in _blocks(shown))
@@ -50,13 +51,13 @@ def cell(text: str, *, longest: int = 300) -> str:
 
 def plain(text: str, *, longest: int = 300) -> str:
     """One line for a place that shows characters as they are: nothing hidden, no Markdown made of it."""
-    shown = reveal(" ".join(text.split()))
+    shown = reveal(masked(" ".join(text.split())))
     return shown if len(shown) <= longest else f"{shown[: longest - 2].rstrip()} …"
 
 
 def fence(code: str, language: str = "") -> str:
     """A fenced block that nothing inside can close."""
-    body = reveal(code.replace("\r\n", "\n")).rstrip("\n")
+    body = reveal(masked(code.replace("\r\n", "\n"))).rstrip("\n")
     ticks = _ticks(body)
     return f"{ticks}{_info(language)}\n{body}\n{ticks}"
 

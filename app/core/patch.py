@@ -96,6 +96,8 @@ def no_suggestion(made: Draft, *, file: FileDiff, anchor: Anchor) -> str:
         return "it reaches beyond the part of the change that the finding is about"
     if hidden.count(made.replacement):
         return "it holds characters that do not show"
+    if secrets.find(made.replacement):
+        return "it would repeat a secret"
     if not made.replacement and made.start_line == 1:
         return "it would empty the file"
     return ""

@@ -154,3 +154,9 @@ def test_a_hidden_character_written_as_an_entity_is_shown():
 
 def test_windows_line_ends_and_nul_bytes_are_plain_text():
     assert gate.clean("a\r\nb\0c") == "a\nb\\u{0}c"
+
+
+def test_a_secret_is_not_repeated_in_prose_or_code():
+    token = "ghp_" + "a1B2c3D4e5F6g7H8i9J0" + "k1L2m3N4o5P6q7R8"
+    for text in (gate.clean(f"the key {token} leaks"), gate.fence(f"-  key = '{token}'", "diff"), gate.line(token)):
+        assert token not in text

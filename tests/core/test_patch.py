@@ -134,3 +134,9 @@ def test_git_applies_every_diff_that_is_made(tmp_path_factory, lines, data):
     assert done.returncode == 0, done.stderr
     left = (folder / "f.txt").read_bytes() if (folder / "f.txt").exists() else b""
     assert left == made.after.encode()
+
+
+def test_a_patch_that_repeats_a_secret_is_no_suggestion():
+    token = "ghp_" + "a1B2c3D4e5F6g7H8i9J0" + "k1L2m3N4o5P6q7R8"
+    made = draft(replacement=f'  const b = "{token}";')
+    assert patch.no_suggestion(made, file=CODE, anchor=WHERE) == "it would repeat a secret"
