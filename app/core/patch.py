@@ -10,7 +10,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from app.core import hidden
+from app.core import hidden, secrets
 from app.core.change import FileDiff, Hunk
 from app.core.finding import Anchor, Side
 
