@@ -84,7 +84,8 @@ async def review(change: Change, *, tree: Tree | None, reviewer: Reviewer, step:
     if models.review is None:
         return _by_rules_alone(change, rank.rank(rank.merge(by_rules)), seconds=reviewer.clock() - started)
 
-    personas = choose.choose(library.personas, change, added_text=choose.added_text(change), asked=asked)
+    text = f"{choose.added_text(change)}\n{code.openings()}"
+    personas = choose.choose(library.personas, change, added_text=text, asked=asked)
     speaking, notes = _voices(personas, models)
     claims = await find.find(
         change,
@@ -93,7 +94,7 @@ async def review(change: Change, *, tree: Tree | None, reviewer: Reviewer, step:
             models=speaking,
             task=library.tasks["review"],
             rules=library.rules,
-            text=choose.added_text(change),
+            text=text,
         ),
         code=code,
         evidence=seen.new,

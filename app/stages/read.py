@@ -26,6 +26,7 @@ CONTEXT_TOKENS = 6_000
 """Per batch. More context made reviewers worse when it was not the right one; this holds a few functions."""
 HITS_PER_NAME = 40
 FILES_PER_BATCH = 16
+OPENING_LINES = 40
 LONGEST_TEST_LINES = 80
 MOST_SCANNED_BYTES = 1_000_000
 """A larger file is not written by hand."""
@@ -40,6 +41,12 @@ class Code:
     def lines(self) -> dict[str, list[str]]:
         """The same, by lines."""
         return {path: text.split("\n") for path, text in self.text.items()}
+
+    def openings(self) -> str:
+        """How the files begin: what a file imports says what it is, also where the diff does not show it."""
+        return "\n".join(
+            line for text in self.text.values() for line in text.split("\n", OPENING_LINES)[:OPENING_LINES]
+        )
 
 
 async def change(tree: Tree, *, base: Sha, head: Sha, intent: Intent) -> Change:
