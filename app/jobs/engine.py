@@ -12,7 +12,7 @@ import asyncio
 import logging
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -30,7 +30,7 @@ from app.jobs.database import Database
 from app.jobs.step import Timing
 from app.jobs.store import ACTIVE, DeliveryState, JobState, Store
 from app.jobs.story import Doors, Story
-from app.jobs.workflows import APPLICATION, INGEST, MANUAL, REVIEWS, Workflows
+from app.jobs.workflows import APPLICATION, INGEST, MANUAL, REVIEWS, Workflows, delivery_workflow_id
 from app.jobs.writer import Writer
 from app.settings import Settings
 from app.telemetry import QUEUE_DEPTH, log
@@ -184,7 +184,7 @@ class Engine:
         """The delivery with this id, or None."""
 
         def read() -> DeliveryRecord | None:
-            with self._store.begin() as connection:
+            with self._store.read() as connection:
                 row = self._store.deliveries(connection, [guid]).get(guid)
             return row and DeliveryRecord(row.guid, DeliveryState(row.state), row.reason, row.attempt, row.job_key)
 
@@ -194,7 +194,7 @@ class Engine:
         """The job with this key (`ReviewRequest.key`), or None."""
 
         def read() -> JobRecord | None:
-            with self._store.begin() as connection:
+            with self._store.read() as connection:
                 row = self._store.job(connection, key)
             return row and _record(row)
 
@@ -204,7 +204,7 @@ class Engine:
         """Every job of a pull request, oldest first."""
 
         def read() -> list[JobRecord]:
-            with self._store.begin() as connection:
+            with self._store.read() as connection:
                 return [_record(row) for row in self._store.jobs_of_pull(connection, repository_id, number)]
 
         return await asyncio.to_thread(read)
@@ -296,30 +296,47 @@ class Engine:
     # Accepting: on the writer's thread.
 
     def _commit(self, deliveries: Sequence[Delivery]) -> list[Receipt]:
+        guids = {delivery.guid for delivery in deliveries}
+        failed = self._failed(guids)
         with self._store.begin() as connection:
-            known = self._store.deliveries(connection, {delivery.guid for delivery in deliveries})
+            known = self._store.deliveries(connection, guids)
             receipts: list[Receipt] = []
             seen: set[str] = set()
             for delivery in deliveries:
                 if delivery.guid in seen:
                     known |= self._store.deliveries(connection, [delivery.guid])
+                    failed.discard(delivery.guid)
                 seen.add(delivery.guid)
-                receipts.append(self._take(connection, delivery, known.get(delivery.guid)))
+                row = known.get(delivery.guid)
+                receipts.append(self._take(connection, delivery, row, failed=delivery.guid in failed))
             return receipts
 
-    def _take(self, connection: sa.Connection, delivery: Delivery, row: Any) -> Receipt:
+    def _failed(self, guids: Collection[str]) -> set[str]:
+        """Those of these deliveries whose decision, or whose review, ended without success and not for a newer one."""
+        with self._store.read() as connection:
+            rows = self._store.deliveries(connection, guids).values()
+            reviews = {row.guid: self._store.job(connection, row.job_key) for row in rows if row.job_key}
+        under_way = {row.guid: row.workflow_id for row in rows if row.state == DeliveryState.TAKEN}
+        under_way |= {guid: job.workflow_id for guid, job in reviews.items() if job and job.state in ACTIVE}
+        statuses = self._workflows.statuses(under_way.values())
+        return {
+            *(row.guid for row in rows if row.state == DeliveryState.FAILED),
+            *(guid for guid, job in reviews.items() if job and job.state == JobState.FAILED),
+            *(guid for guid, workflow_id in under_way.items() if statuses[workflow_id] in planning.DEAD),
+        }
+
+    def _take(self, connection: sa.Connection, delivery: Delivery, row: Any, *, failed: bool) -> Receipt:
         ignored = self._why_ignored(delivery.event)
         if row is None:
             return self._take_new(connection, delivery, ignored)
-        if row.state != DeliveryState.IGNORED and not self._has_failed(connection, row):
+        if row.state != DeliveryState.IGNORED and not failed:
             return Receipt(Taken.DUPLICATE, "this delivery is known", row.workflow_id)
         if ignored or isinstance(delivery.event, Ignored):
             return Receipt(Taken.IGNORED, ignored)
         # It failed, or was ignored under other settings: GitHub redelivers under the same id, so it is begun again.
         attempt = row.attempt + 1
-        workflow_id = self._workflows.enqueue_delivery(
-            connection, guid=delivery.guid, attempt=attempt, event=delivery.event, delay=0
-        )
+        workflow_id = delivery_workflow_id(delivery.guid, attempt)
+        self._workflows.enqueue_delivery(connection, guid=delivery.guid, attempt=attempt, event=delivery.event)
         values = {
             "attempt": attempt,
             "workflow_id": workflow_id,
@@ -332,6 +349,7 @@ class Engine:
 
     def _take_new(self, connection: sa.Connection, delivery: Delivery, ignored: str) -> Receipt:
         event = delivery.event
+        workflow_id = delivery_workflow_id(delivery.guid, 1)
         place = None if isinstance(event, Ignored) else event.place
         values = {
             "guid": delivery.guid,
@@ -341,7 +359,7 @@ class Engine:
             "received_at": delivery.received_at,
             "attempt": 1,
             "put_back": 0,
-            "workflow_id": None,
+            "workflow_id": None if ignored else workflow_id,
             "state": DeliveryState.IGNORED if ignored else DeliveryState.TAKEN,
             "reason": ignored,
             "job_key": None,
@@ -350,8 +368,7 @@ class Engine:
             return Receipt(Taken.DUPLICATE, "another process took this delivery")
         if ignored or isinstance(event, Ignored):
             return Receipt(Taken.IGNORED, ignored)
-        workflow_id = self._workflows.enqueue_delivery(connection, guid=delivery.guid, attempt=1, event=event, delay=0)
-        self._store.change_delivery(connection, delivery.guid, workflow_id=workflow_id)
+        self._workflows.enqueue_delivery(connection, guid=delivery.guid, attempt=1, event=event)
         return Receipt(Taken.ACCEPTED, "queued", workflow_id)
 
     def _why_ignored(self, event: Event) -> str:
@@ -366,24 +383,6 @@ class Engine:
         if isinstance(event, CommandEvent) and event.verb not in commands.verbs():
             return f"/{event.verb} is not a command"
         return ""
-
-    def _has_failed(self, connection: sa.Connection, row: Any) -> bool:
-        """Whether the delivery's decision, or the review it started, ended without success and not because of a newer one."""
-        match DeliveryState(row.state):
-            case DeliveryState.FAILED:
-                return True
-            case DeliveryState.TAKEN:
-                return self._is_dead(row.workflow_id)
-            case DeliveryState.DONE if row.job_key:
-                job = self._store.job(connection, row.job_key)
-                return job is not None and (
-                    job.state == JobState.FAILED or (job.state in ACTIVE and self._is_dead(job.workflow_id))
-                )
-            case _:
-                return False
-
-    def _is_dead(self, workflow_id: str) -> bool:
-        return self._workflows.statuses([workflow_id]).get(workflow_id, "ERROR") in planning.DEAD
 
     # Tending
 

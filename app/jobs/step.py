@@ -18,6 +18,7 @@ import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, TypeVar
 
 from dbos import DBOS
@@ -115,7 +116,7 @@ class DurableStep:
 
     async def run(self, name: str, work: Callable[[], Awaitable[T]], result: Any, *, preemptible: bool = True) -> T:
         """See `review.Step.run`."""
-        adapter: TypeAdapter[T] = TypeAdapter(result)
+        adapter: TypeAdapter[T] = _adapter(result)
 
         async def step() -> Stored:
             async def stored() -> Stored:
@@ -135,7 +136,7 @@ class DurableStep:
         other side said nothing, or this process was killed) the next look waits until the lost request can no longer
         take effect. Rows belong to an attempt of the job; a later attempt looks again and sends only what is not there.
         """
-        adapter: TypeAdapter[T] = TypeAdapter(result)
+        adapter: TypeAdapter[T] = _adapter(result)
 
         async def step() -> Stored:
             return await self._stored(key, lambda: self._once(key, look=look, send=send, adapter=adapter), adapter)
@@ -222,7 +223,7 @@ class DurableStep:
         return next((row for row in rows if row.workflow_id == self._workflow_id), None)
 
     def _sends(self, key: str) -> list[Sent]:
-        with self._store.begin() as connection:
+        with self._store.read() as connection:
             return self._store.sends(connection, self._job_key, key)
 
     def _claim_send(self, key: str) -> None:
@@ -237,6 +238,12 @@ class DurableStep:
         await asyncio.to_thread(
             self._store.end_send, workflow_id=self._workflow_id, job_key=self._job_key, key=key, remote=remote
         )
+
+
+@cache
+def _adapter(result: Any) -> TypeAdapter[Any]:
+    # Built once for each type: building one takes longer than all the rest of a step.
+    return TypeAdapter(result)
 
 
 def _as_text(adapter: TypeAdapter[Any], value: Any) -> str:

@@ -145,6 +145,7 @@ class Store:
     def __init__(self, database: Database) -> None:
         self._database = database
         self.begin = database.begin
+        self.read = database.own.connect
 
     def open(self) -> None:
         """Make the tables, or refuse a database that a newer version has changed."""

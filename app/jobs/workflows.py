@@ -31,7 +31,7 @@ from app.events import CommandEvent, Place, PullEvent, ReviewRequest
 from app.jobs import plan as planning
 from app.jobs.plan import Plan
 from app.jobs.step import DurableStep, Stop, Timing
-from app.jobs.store import DeliveryState, JobState, Store
+from app.jobs.store import ACTIVE, DeliveryState, JobState, Store
 from app.jobs.story import Doors, Ending, Story
 from app.telemetry import JOB_SECONDS, JOBS, bind, log
 
@@ -51,6 +51,14 @@ _EVENT: TypeAdapter[Actionable] = TypeAdapter(Actionable)
 _PULL = TypeAdapter(Pull)
 _REQUEST = TypeAdapter(ReviewRequest)
 _ENDING = TypeAdapter(Ending)
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """The pull as it is now, and the workflows whose jobs lose their purpose by that."""
+
+    pull: Pull
+    losing: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,23 +86,21 @@ class Workflows:
     # on_delivery
 
     def enqueue_delivery(
-        self, connection: sa.Connection, *, guid: str, attempt: int, event: Actionable, delay: float
-    ) -> str:
-        """Queue a delivery inside this transaction. Returns the workflow's id.
+        self, connection: sa.Connection, *, guid: str, attempt: int, event: Actionable, delay_seconds: float = 0.0
+    ) -> None:
+        """Queue a delivery inside this transaction, as the workflow `delivery_workflow_id(guid, attempt)`.
 
         Deliveries of one pull are decided one after the other: each reads the pull after the one before has acted.
         """
-        workflow_id = f"delivery:{guid}:{attempt}"
         options: EnqueueOptions = {
             "workflow_name": "on_delivery",
             "queue_name": INGEST,
-            "workflow_id": workflow_id,
+            "workflow_id": delivery_workflow_id(guid, attempt),
             "queue_partition_key": f"{event.place.repository_id}:{event.place.number}",
         }
-        if delay:
-            options["delay_seconds"] = delay
+        if delay_seconds:
+            options["delay_seconds"] = delay_seconds
         self._client.enqueue_in_transaction(connection, options, guid, _EVENT.dump_python(event, mode="json"))
-        return workflow_id
 
     async def on_delivery(self, guid: str, event_json: dict[str, Any]) -> str:
         """Decide on one event. Returns the reason or the job's key, for whoever lists workflows."""
@@ -125,10 +131,18 @@ class Workflows:
             asked = answer
         else:
             asked = event
-        pull = await step.run("pull", lambda: self._current_pull(event, github.pull), Pull)
+        seen = await step.run("see", lambda: self._see(event, asked, github.pull), Seen)
+        await self._cancel(seen.losing)
+        plan = planning.plan(asked, seen.pull, quiet_seconds=self._quiet_seconds)
+        return await step.run("place", lambda: asyncio.to_thread(self._place, plan, seen.pull, event.place), Placed)
+
+    async def _see(
+        self, event: Actionable, asked: PullEvent | ReviewRequest, read: Callable[[str, int], Awaitable[Pull]]
+    ) -> Seen:
+        pull = await self._current_pull(event, read)
         plan = planning.plan(asked, pull, quiet_seconds=self._quiet_seconds)
-        await self._cancel(await step.run("older", lambda: self._losing(plan, event.place), list[str]))
-        return await step.run("place", lambda: asyncio.to_thread(self._place, plan, pull, event.place), Placed)
+        rows = await asyncio.to_thread(self._jobs_of, event.place)
+        return Seen(pull, tuple(row.workflow_id for row in planning.losing(plan, rows)))
 
     async def _current_pull(self, event: Actionable, read: Callable[[str, int], Awaitable[Pull]]) -> Pull:
         pull = await read(event.place.repository, event.place.number)
@@ -139,13 +153,9 @@ class Workflows:
             pull = await read(event.place.repository, event.place.number)
         return pull
 
-    async def _losing(self, plan: Plan, place: Place) -> list[str]:
-        def read() -> list[str]:
-            with self._store.begin() as connection:
-                rows = self._store.jobs_of_pull(connection, place.repository_id, place.number)
-                return [row.workflow_id for row in planning.losing(plan, rows)]
-
-        return await asyncio.to_thread(read)
+    def _jobs_of(self, place: Place) -> Sequence[Any]:
+        with self._store.read() as connection:
+            return self._store.jobs_of_pull(connection, place.repository_id, place.number)
 
     async def _cancel(self, workflow_ids: Sequence[str]) -> None:
         # First the engine's word, which every process obeys, then the nudge for those that run in this one.
@@ -159,6 +169,7 @@ class Workflows:
 
     def _place(self, plan: Plan, pull: Pull, place: Place) -> Placed:
         """End the jobs that lost their purpose and begin the one that is wanted, in one transaction. May run twice."""
+        statuses = self.statuses(row.workflow_id for row in self._jobs_of(place) if row.state in ACTIVE)
         with self._store.begin() as connection:
             rows = self._store.jobs_of_pull(connection, place.repository_id, place.number)
             lost = planning.losing(plan, rows)
@@ -166,7 +177,6 @@ class Workflows:
             self._end_jobs(connection, lost, _ending(plan))
             if wanted.request is None:
                 return Placed(None, wanted.reason)
-            statuses = self.statuses(row.workflow_id for row in rows)
             standing = planning.standing(wanted.request, [row for row in rows if row not in lost], statuses)
             if standing is not None:
                 return Placed(standing.key, "the same review is a job already")
@@ -234,8 +244,10 @@ class Workflows:
                     self._store.change_delivery(connection, guid, state=DeliveryState.FAILED, reason=str(error))
                     return str(error)
                 wait = self._timing.retry_seconds(row.put_back, error)
-                later = self.enqueue_delivery(connection, guid=guid, attempt=row.attempt + 1, event=event, delay=wait)
-                values = {"attempt": row.attempt + 1, "put_back": row.put_back + 1, "workflow_id": later}
+                attempt = row.attempt + 1
+                self.enqueue_delivery(connection, guid=guid, attempt=attempt, event=event, delay_seconds=wait)
+                later = delivery_workflow_id(guid, attempt)
+                values = {"attempt": attempt, "put_back": row.put_back + 1, "workflow_id": later}
                 self._store.change_delivery(connection, guid, **values)
                 return f"again in {wait:.0f} s: {error}"
 
@@ -365,27 +377,32 @@ class Workflows:
 
         A workflow dies when it was begun too often (it stops the process), or when the operator cancels it.
         """
+        with self._store.read() as connection:
+            jobs = {row.workflow_id: row for row in self._store.active_jobs(connection)}
+            taken = {row.workflow_id: row.guid for row in self._store.taken_deliveries(connection)}
+        statuses = self.statuses([*jobs, *taken])
+        cancelled = [row for name, row in jobs.items() if statuses[name] == "CANCELLED"]
+        dead = [row for name, row in jobs.items() if statuses[name] in planning.DEAD - {"CANCELLED"}]
+        lost = [(guid, name) for name, guid in taken.items() if statuses[name] in planning.DEAD]
+        if not (cancelled or dead or lost):
+            return 0
         with self._store.begin() as connection:
-            rows = self._store.active_jobs(connection)
-            statuses = self.statuses(row.workflow_id for row in rows)
-            cancelled = [row for row in rows if statuses.get(row.workflow_id) == "CANCELLED"]
-            dead = [row for row in rows if statuses.get(row.workflow_id, "ERROR") in planning.DEAD - {"CANCELLED"}]
             self._end_jobs(connection, cancelled, Ending("cancelled", None, "The operator cancelled the review"))
             self._end_jobs(connection, dead, _DIED)
-            taken = self._store.taken_deliveries(connection)
-            statuses = self.statuses(row.workflow_id for row in taken)
-            lost = [row.guid for row in taken if statuses.get(row.workflow_id, "ERROR") in planning.DEAD]
-            for guid in lost:
-                self._store.change_delivery(connection, guid, state=DeliveryState.FAILED, reason=_DIED.detail)
-            return len(cancelled) + len(dead) + len(lost)
+        for guid, name in lost:
+            self._store.end_delivery(guid, name, state=DeliveryState.FAILED, reason=_DIED.detail, job_key=None)
+        return len(cancelled) + len(dead) + len(lost)
 
     def statuses(self, workflow_ids: Iterable[str]) -> dict[str, str]:
-        """The engine's status of these workflows; those it does not know are missing."""
+        """The engine's status of each of these workflows; one that it does not know counts as an ERROR.
+
+        Asked on a connection of its own, so not inside a transaction.
+        """
         ids = list(workflow_ids)
         if not ids:
             return {}
         found = self._client.list_workflows(workflow_ids=ids, load_input=False, load_output=False)
-        return {workflow.workflow_id: workflow.status for workflow in found}
+        return dict.fromkeys(ids, "ERROR") | {workflow.workflow_id: workflow.status for workflow in found}
 
     @contextmanager
     def _stoppable(self, workflow_id: str) -> Iterator[Stop]:
@@ -407,6 +424,11 @@ class Workflows:
 _ASKED_TYPE: Any = ReviewRequest | Refused
 _DIED = Ending("failed", Code.INTERNAL, "The job stopped the server's process several times and is not tried again")
 _JOB_STATES: Mapping[str, JobState] = {"failed": JobState.FAILED, "superseded": JobState.SUPERSEDED}
+
+
+def delivery_workflow_id(guid: str, attempt: int) -> str:
+    """The id of the workflow that decides on a delivery. The engine ignores an id it has seen, so it ends in the attempt."""
+    return f"delivery:{guid}:{attempt}"
 
 
 def _ending(plan: Plan) -> Ending:
