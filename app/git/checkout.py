@@ -144,7 +144,7 @@ class Checkout:
         if not dots:
             return await self._since(what, what, scratch)
         one, other = await self._known(left or "HEAD"), await self._known(right or "HEAD")
-        base = one if dots == ".." else await self._parted(one, other, what)
+        base = one if dots == ".." else await self._parted(scratch.tree, one, other, what)
         return Resolved(
             scratch.tree,
             base,
@@ -159,7 +159,7 @@ class Checkout:
         head = await self._commit("HEAD")
         if head is None:
             raise UserError("There is no commit here yet; stage what is to be reviewed and use --staged.")
-        base = await self._parted(await self._known(start), head, f"{shown}...HEAD")
+        base = await self._parted(scratch.tree, await self._known(start), head, f"{shown}...HEAD")
         branch = await self._branch()
         if self.root is None:
             return Resolved(scratch.tree, base, head, f"{shown}...HEAD", since=base, until=head, branch=branch)
@@ -195,10 +195,10 @@ class Checkout:
         sha = ran.out.decode("utf-8", "replace").strip()
         return Sha(sha) if ran.code == 0 and _SHA.fullmatch(sha) else None
 
-    async def _parted(self, one: Sha, other: Sha, what: str) -> Sha:
-        ran = await self._git.run("merge-base", one, other, allowed=(0, 1))
-        if ran.code == 0:
-            return Sha(ran.out.decode().split()[0])
+    async def _parted(self, tree: Tree, one: Sha, other: Sha, what: str) -> Sha:
+        base = await tree.merge_base(one, other)
+        if base is not None:
+            return base
         shallow = await self._git.run("rev-parse", "--is-shallow-repository")
         if shallow.out.strip() == b"true":
             raise UserError(f"The history here is too short for {what}; type git fetch --unshallow first.")

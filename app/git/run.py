@@ -231,8 +231,17 @@ async def _run(command: _Command) -> Ran:
 @contextlib.asynccontextmanager
 async def _process(command: _Command) -> AsyncIterator[asyncio.subprocess.Process]:
     """A running git in a process group of its own, which is gone when the block ends, helpers included."""
+    process = await _start(command)
     try:
-        process = await asyncio.create_subprocess_exec(
+        yield process
+    finally:
+        await _end(process)
+
+
+async def _start(command: _Command) -> asyncio.subprocess.Process:
+    """The started process. Whoever is cancelled while it starts still ends it: its helpers would outlive it."""
+    starting = asyncio.ensure_future(
+        asyncio.create_subprocess_exec(
             "git",
             "--no-pager",
             *command.arguments,
@@ -243,27 +252,35 @@ async def _process(command: _Command) -> AsyncIterator[asyncio.subprocess.Proces
             cwd=command.cwd,
             start_new_session=True,
         )
+    )
+    try:
+        return await asyncio.shield(starting)
+    except asyncio.CancelledError:
+        with contextlib.suppress(OSError):
+            await _end(await starting)
+        raise
     except FileNotFoundError as error:
         raise Permanent(Code.GIT_FAILED, "git is not installed, or its folder is gone") from error
-    try:
-        yield process
-    finally:
-        await _end(process)
+    except OSError as error:
+        raise Permanent(Code.GIT_FAILED, f"git could not be started: {error.strerror}") from error
 
 
 async def _end(process: asyncio.subprocess.Process) -> None:
     """Ends the group: asked first, so that git can remove its locks and half files, then killed."""
+    over = False
+    if process.returncode is None:
+        _signal(process, signal.SIGTERM)
     try:
-        if process.returncode is None:
-            _signal(process, signal.SIGTERM)
         async with asyncio.timeout(END_SECONDS):
             await _gone(process)
+            over = True
     except TimeoutError:
         pass
     finally:
-        if process.returncode is None:
+        if not over:  # Git may be gone and a helper of its still there, which holds the pipes.
             _signal(process, signal.SIGKILL)
-    await _gone(process)
+    if not over:
+        await _gone(process)
 
 
 async def _gone(process: asyncio.subprocess.Process) -> None:
