@@ -19,6 +19,7 @@ from app.core import gate
 from app.core.change import Skipped
 from app.core.finding import Elsewhere, Finding, Fix, Kind, Patch, Severity, Side, TestFile, VerifiedFinding
 from app.core.hidden import reveal
+from app.core.plain import masked
 from app.core.pull import AnnotationLevel, CheckAnnotation, Conclusion, ReviewComment
 from app.core.report import NotReviewed, Review
 from app.errors import MEANINGS, Code
@@ -163,7 +164,7 @@ def _opening(review: Review) -> str:
     line = verdict(review)
     if line.startswith("No problems"):
         return f"**{line}** — {_scope(review)} reviewed{', by rules only' if review.by_rules else ''}."
-    overview = gate.clean(review.overview, longest=LONGEST_OVERVIEW)
+    overview = gate.line(review.overview, longest=LONGEST_OVERVIEW)
     return f"**{line.rstrip('.')}.** {overview}".strip()
 
 
@@ -221,7 +222,7 @@ def _path(path: str) -> str:
 def _folds(review: Review) -> list[str]:
     folds: list[str] = []
     if review.folded:
-        told = _told_within([(_told(found), _in_a_line(found)) for found in review.folded], LONGEST_FOLDED)
+        told = _told_within(review.folded, LONGEST_FOLDED, in_full=_told, in_a_line=_in_a_line)
         folds.append(_fold(_title_of_the_folded(review), told))
     if review.elsewhere:
         title = f"{_count(len(review.elsewhere), 'problem')} on lines this change does not touch"
@@ -249,9 +250,7 @@ def _in_a_line(found: VerifiedFinding) -> str:
 
 
 def _elsewhere(review: Review) -> str:
-    return _told_within(
-        [(_told_elsewhere(one), _elsewhere_in_a_line(one)) for one in review.elsewhere], LONGEST_ELSEWHERE
-    )
+    return _told_within(review.elsewhere, LONGEST_ELSEWHERE, in_full=_told_elsewhere, in_a_line=_elsewhere_in_a_line)
 
 
 def _told_elsewhere(one: Elsewhere) -> str:
@@ -267,18 +266,22 @@ def _elsewhere_in_a_line(one: Elsewhere) -> str:
     return f"- {one.finding.severity.mark} {where} {gate.line(one.finding.title)}"
 
 
-def _told_within(items: Sequence[tuple[str, str]], longest: int) -> str:
-    """Items in full as far as the room goes, then in a line each, then counted. An item is (in full, in a line)."""
+def _told_within(
+    items: Sequence[Item], longest: int, *, in_full: Callable[[Item], str], in_a_line: Callable[[Item], str]
+) -> str:
+    """Items in full as far as the room goes, then in a line each, then counted."""
     told: list[str] = []
     left = longest
-    for full, _ in items:
+    for item in items:
+        full = in_full(item)
         left -= len(full)
         if left < 0:
             break
         told.append(full)
-    lines = [line for _, line in items[len(told) :]]
-    if len(lines) > MOST_ROWS:
-        lines = [*lines[:MOST_ROWS], f"- … and {len(lines) - MOST_ROWS} more"]
+    lines = [in_a_line(item) for item in items[len(told) :][:MOST_ROWS]]
+    more = len(items) - len(told) - len(lines)
+    if more:
+        lines.append(f"- … and {more} more")
     return "\n\n".join([*told, "\n".join(lines)] if lines else told)
 
 
@@ -519,7 +522,7 @@ def _proof(found: VerifiedFinding) -> str:
 
 def _annotation(found: VerifiedFinding) -> CheckAnnotation:
     finding = found.finding
-    message = reveal(finding.explanation).strip()[:LONGEST_MESSAGE]
+    message = reveal(masked(finding.explanation)).strip()[:LONGEST_MESSAGE]
     return CheckAnnotation(
         path=found.anchor.path,
         start_line=found.anchor.start_line,
@@ -540,12 +543,11 @@ def _fold(title: str, content: str) -> str:
 def _fit(parts: Sequence[str], *, longest: int = LONGEST_COMMENT, ending: str = "") -> str:
     """The parts one below the other. What does not fit is left out in whole parts, the longest first, and it is said."""
     kept = [part for part in (*parts, ending) if part]
-    while sum(len(part) + 2 for part in kept) > longest:
-        position = max(range(len(kept)), key=lambda number: len(kept[number]))
-        short = _left_out_for_length(kept[position])
-        if len(short) >= len(kept[position]):
+    for _ in range(len(kept)):
+        if sum(len(part) + 2 for part in kept) <= longest:
             break
-        kept[position] = short
+        position = max(range(len(kept)), key=lambda number: len(kept[number]))
+        kept[position] = _left_out_for_length(kept[position])
     return "\n\n".join(kept)
 
 
