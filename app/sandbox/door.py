@@ -148,6 +148,7 @@ class Door:
         caller = access.authenticate(self.hub.state, request.headers.get("authorization"))
         entry.identity = caller.identity
         if path == "/rate_limit":
+            entry.operation = "rate-limit/get"
             return Answer(200, self._rate_limit())
         if not self.budget.spend():
             raise Refused(403, f"API rate limit exceeded for {caller.identity.replace(':', ' ID ')}.")
@@ -162,7 +163,7 @@ class Door:
         query = dict(parse_qsl(entry.query, keep_blank_values=True))
         canonical, moved = self._canonical(path)
         route, params = self._route(entry.method, canonical)
-        entry.operation = f"{route.method} {route.template}"
+        entry.operation = route.name
         found = self._find(params)
         if found is not None and not access.may_see(self.hub.state, caller, found):
             raise not_found()

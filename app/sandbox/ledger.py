@@ -21,7 +21,10 @@ class Kind(StrEnum):
 
 @dataclass(eq=False, slots=True)
 class Request:
-    """One request. `path` is as GitHub documents it, without the server's prefix; `status` is None until answered."""
+    """One request. `path` is without the server's prefix, `operation` GitHub's name for it (`pulls/create-review`).
+
+    `status` is None until the answer, and stays so where the connection was cut.
+    """
 
     number: int
     kind: Kind

@@ -26,6 +26,7 @@ def run(
     Raises:
         LookupError: a revision names no commit, or the path is no repository.
         ValueError: there is nothing between the two revisions.
+        OSError: the port is taken.
 
     """
     with Sandbox(port=port) as github, tempfile.TemporaryDirectory(prefix="sandbox-key-") as folder:

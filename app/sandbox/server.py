@@ -78,8 +78,9 @@ class Sandbox:
         events: Sequence[str] = EVENTS,
         clock: Callable[[], datetime] | None = None,
     ) -> None:
-        self._directory = Path(tempfile.mkdtemp(prefix="sandbox-"))
+        # The port first: where it is taken, nothing is left behind.
         self._socket = socket.create_server((HOST, port), backlog=BACKLOG)
+        self._directory = Path(tempfile.mkdtemp(prefix="sandbox-"))
         self.url = f"http://{HOST}:{self._socket.getsockname()[1]}"
         state = State() if clock is None else State(clock=clock)
         self.hub = Hub(state=state, directory=self._directory, urls=Urls(self.url, self.url + API))

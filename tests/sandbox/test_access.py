@@ -85,7 +85,7 @@ def test_tokens_are_long_and_have_dots(token: str) -> None:
         ({"iat": None}, "'Issued at' claim ('iat') must be an Integer"),
     ],
 )
-def test_a_jwt_with_a_wrong_claim_opens_nothing(claims: dict[str, object], message: str, github: Sandbox) -> None:
+def test_a_jwt_with_a_wrong_claim_opens_nothing(claims: dict[str, Any], message: str, github: Sandbox) -> None:
     reply = call(github, "GET", "/app", token=app_jwt(github, **claims))
     assert reply.status in (401, 404)
     assert reply.body["message"].startswith(message)

@@ -66,8 +66,8 @@ def world() -> Iterator[dict[str, Any]]:
         send("review", "POST", f"{base}/pulls/1/reviews", {"event": "COMMENT", "body": "Read.", "comments": [here]})
         made["comment"] = pull.review_comments[0].id
         send("reply", "POST", f"{base}/pulls/1/comments/{{comment}}/replies", {"body": "Because."})
-        run = {"name": "principal", "head_sha": pull.head_sha, "output": {"title": "t", "summary": "s"}}
-        run["output"]["annotations"] = [NOTE]
+        output = {"title": "t", "summary": "s", "annotations": [NOTE]}
+        run = {"name": "principal", "head_sha": pull.head_sha, "output": output}
         send("run", "POST", f"{base}/check-runs", {**run, "status": "completed", "conclusion": "neutral"})
         send("issue_comment", "POST", f"{base}/issues/1/comments", {"body": "Hello"})
         send("reaction", "POST", f"{base}/issues/comments/{{issue_comment}}/reactions", {"content": "eyes"})
@@ -237,7 +237,7 @@ def test_a_token_has_the_described_shape(world: dict[str, Any], rest: Any) -> No
 
 
 def test_every_webhook_satisfies_githubs_schemas(world: dict[str, Any]) -> None:
-    from jsonschema import Draft7Validator
+    from jsonschema import Draft7Validator  # type: ignore[import-untyped]
 
     github, pull = world["github"], world["pull"]
     pull.push({"src/a.ts": NEW + "more\n"})
@@ -289,3 +289,10 @@ def test_the_graphql_schema_is_a_part_of_githubs(contract: Any) -> None:
                 if field not in other.fields or str(other.fields[field].type) != str(shape.type)
             ]
     assert wrong == []
+
+
+def test_operations_have_githubs_names(rest: Any) -> None:
+    from app.sandbox.rest import ROUTES
+
+    theirs = {operation.id for operation in rest.ops}
+    assert {route.name for route in ROUTES} - theirs == set()

@@ -15,7 +15,7 @@ from tests.sandbox.world import NEW, OLD, REVIEWS, SHOP, review
 
 
 def test_files_are_told_as_git_sees_them(github: Sandbox, repository: RepositoryHandle, token: str) -> None:
-    start = {
+    start: dict[str, str | bytes] = {
         "moved.ts": "a\nb\nc\n",
         "gone.ts": "x\n",
         "tool.sh": "#!/bin/sh\n",

@@ -22,7 +22,7 @@ def test_the_ledger_tells_what_was_asked_in_order(github: Sandbox, pull: PullHan
     assert kinds == [Kind.TOKEN, Kind.REST, Kind.REST, Kind.GRAPHQL]
     exchanged, listed, posted = list(github.requests)[:3]
     assert exchanged.identity == "app"
-    assert (listed.target, listed.operation) == (f"{SHOP}/pulls?state=all", "GET /repos/{owner}/{repo}/pulls")
+    assert (listed.target, listed.operation) == (f"{SHOP}/pulls?state=all", "pulls/list")
     assert (posted.body["event"], posted.status, posted.identity) == (
         "COMMENT",
         200,

@@ -116,7 +116,9 @@ def test_a_pending_review_that_is_submitted_badly_stays_pending(github: Sandbox,
 
 
 def test_a_position_counts_lines_below_the_first_header(github: Sandbox, pull: PullHandle, token: str) -> None:
-    comments = [{"path": "src/a.ts", "position": position, "body": "Here."} for position in (4, 5, 14)]
+    comments: list[dict[str, object]] = [
+        {"path": "src/a.ts", "position": position, "body": "Here."} for position in (4, 5, 14)
+    ]
     assert call(github, "POST", REVIEWS, review(*comments), token=token).status == 200
     placed = [(made.side, made.line) for made in pull.review_comments]
     assert placed == [("LEFT", 20), ("RIGHT", 20), ("LEFT", 50)]

@@ -1,4 +1,4 @@
-"""The REST operations, each a plain function from a `Call` to an `Answer`, registered under GitHub's own path.
+"""The REST operations, each a plain function from a `Call` to an `Answer`, registered under GitHub's own name and path.
 
 An operation says which permissions would do (`needs`, any one of them); the door checks them before it runs.
 """
@@ -117,8 +117,9 @@ Operation = Callable[[Call], Answer]
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """One operation's method, path and permissions."""
+    """One operation: GitHub's name for it, its method, path and permissions."""
 
+    name: str
     method: str
     template: str
     pattern: re.Pattern[str]
@@ -131,13 +132,16 @@ ROUTES: list[Route] = []
 
 
 def operation(
-    method: str, template: str, *, needs: Sequence[str] = (), auth: str = "token"
+    name: str, method: str, template: str, *, needs: Sequence[str] = (), auth: str = "token"
 ) -> Callable[[Operation], Operation]:
-    """Registers a function. `auth` is `token` (the usual rules), `app` (the App's JWT) or `any`."""
+    """Registers a function under GitHub's name for it.
+
+    `auth` is `token` (the usual rules), `app` (the App's JWT) or `any`.
+    """
 
     def register(run: Operation) -> Operation:
         pattern = re.compile(re.sub(r"\{(\w+)\}", _segment, template) + "/?")
-        ROUTES.append(Route(method, template, pattern, tuple(needs), auth, run))
+        ROUTES.append(Route(name, method, template, pattern, tuple(needs), auth, run))
         return run
 
     return register

@@ -27,7 +27,7 @@ def _installation(call: Call) -> Installation:
     return found
 
 
-@operation("GET", "/app", auth="app")
+@operation("apps/get-authenticated", "GET", "/app", auth="app")
 def get_app(call: Call) -> Answer:
     """The App itself."""
     app = _app(call)
@@ -35,20 +35,20 @@ def get_app(call: Call) -> Answer:
     return Answer(200, {**call.hub.shapes.app(app), "client_id": app.client_id, "installations_count": count})
 
 
-@operation("GET", "/app/installations", auth="app")
+@operation("apps/list-installations", "GET", "/app/installations", auth="app")
 def list_installations(call: Call) -> Answer:
     """Where the App is installed."""
     own = [known for known in call.hub.state.installations.values() if known.app is _app(call)]
     return paged(call, own, call.hub.shapes.installation)
 
 
-@operation("GET", "/app/installations/{installation_id}", auth="app")
+@operation("apps/get-installation", "GET", "/app/installations/{installation_id}", auth="app")
 def get_installation(call: Call) -> Answer:
     """One installation."""
     return Answer(200, call.hub.shapes.installation(_installation(call)))
 
 
-@operation("GET", "/repos/{owner}/{repo}/installation", auth="app")
+@operation("apps/get-repo-installation", "GET", "/repos/{owner}/{repo}/installation", auth="app")
 def repository_installation(call: Call) -> Answer:
     """The App's installation that sees a repository."""
     app = _app(call)
@@ -58,7 +58,9 @@ def repository_installation(call: Call) -> Answer:
     raise not_found()
 
 
-@operation("POST", "/app/installations/{installation_id}/access_tokens", auth="app")
+@operation(
+    "apps/create-installation-access-token", "POST", "/app/installations/{installation_id}/access_tokens", auth="app"
+)
 def create_token(call: Call) -> Answer:
     """A token of one hour, narrowed to the permissions and repositories that were asked for."""
     installation = _installation(call)
@@ -89,7 +91,7 @@ def _narrowed(call: Call, installation: Installation) -> frozenset[int] | None:
     return frozenset(wanted)
 
 
-@operation("GET", "/installation/repositories")
+@operation("apps/list-repos-accessible-to-installation", "GET", "/installation/repositories")
 def installation_repositories(call: Call) -> Answer:
     """What an installation token sees."""
     installation = call.caller.installation
@@ -103,7 +105,7 @@ def installation_repositories(call: Call) -> Answer:
     return paged(call, seen, call.hub.shapes.repository, wrap="repositories")
 
 
-@operation("DELETE", "/installation/token")
+@operation("apps/revoke-installation-access-token", "DELETE", "/installation/token")
 def revoke_token(call: Call) -> Answer:
     """Ends the token that the request carries."""
     if call.caller.token is None or call.caller.installation is None:
@@ -112,7 +114,7 @@ def revoke_token(call: Call) -> Answer:
     return Answer(204)
 
 
-@operation("GET", "/app/hook/config", auth="app")
+@operation("apps/get-webhook-config-for-app", "GET", "/app/hook/config", auth="app")
 def hook_config(call: Call) -> Answer:
     """Where the App's webhooks go."""
     app = _app(call)
@@ -120,7 +122,7 @@ def hook_config(call: Call) -> Answer:
     return Answer(200, {**config, "secret": "********"} if app.webhook_secret else config)
 
 
-@operation("PATCH", "/app/hook/config", auth="app")
+@operation("apps/update-webhook-config-for-app", "PATCH", "/app/hook/config", auth="app")
 def set_hook_config(call: Call) -> Answer:
     """Sends the App's webhooks elsewhere, or signs them with another secret."""
     app = _app(call)
@@ -129,7 +131,7 @@ def set_hook_config(call: Call) -> Answer:
     return hook_config(call)
 
 
-@operation("GET", "/app/hook/deliveries", auth="app")
+@operation("apps/list-webhook-deliveries", "GET", "/app/hook/deliveries", auth="app")
 def list_deliveries(call: Call) -> Answer:
     """The App's deliveries, newest first; `status` keeps the failed or the successful ones."""
     _app(call)
@@ -167,7 +169,7 @@ def _delivery(call: Call) -> Delivery:
     return found
 
 
-@operation("GET", "/app/hook/deliveries/{delivery_id}", auth="app")
+@operation("apps/get-webhook-delivery", "GET", "/app/hook/deliveries/{delivery_id}", auth="app")
 def get_delivery(call: Call) -> Answer:
     """One delivery with what was sent and what came back."""
     delivery = _delivery(call)
@@ -178,20 +180,20 @@ def get_delivery(call: Call) -> Answer:
     return Answer(200, shape)
 
 
-@operation("POST", "/app/hook/deliveries/{delivery_id}/attempts", auth="app")
+@operation("apps/redeliver-webhook-delivery", "POST", "/app/hook/deliveries/{delivery_id}/attempts", auth="app")
 def redeliver(call: Call) -> Answer:
     """Sends a delivery again, soon, under its old GUID."""
     call.hub.webhooks.send_later([call.hub.webhooks.again(_delivery(call))])
     return Answer(202, {})
 
 
-@operation("GET", "/meta", auth="any")
+@operation("meta/get", "GET", "/meta", auth="any")
 def meta(call: Call) -> Answer:
     """What this server says about itself."""
     return Answer(200, {"verifiable_password_authentication": False, "web": [call.hub.urls.server]})
 
 
-@operation("GET", "/user")
+@operation("users/get-authenticated", "GET", "/user")
 def current_user(call: Call) -> Answer:
     """The person whose token it is; an installation is none."""
     if call.caller.token is None:
@@ -201,7 +203,7 @@ def current_user(call: Call) -> Answer:
     return Answer(200, call.hub.shapes.private_user(call.user))
 
 
-@operation("GET", "/users/{username}", auth="any")
+@operation("users/get-by-username", "GET", "/users/{username}", auth="any")
 def user(call: Call) -> Answer:
     """Someone's public profile."""
     found = call.hub.state.accounts.get(call.params["username"].lower())

@@ -27,7 +27,7 @@ def _sha(call: Call) -> str:
     return found
 
 
-@operation("POST", "/repos/{owner}/{repo}/check-runs", needs=WRITE)
+@operation("checks/create", "POST", "/repos/{owner}/{repo}/check-runs", needs=WRITE)
 def create_check_run(call: Call) -> Answer:
     """A new check run."""
     return Answer(
@@ -35,26 +35,26 @@ def create_check_run(call: Call) -> Answer:
     )
 
 
-@operation("GET", RUN, needs=READ)
+@operation("checks/get", "GET", RUN, needs=READ)
 def get_check_run(call: Call) -> Answer:
     """One check run."""
     return Answer(200, call.hub.shapes.check_run(_run(call)))
 
 
-@operation("PATCH", RUN, needs=WRITE)
+@operation("checks/update", "PATCH", RUN, needs=WRITE)
 def update_check_run(call: Call) -> Answer:
     """Changes a check run of one's own and adds annotations to it."""
     return Answer(200, call.hub.shapes.check_run(checks.update(call.hub, _run(call), call.body, caller=call.caller)))
 
 
-@operation("GET", RUN + "/annotations", needs=READ)
+@operation("checks/list-annotations", "GET", RUN + "/annotations", needs=READ)
 def list_annotations(call: Call) -> Answer:
     """A check run's annotations."""
     run = _run(call)
     return paged(call, run.annotations, lambda annotation: call.hub.shapes.annotation(run, annotation))
 
 
-@operation("GET", "/repos/{owner}/{repo}/commits/{ref}/check-runs", needs=READ)
+@operation("checks/list-for-ref", "GET", "/repos/{owner}/{repo}/commits/{ref}/check-runs", needs=READ)
 def list_check_runs(call: Call) -> Answer:
     """The check runs of a commit; by default only the latest of each name and App."""
     sha, name = _sha(call), call.query.get("check_name")
@@ -72,14 +72,16 @@ def list_check_runs(call: Call) -> Answer:
     return paged(call, runs, call.hub.shapes.check_run, wrap="check_runs")
 
 
-@operation("POST", "/repos/{owner}/{repo}/statuses/{sha}", needs=["statuses=write"])
+@operation("repos/create-commit-status", "POST", "/repos/{owner}/{repo}/statuses/{sha}", needs=["statuses=write"])
 def create_status(call: Call) -> Answer:
     """A new commit status."""
     status = checks.set_status(call.hub, call.repository, call.params["sha"], call.body, caller=call.caller)
     return Answer(201, call.hub.shapes.status(call.repository, status))
 
 
-@operation("GET", "/repos/{owner}/{repo}/commits/{ref}/statuses", needs=["statuses=read"])
+@operation(
+    "repos/list-commit-statuses-for-ref", "GET", "/repos/{owner}/{repo}/commits/{ref}/statuses", needs=["statuses=read"]
+)
 def list_statuses(call: Call) -> Answer:
     """The statuses of a commit, newest first."""
     return paged(call, _statuses(call), lambda status: call.hub.shapes.status(call.repository, status))
@@ -90,7 +92,9 @@ def _statuses(call: Call) -> list[Status]:
     return [status for status in reversed(call.repository.statuses) if status.sha == sha]
 
 
-@operation("GET", "/repos/{owner}/{repo}/commits/{ref}/status", needs=["statuses=read"])
+@operation(
+    "repos/get-combined-status-for-ref", "GET", "/repos/{owner}/{repo}/commits/{ref}/status", needs=["statuses=read"]
+)
 def combined_status(call: Call) -> Answer:
     """The newest status of each context, and what they come to."""
     newest: dict[str, Status] = {}

@@ -16,19 +16,19 @@ COMMENT = "/repos/{owner}/{repo}/issues/comments/{comment_id}"
 REVIEW_COMMENT = "/repos/{owner}/{repo}/pulls/comments/{comment_id}"
 
 
-@operation("GET", ISSUE, needs=READ)
+@operation("issues/get", "GET", ISSUE, needs=READ)
 def get_issue(call: Call) -> Answer:
     """One issue or pull."""
     return Answer(200, call.hub.shapes.issue(call.issue))
 
 
-@operation("GET", ISSUE + "/comments", needs=READ)
+@operation("issues/list-comments", "GET", ISSUE + "/comments", needs=READ)
 def list_comments(call: Call) -> Answer:
     """The conversation, oldest first."""
     return paged(call, call.issue.comments, call.hub.shapes.issue_comment)
 
 
-@operation("POST", ISSUE + "/comments", needs=WRITE)
+@operation("issues/create-comment", "POST", ISSUE + "/comments", needs=WRITE)
 def create_comment(call: Call) -> Answer:
     """A new comment; closed issues and pulls take comments too."""
     by, text = writer(call.caller), _comment_text(call)
@@ -45,13 +45,13 @@ def _comment_text(call: Call) -> str:
     return text
 
 
-@operation("GET", COMMENT, needs=READ)
+@operation("issues/get-comment", "GET", COMMENT, needs=READ)
 def get_comment(call: Call) -> Answer:
     """One comment."""
     return Answer(200, call.hub.shapes.issue_comment(call.issue_comment))
 
 
-@operation("PATCH", COMMENT, needs=WRITE)
+@operation("issues/update-comment", "PATCH", COMMENT, needs=WRITE)
 def update_comment(call: Call) -> Answer:
     """New text for a comment."""
     comment = call.issue_comment
@@ -59,20 +59,20 @@ def update_comment(call: Call) -> Answer:
     return Answer(200, call.hub.shapes.issue_comment(comment))
 
 
-@operation("DELETE", COMMENT, needs=WRITE)
+@operation("issues/delete-comment", "DELETE", COMMENT, needs=WRITE)
 def delete_comment(call: Call) -> Answer:
     """Takes a comment away."""
     call.hub.delete_comment(call.issue_comment, by=writer(call.caller))
     return Answer(204)
 
 
-@operation("GET", ISSUE + "/labels", needs=READ)
+@operation("issues/list-labels-on-issue", "GET", ISSUE + "/labels", needs=READ)
 def list_labels(call: Call) -> Answer:
     """An issue's labels."""
     return paged(call, call.issue.labels, lambda label: call.hub.shapes.label(call.repository, label))
 
 
-@operation("POST", ISSUE + "/labels", needs=WRITE)
+@operation("issues/add-labels", "POST", ISSUE + "/labels", needs=WRITE)
 def add_labels(call: Call) -> Answer:
     """Adds labels, making those that do not exist."""
     issue = call.issue
@@ -83,7 +83,7 @@ def add_labels(call: Call) -> Answer:
     return Answer(200, [call.hub.shapes.label(call.repository, label) for label in issue.labels])
 
 
-@operation("DELETE", ISSUE + "/labels/{name}", needs=WRITE)
+@operation("issues/remove-label", "DELETE", ISSUE + "/labels/{name}", needs=WRITE)
 def remove_label(call: Call) -> Answer:
     """Takes a label off."""
     issue = call.issue
@@ -97,55 +97,67 @@ def remove_label(call: Call) -> Answer:
 # Reactions need `issues` on issues and their comments, also where the issue is a pull; `pull_requests` is not enough.
 
 
-@operation("GET", ISSUE + "/reactions", needs=["issues=read"])
+@operation("reactions/list-for-issue", "GET", ISSUE + "/reactions", needs=["issues=read"])
 def list_issue_reactions(call: Call) -> Answer:
     """The reactions to an issue."""
     return _list(call, call.issue.reactions)
 
 
-@operation("POST", ISSUE + "/reactions", needs=["issues=write"])
+@operation("reactions/create-for-issue", "POST", ISSUE + "/reactions", needs=["issues=write"])
 def react_to_issue(call: Call) -> Answer:
     """A reaction to an issue."""
     return _react(call, call.issue.reactions)
 
 
-@operation("DELETE", ISSUE + "/reactions/{reaction_id}", needs=["issues=write"])
+@operation("reactions/delete-for-issue", "DELETE", ISSUE + "/reactions/{reaction_id}", needs=["issues=write"])
 def unreact_to_issue(call: Call) -> Answer:
     """Takes a reaction back."""
     return _unreact(call, call.issue.reactions)
 
 
-@operation("GET", COMMENT + "/reactions", needs=["issues=read"])
+@operation("reactions/list-for-issue-comment", "GET", COMMENT + "/reactions", needs=["issues=read"])
 def list_comment_reactions(call: Call) -> Answer:
     """The reactions to a comment."""
     return _list(call, call.issue_comment.reactions)
 
 
-@operation("POST", COMMENT + "/reactions", needs=["issues=write"])
+@operation("reactions/create-for-issue-comment", "POST", COMMENT + "/reactions", needs=["issues=write"])
 def react_to_comment(call: Call) -> Answer:
     """A reaction to a comment."""
     return _react(call, call.issue_comment.reactions)
 
 
-@operation("DELETE", COMMENT + "/reactions/{reaction_id}", needs=["issues=write"])
+@operation("reactions/delete-for-issue-comment", "DELETE", COMMENT + "/reactions/{reaction_id}", needs=["issues=write"])
 def unreact_to_comment(call: Call) -> Answer:
     """Takes a reaction back."""
     return _unreact(call, call.issue_comment.reactions)
 
 
-@operation("GET", REVIEW_COMMENT + "/reactions", needs=["pull_requests=read"])
+@operation(
+    "reactions/list-for-pull-request-review-comment", "GET", REVIEW_COMMENT + "/reactions", needs=["pull_requests=read"]
+)
 def list_review_comment_reactions(call: Call) -> Answer:
     """The reactions to a comment on a diff."""
     return _list(call, call.review_comment.reactions)
 
 
-@operation("POST", REVIEW_COMMENT + "/reactions", needs=["pull_requests=write"])
+@operation(
+    "reactions/create-for-pull-request-review-comment",
+    "POST",
+    REVIEW_COMMENT + "/reactions",
+    needs=["pull_requests=write"],
+)
 def react_to_review_comment(call: Call) -> Answer:
     """A reaction to a comment on a diff."""
     return _react(call, call.review_comment.reactions)
 
 
-@operation("DELETE", REVIEW_COMMENT + "/reactions/{reaction_id}", needs=["pull_requests=write"])
+@operation(
+    "reactions/delete-for-pull-request-comment",
+    "DELETE",
+    REVIEW_COMMENT + "/reactions/{reaction_id}",
+    needs=["pull_requests=write"],
+)
 def unreact_to_review_comment(call: Call) -> Answer:
     """Takes a reaction back."""
     return _unreact(call, call.review_comment.reactions)

@@ -17,7 +17,7 @@ COMMENT = "/repos/{owner}/{repo}/pulls/comments/{comment_id}"
 REVIEW = PULL + "/reviews/{review_id}"
 
 
-@operation("GET", "/repos/{owner}/{repo}/pulls", needs=READ)
+@operation("pulls/list", "GET", "/repos/{owner}/{repo}/pulls", needs=READ)
 def list_pulls(call: Call) -> Answer:
     """The pulls in a state, newest first unless sorted otherwise; `head` and `base` keep those of a branch."""
     state, head, base = call.query.get("state", "open"), call.query.get("head"), call.query.get("base")
@@ -38,7 +38,7 @@ def list_pulls(call: Call) -> Answer:
     return paged(call, pulls, call.hub.shapes.simple_pull)
 
 
-@operation("GET", PULL, needs=READ)
+@operation("pulls/get", "GET", PULL, needs=READ)
 def get_pull(call: Call) -> Answer:
     """One pull, or its diff where that media type is asked for."""
     pull = call.pull
@@ -47,7 +47,7 @@ def get_pull(call: Call) -> Answer:
     return Answer(200, call.hub.shapes.pull(pull, call.hub.size(pull)))
 
 
-@operation("PATCH", PULL, needs=WRITE)
+@operation("pulls/update", "PATCH", PULL, needs=WRITE)
 def update_pull(call: Call) -> Answer:
     """Changes a pull's texts, base or state."""
     pull, by = call.pull, reviews.writer(call.caller)
@@ -63,7 +63,7 @@ def update_pull(call: Call) -> Answer:
     return Answer(200, call.hub.shapes.pull(pull, call.hub.size(pull)))
 
 
-@operation("GET", PULL + "/files", needs=READ)
+@operation("pulls/list-files", "GET", PULL + "/files", needs=READ)
 def list_files(call: Call) -> Answer:
     """A page of a pull's files, at most 3,000 in all."""
     pull = call.pull
@@ -74,7 +74,7 @@ def list_files(call: Call) -> Answer:
     return Answer(200, file_shapes(call, pull.repository, base, pull.head_sha, shown), page.headers)
 
 
-@operation("GET", PULL + "/commits", needs=READ)
+@operation("pulls/list-commits", "GET", PULL + "/commits", needs=READ)
 def list_commits(call: Call) -> Answer:
     """A page of a pull's commits, oldest first, at most 250 in all."""
     pull = call.pull
@@ -83,33 +83,33 @@ def list_commits(call: Call) -> Answer:
     return paged(call, commits, lambda commit: call.hub.shapes.commit(pull.repository, commit))
 
 
-@operation("GET", PULL + "/requested_reviewers", needs=READ)
+@operation("pulls/list-requested-reviewers", "GET", PULL + "/requested_reviewers", needs=READ)
 def requested_reviewers(call: Call) -> Answer:
     """Who was asked to review."""
     return Answer(200, {"users": [call.hub.shapes.account(one) for one in call.pull.reviewers], "teams": []})
 
 
-@operation("GET", PULL + "/reviews", needs=READ)
+@operation("pulls/list-reviews", "GET", PULL + "/reviews", needs=READ)
 def list_reviews(call: Call) -> Answer:
     """The reviews in order; a pending one is shown to its author only."""
     shown = [known for known in call.pull.reviews if known.submitted_at or known.user is call.user]
     return paged(call, shown, call.hub.shapes.review)
 
 
-@operation("POST", PULL + "/reviews", needs=WRITE)
+@operation("pulls/create-review", "POST", PULL + "/reviews", needs=WRITE)
 def create_review(call: Call) -> Answer:
     """A new review with its comments, all or nothing."""
     review = reviews.create(call.hub, call.pull, call.body, caller=call.caller)
     return Answer(200, call.hub.shapes.review(review))
 
 
-@operation("GET", REVIEW, needs=READ)
+@operation("pulls/get-review", "GET", REVIEW, needs=READ)
 def get_review(call: Call) -> Answer:
     """One review."""
     return Answer(200, call.hub.shapes.review(call.review))
 
 
-@operation("PUT", REVIEW, needs=WRITE)
+@operation("pulls/update-review", "PUT", REVIEW, needs=WRITE)
 def update_review(call: Call) -> Answer:
     """New text for a review of one's own."""
     review = _own(call)
@@ -129,7 +129,7 @@ def _own(call: Call) -> Review:
     return review
 
 
-@operation("DELETE", REVIEW, needs=WRITE)
+@operation("pulls/delete-pending-review", "DELETE", REVIEW, needs=WRITE)
 def delete_pending_review(call: Call) -> Answer:
     """Withdraws a review that was never submitted."""
     review = call.review
@@ -138,13 +138,13 @@ def delete_pending_review(call: Call) -> Answer:
     return Answer(200, shape)
 
 
-@operation("POST", REVIEW + "/events", needs=WRITE)
+@operation("pulls/submit-review", "POST", REVIEW + "/events", needs=WRITE)
 def submit_review(call: Call) -> Answer:
     """Submits a pending review."""
     return Answer(200, call.hub.shapes.review(reviews.submit(call.hub, call.review, call.body, caller=call.caller)))
 
 
-@operation("PUT", REVIEW + "/dismissals", needs=WRITE)
+@operation("pulls/dismiss-review", "PUT", REVIEW + "/dismissals", needs=WRITE)
 def dismiss_review(call: Call) -> Answer:
     """Dismisses an approval or a request for changes."""
     review = call.review
@@ -156,19 +156,19 @@ def dismiss_review(call: Call) -> Answer:
     return Answer(200, call.hub.shapes.review(review))
 
 
-@operation("GET", REVIEW + "/comments", needs=READ)
+@operation("pulls/list-comments-for-review", "GET", REVIEW + "/comments", needs=READ)
 def comments_of_review(call: Call) -> Answer:
     """The comments of one review."""
     return paged(call, call.review.comments, call.hub.shapes.review_comment)
 
 
-@operation("GET", PULL + "/comments", needs=READ)
+@operation("pulls/list-review-comments", "GET", PULL + "/comments", needs=READ)
 def list_review_comments(call: Call) -> Answer:
     """Every comment on the diff."""
     return paged(call, _sorted(call, call.pull.review_comments), call.hub.shapes.review_comment)
 
 
-@operation("GET", "/repos/{owner}/{repo}/pulls/comments", needs=READ)
+@operation("pulls/list-review-comments-for-repo", "GET", "/repos/{owner}/{repo}/pulls/comments", needs=READ)
 def list_repository_review_comments(call: Call) -> Answer:
     """Every comment on any diff of the repository."""
     found = [made for pull in call.repository.pulls for made in pull.review_comments]
@@ -180,14 +180,14 @@ def _sorted(call: Call, found: list[ReviewComment]) -> list[ReviewComment]:
     return sorted(found, key=lambda made: made.id, reverse=newest_first)
 
 
-@operation("POST", PULL + "/comments", needs=WRITE)
+@operation("pulls/create-review-comment", "POST", PULL + "/comments", needs=WRITE)
 def create_review_comment(call: Call) -> Answer:
     """One comment on a line or a file, or a reply."""
     made = reviews.comment(call.hub, call.pull, call.body, caller=call.caller)
     return Answer(201, call.hub.shapes.review_comment(made))
 
 
-@operation("POST", PULL + "/comments/{comment_id}/replies", needs=WRITE)
+@operation("pulls/create-reply-for-review-comment", "POST", PULL + "/comments/{comment_id}/replies", needs=WRITE)
 def create_reply(call: Call) -> Answer:
     """A reply to a top-level comment."""
     text = fields.text(call.body, "body")
@@ -195,13 +195,13 @@ def create_reply(call: Call) -> Answer:
     return Answer(201, call.hub.shapes.review_comment(made))
 
 
-@operation("GET", COMMENT, needs=READ)
+@operation("pulls/get-review-comment", "GET", COMMENT, needs=READ)
 def get_review_comment(call: Call) -> Answer:
     """One comment on a diff."""
     return Answer(200, call.hub.shapes.review_comment(call.review_comment))
 
 
-@operation("PATCH", COMMENT, needs=WRITE)
+@operation("pulls/update-review-comment", "PATCH", COMMENT, needs=WRITE)
 def update_review_comment(call: Call) -> Answer:
     """New text for a comment on a diff."""
     made = call.review_comment
@@ -209,7 +209,7 @@ def update_review_comment(call: Call) -> Answer:
     return Answer(200, call.hub.shapes.review_comment(made))
 
 
-@operation("DELETE", COMMENT, needs=WRITE)
+@operation("pulls/delete-review-comment", "DELETE", COMMENT, needs=WRITE)
 def delete_review_comment(call: Call) -> Answer:
     """Takes a comment off a diff."""
     reviews.delete_comment(call.hub, call.review_comment, by=reviews.writer(call.caller))

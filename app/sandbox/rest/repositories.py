@@ -24,13 +24,13 @@ MAX_CONTENT_BYTES = 1024 * 1024
 MAX_LISTED_COMMITS = 100_000
 
 
-@operation("GET", "/repos/{owner}/{repo}", needs=["metadata=read"])
+@operation("repos/get", "GET", "/repos/{owner}/{repo}", needs=["metadata=read"])
 def get_repository(call: Call) -> Answer:
     """One repository."""
     return Answer(200, call.hub.shapes.full_repository(call.repository, role_of(call, call.repository)))
 
 
-@operation("GET", "/repos/{owner}/{repo}/branches/{branch}", needs=["contents=read"])
+@operation("repos/get-branch", "GET", "/repos/{owner}/{repo}/branches/{branch}", needs=["contents=read"])
 def get_branch(call: Call) -> Answer:
     """A branch and the commit at its tip."""
     repository, name = call.repository, call.params["branch"]
@@ -52,7 +52,7 @@ def get_branch(call: Call) -> Answer:
     )
 
 
-@operation("GET", "/repos/{owner}/{repo}/git/ref/{ref}", needs=["contents=read"])
+@operation("git/get-ref", "GET", "/repos/{owner}/{repo}/git/ref/{ref}", needs=["contents=read"])
 def get_ref(call: Call) -> Answer:
     """What a ref points to, named without its leading `refs/`."""
     name = f"refs/{call.params['ref']}"
@@ -65,7 +65,7 @@ def get_ref(call: Call) -> Answer:
     return Answer(200, {"ref": name, "node_id": f"REF_{sha[:16]}", "url": url, "object": target})
 
 
-@operation("GET", "/repos/{owner}/{repo}/commits/{ref}", needs=["contents=read"])
+@operation("repos/get-commit", "GET", "/repos/{owner}/{repo}/commits/{ref}", needs=["contents=read"])
 def get_commit(call: Call) -> Answer:
     """A commit with its files, or its diff where that media type is asked for."""
     git = call.repository.git
@@ -108,7 +108,9 @@ class Compared:
     ancestor: str
 
 
-@operation("GET", "/repos/{owner}/{repo}/compare/{basehead}", needs=["contents=read"])
+@operation(
+    "repos/compare-commits-with-basehead", "GET", "/repos/{owner}/{repo}/compare/{basehead}", needs=["contents=read"]
+)
 def compare(call: Call) -> Answer:
     """What `head` has that `base` has not, from their common ancestor: at most 250 commits and, on page 1, 300 files."""
     git, found = call.repository.git, _compared(call)
@@ -199,20 +201,25 @@ def _too_large(message: str) -> Refused:
     return Refused(406, message, errors=[{"resource": "PullRequest", "field": "diff", "code": "too_large"}])
 
 
-@operation("GET", "/repos/{owner}/{repo}/commits/{commit_sha}/pulls", needs=["pull_requests=read"])
+@operation(
+    "repos/list-pull-requests-associated-with-commit",
+    "GET",
+    "/repos/{owner}/{repo}/commits/{commit_sha}/pulls",
+    needs=["pull_requests=read"],
+)
 def pulls_of_commit(call: Call) -> Answer:
     """The pulls a commit is the head of."""
     pulls = [pull for pull in call.repository.pulls if pull.head_sha == call.params["commit_sha"]]
     return paged(call, pulls, call.hub.shapes.simple_pull)
 
 
-@operation("GET", "/repos/{owner}/{repo}/contents", needs=["contents=read"])
+@operation("repos/get-content", "GET", "/repos/{owner}/{repo}/contents", needs=["contents=read"])
 def get_root(call: Call) -> Answer:
     """What the root folder holds."""
     return _folder(call, _revision(call), "")
 
 
-@operation("GET", "/repos/{owner}/{repo}/contents/{path}", needs=["contents=read"])
+@operation("repos/get-content", "GET", "/repos/{owner}/{repo}/contents/{path}", needs=["contents=read"])
 def get_content(call: Call) -> Answer:
     """A file, a symbolic link, a submodule, or what a folder holds."""
     git, path, revision = call.repository.git, call.params["path"].strip("/"), _revision(call)
@@ -271,7 +278,12 @@ def _content_links(call: Call, path: str, sha: str) -> Json:
     }
 
 
-@operation("GET", "/repos/{owner}/{repo}/collaborators/{username}/permission", needs=["metadata=read"])
+@operation(
+    "repos/get-collaborator-permission-level",
+    "GET",
+    "/repos/{owner}/{repo}/collaborators/{username}/permission",
+    needs=["metadata=read"],
+)
 def permission(call: Call) -> Answer:
     """What a person may do; only those who may push are told, and Apps."""
     repository = call.repository
