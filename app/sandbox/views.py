@@ -32,6 +32,7 @@ from app.sandbox.repository import Commit
 CONTEXT_ROWS = 3
 MAX_SHOWN_COMMITS = 100
 MAX_FILE_ROWS = 1_500
+MAX_PAGE_ROWS = 6_000
 MAX_SHOWN_FILES = 300
 
 VERDICTS = {
@@ -434,11 +435,14 @@ def files(hub: Hub, pull: Pull) -> list[FileView]:
     shown: list[FileView] = []
     changed = git.changes(base, pull.head_sha)[:MAX_SHOWN_FILES]
     patches = git.patches(base, pull.head_sha, changed)
+    left = MAX_PAGE_ROWS
     for file in changed:
         standing = [thread for thread in pull.threads if thread.anchor and thread.anchor.path == file.path]
         found = hunks.read(patches[file.path])
         rows = sum(len(hunk.lines) for hunk in found)
-        note = "Binary file" if file.binary else f"Large diff: {rows} lines" if rows > MAX_FILE_ROWS else None
+        large = rows > min(MAX_FILE_ROWS, left)
+        left -= 0 if large else rows
+        note = "Binary file" if file.binary else f"Not shown: {rows} lines" if large else None
         parts = [] if note else list(_parts(file.path, found, standing, now))
         if not parts and note is None:
             note = "Renamed without changes" if file.status == "renamed" else "Nothing to show"
