@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import signal
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -66,7 +68,15 @@ async def serve(settings: Settings) -> None:
         log.info(
             "serving", host=settings.host, port=settings.port, model=settings.model or "default", version=__version__
         )
-        await web.server(running.app, settings).serve()
+        server = web.server(running.app, settings)
+
+        def stop() -> None:
+            server.should_exit = True
+
+        for signum in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(signum, stop)
+        await server.serve()
+    log.info("stopped")
 
 
 class PullStory:

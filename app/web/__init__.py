@@ -6,6 +6,9 @@ here for connections.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import uvicorn
 from fastapi import FastAPI
 
@@ -42,8 +45,19 @@ def build(settings: Settings, engine: Engine, *, limits: Limits | None = None) -
     return app
 
 
-def server(app: FastAPI, settings: Settings) -> uvicorn.Server:
-    """What serves the application; `await server.serve()` returns after SIGTERM or Ctrl-C.
+class Server(uvicorn.Server):
+    """Serves until `should_exit`. Signals are left to whoever runs it: uvicorn would raise them again after serving, and the
+    process would end before the jobs have.
+    """
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Captures none."""
+        yield
+
+
+def server(app: FastAPI, settings: Settings) -> Server:
+    """What serves the application; `await server.serve()` returns after `should_exit` is set.
 
     A slow client is cut off by the read deadline of the webhook, by the limit on connections, and by the proxy in front
     that the deployment page asks for: uvicorn itself waits without end for the rest of a header.
@@ -63,4 +77,4 @@ def server(app: FastAPI, settings: Settings) -> uvicorn.Server:
         timeout_graceful_shutdown=webhook.ANSWER_AT_MOST_SECONDS,
         h11_max_incomplete_event_size=HEADERS_AT_MOST_BYTES,
     )
-    return uvicorn.Server(config)
+    return Server(config)

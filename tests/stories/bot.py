@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import socket
+import subprocess
+import sys
 import threading
 import time
+import urllib.request
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
@@ -15,6 +20,7 @@ from app.jobs import Timing
 from app.sandbox import Sandbox
 from app.settings import Settings
 
+ROOT = Path(__file__).parents[2]
 SECRET = "a webhook secret for the tests"
 START_SECONDS = 30
 WAIT_SECONDS = 60
@@ -99,3 +105,57 @@ def completed(pull: Any, runs: int = 1) -> Any:
         lambda: [run for run in pull.check_runs if run.status == "completed"][runs - 1 :] and pull.check_runs,
         why=f"no {runs} completed check runs on pull {pull.number}",
     )
+
+
+class BotProcess:
+    """The bot as a process of its own, that can be killed without a chance to tidy up."""
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        self.url = f"http://127.0.0.1:{port}"
+        self._environ = {
+            "PATH": os.environ["PATH"],
+            "PYTHONPATH": str(ROOT),
+            "HOST": "127.0.0.1",
+            "PORT": str(port),
+            "LOG_LEVEL": "WARNING",
+            **environ,
+        }
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.kill()
+
+    def start(self) -> None:
+        """Starts it and waits until it says that it is ready."""
+        self.process = subprocess.Popen([sys.executable, "-P", "-m", "app", "serve"], env=self._environ, cwd="/")
+        wait_for(self.is_ready, why="the bot did not become ready")
+
+    def is_ready(self) -> bool:
+        assert self.process is not None
+        assert self.process.poll() is None, "the bot ended"
+        try:
+            with urllib.request.urlopen(f"{self.url}/ready", timeout=5) as reply:
+                return bool(reply.status == 200)
+        except OSError:
+            return False
+
+    def kill(self) -> None:
+        """SIGKILL, and wait for the end."""
+        assert self.process is not None
+        self.process.kill()
+        self.process.wait(START_SECONDS)
+
+    def terminate(self) -> int:
+        """SIGTERM, and the exit code."""
+        assert self.process is not None
+        self.process.terminate()
+        return self.process.wait(START_SECONDS)

@@ -1,0 +1,82 @@
+"""The bot is killed in the middle of a review, and nothing is lost, bought twice or posted twice."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from app.sandbox import Sandbox
+from tests.fakes import contract
+from tests.fakes.models import FakeModels
+from tests.stories.bot import SECRET, BotProcess, completed, environment, wait_for
+from tests.stories.test_main_job import BASE, CLAIM, FIX, HEAD, VERDICT, with_model
+
+REPLIES = {
+    "review": {"overview": "It charges orders.", "findings": [CLAIM]},
+    "verify": {"verdicts": [VERDICT]},
+    "fix": FIX,
+}
+
+
+def open_pull(github, bot):
+    repository = github.create_repository("acme/shop", files={"src/pay.ts": BASE})
+    github.webhook(f"{bot.url}/webhooks/github", secret=SECRET)
+    return repository.open_pull(files={"src/pay.ts": HEAD}, title="Skip empty orders", body="")
+
+
+def test_a_bot_killed_while_it_verifies_goes_on_and_buys_no_finished_call_again(tmp_path):
+    with Sandbox() as github, FakeModels() as models:
+        models.answers_instantly(REPLIES)
+        gate = models.will_hang(purpose="verify")
+        with BotProcess(environment(github, tmp_path, **with_model(models))) as bot:
+            pull = open_pull(github, bot)
+            assert pull.delivery.status_code == 202
+            models.wait_for_requests(2)
+            bot.kill()
+            gate.set()
+            assert pull.reviews == []
+            bot.start()
+            completed(pull)
+            assert bot.terminate() == 0
+        asked = Counter(request.schema_name for request in models.requests)
+        assert asked["ReviewReply"] == 1
+        assert asked["FixReply"] == 1
+        assert asked["VerifyReply"] == 2, "the call that was in flight is asked again, and no other"
+        assert len(pull.reviews) == 1
+        assert len(pull.check_runs) == 1
+        assert contract.violations(github.requests) == []
+
+
+def test_a_bot_killed_while_it_posts_finds_its_review_by_the_marker_and_posts_it_once(tmp_path):
+    with Sandbox() as github:
+        gate = github.faults.hold("POST", "*/reviews")
+        with BotProcess(environment(github, tmp_path)) as bot:
+            pull = open_pull(github, bot)
+            gate.wait_until_reached()
+            bot.kill()
+            gate.release()
+            wait_for(lambda: len(pull.reviews) == 1, why="the review that was sent did not stand")
+            bot.start()
+            completed(pull)
+            assert bot.terminate() == 0
+        assert len(pull.reviews) == 1
+        assert len(pull.check_runs) == 1
+
+
+def test_a_second_process_on_the_same_data_is_refused_and_says_why(tmp_path):
+    import subprocess
+    import sys
+
+    with Sandbox() as github, BotProcess(environment(github, tmp_path)) as bot:
+        second = subprocess.run(
+            [sys.executable, "-P", "-m", "app", "serve"],
+            env={**bot._environ, "PORT": "0"},
+            cwd="/",
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+        assert second.returncode == 2
+        assert "another" in second.stderr.lower()
+        assert "Traceback" not in second.stderr
+        assert bot.is_ready()
