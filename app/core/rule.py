@@ -1,7 +1,7 @@
 """Rules and what their detectors saw.
 
-    Rule ── scan (app/analysis) ──► Evidence ── strong ──► Finding
-                                        └───── weak ────► a question in the prompt
+Rule ── scan (app/analysis) ──► Evidence ── strong ──► Finding
+└───── weak ────► a question in the prompt
 """
 
 from __future__ import annotations
