@@ -97,14 +97,13 @@ def judge(placed: Placed | Beside, verdict: Verdict | None) -> VerifiedFinding |
     proven = replace(
         finding,
         severity=Severity(verdict.severity),
-        confidence=round(min(verdict.confidence, 1.0), 2),
+        confidence=round(verdict.confidence, 2),
         scenario=verdict.failing_case.strip(),
     )
-    match placed:
-        case Placed(anchor=where):
-            return VerifiedFinding(proven, where, verified_by=_sentence(verdict.saw), sources=(finding.source,))
-        case Beside(line=line):
-            return Elsewhere(proven, line, verified_by=_sentence(verdict.saw))
+    saw = _sentence(verdict.saw)
+    if isinstance(placed, Beside):
+        return Elsewhere(proven, placed.line, verified_by=saw)
+    return VerifiedFinding(proven, placed.anchor, verified_by=saw, sources=(finding.source,))
 
 
 def by_number(verdicts: Sequence[Verdict], candidates: int) -> list[Verdict | None]:

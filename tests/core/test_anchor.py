@@ -382,6 +382,19 @@ def test_a_real_line_must_be_most_of_the_quoted_one(added: str, found: bool) -> 
     assert place == (right(1, 1, 0) if found else Missing("the quote does not stand in the file"))
 
 
+def test_a_real_line_of_just_enough_characters_is_near() -> None:
+    file = file_of("+abcdef(ghijk\n+other();")
+    assert locate("no\nabcdef(ghijk, more)", file=file, head_lines=None, hint=None) == right(1, 1, 0)
+    short = file_of("+abcdef(ghij\n+other();")
+    assert isinstance(locate("no\nabcdef(ghij, more)", file=short, head_lines=None, hint=None), Missing)
+
+
+def test_every_neighbour_of_a_telling_line_that_the_quote_has_right_belongs_to_it() -> None:
+    file = file_of("+x();\n+one();\n+two();\n+telling(line, of, all);\n+three();\n+four();\n+y();")
+    quote = "no();\none();\ntwo();\ntelling(line, of, all); // wrong\nthree();\nfour();\nno();"
+    assert locate(quote, file=file, head_lines=None, hint=None) == right(2, 6, 0)
+
+
 def test_the_first_of_two_equally_long_lines_is_the_telling_one() -> None:
     file = file_of("+const one = 1111;\n+x();\n+const two = 2222;")
     assert locate("const one = 1111;\nconst two = 2222;", file=file, head_lines=None, hint=3) == right(1, 1, 0)

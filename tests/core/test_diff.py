@@ -104,6 +104,17 @@ def test_a_moved_file_has_both_paths(verb: bytes, status: FileStatus) -> None:
     assert (file.path, file.old_path, file.status, len(file.hunks)) == ("new name", "old name", status, 1)
 
 
+def test_a_pure_copy_has_both_paths_and_no_hunks() -> None:
+    file = only(b"diff --git a/x b/y\nsimilarity index 100%\ncopy from x\ncopy to y\n")
+    assert (file.path, file.old_path, file.status, file.hunks) == ("y", "x", FileStatus.COPIED, ())
+
+
+def test_a_file_that_was_rewritten_is_read_like_any_other() -> None:
+    file = only(SIMPLE.replace(b"index 1", b"dissimilarity index 95%\nindex 1"))
+    assert (file.old_mode, file.new_mode) == ("100644", "100644")
+    assert file.hunks == only(SIMPLE).hunks
+
+
 def test_a_pure_rename_has_no_hunks() -> None:
     file = only(b'diff --git a/x b/"y\nsimilarity index 100%\nrename from x\nrename to "\\"y"\n')
     assert (file.path, file.old_path, file.status, file.hunks) == ('"y', "x", FileStatus.RENAMED, ())

@@ -53,11 +53,25 @@ def test_a_rule_brings_its_category_and_a_rule_nobody_knows_is_dropped():
     assert (unknown.rule, unknown.category) == (None, Category.SECURITY)
 
 
+def test_nothing_but_space_backticks_and_full_stops_is_taken_off():
+    rules = {"X-RAY": rule(id="X-RAY")}
+    assert verify.claimed(claim(rule="`X-RAY`"), source="x", rules=rules).rule == "X-RAY"
+    assert verify.claimed(claim(title="It fails on iOS X..."), source="x", rules={}).title == "It fails on iOS X"
+
+
 def test_a_quote_in_the_diff_is_placed_on_its_line():
     placed = place()
     assert isinstance(placed, Placed)
     assert (placed.anchor.path, placed.anchor.start_line, placed.anchor.line) == ("src/charge.ts", 11, 11)
     assert placed.anchor.side is Side.RIGHT
+
+
+def test_of_two_places_with_the_same_code_the_line_that_was_named_decides():
+    twice = change(file("src/charge.ts", hunk("+same(order);", " between();", "+same(order);", new=10)))
+    for line in (10, 12):
+        placed = place(finding(quote="same(order);", line=line), change=twice, head={})
+        assert isinstance(placed, Placed)
+        assert placed.anchor.line == line
 
 
 def test_a_quote_outside_the_diff_stands_beside_it():
@@ -114,7 +128,9 @@ def test_a_removed_line_is_placed_on_the_left():
 
 
 def test_a_confirmed_candidate_is_verified_with_the_sceptics_severity_confidence_and_case():
-    judged = verify.judge(Placed(finding(), anchor()), verdict(failing_case=" traced ", saw=" callers\n in x ", confidence=0.777))
+    judged = verify.judge(
+        Placed(finding(), anchor()), verdict(failing_case=" traced ", saw=" callers\n in x ", confidence=0.777)
+    )
     assert isinstance(judged, VerifiedFinding)
     assert judged.anchor == anchor()
     assert judged.finding.severity is Severity.CRITICAL
