@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from app.errors import UserError
+
 
 def sandbox(
     repo: Annotated[Path, typer.Option("--repo", help="A git repository; it is copied, not changed.")],
@@ -20,4 +22,9 @@ def sandbox(
     """Serve a local GitHub with one pull request from a repository of yours, until Ctrl-C."""
     from app.sandbox import run  # noqa: PLC0415 - only this command needs a GitHub of its own
 
-    run(repo, base=base, head=head, port=port, webhook_url=webhook, secret=secret)
+    try:
+        run(repo, base=base, head=head, port=port, webhook_url=webhook, secret=secret)
+    except (LookupError, ValueError) as error:
+        raise UserError(str(error)) from error
+    except OSError as error:
+        raise UserError(f"The sandbox cannot serve: {error.strerror or error}") from error
