@@ -26,6 +26,7 @@ from app.errors import Code, UserError
 SQLITE_OLDEST = (3, 35, 0)  # The first with RETURNING, which the engine claims jobs by.
 SQLITE_WITH_MILLISECONDS = (3, 42, 0)
 ENGINE_BUSY_SECONDS = 30  # The engine waits and tries again by itself.
+TURN_SECONDS = 2
 WRITER_BUSY_SECONDS = 5  # GitHub waits ten seconds for an answer: a writer that waits longer answers nobody.
 
 
@@ -153,10 +154,11 @@ def _write_in_turn(*engines: sa.Engine) -> None:
     """
     turn = threading.Lock()
 
-    def wait(connection: sa.Connection, _cursor: Any, statement: str, *_: Any) -> None:
-        writes = statement.lstrip()[:6].upper() in _WRITES
-        # A wait that was in vain is SQLite's to decide on: it will say that it is busy.
-        if writes and "has_turn" not in connection.info and turn.acquire(timeout=WRITER_BUSY_SECONDS):
+    def wait(connection: sa.Connection, cursor: Any, statement: str, *_: Any) -> None:
+        begins = not cursor.connection.in_transaction and statement.lstrip()[:6].upper() in _WRITES
+        # A wait that was in vain is SQLite's to decide on: it will say that it is busy. Whoever gets SQLite's lock that
+        # way must not wait here again before it has given it back.
+        if begins and "has_turn" not in connection.info and turn.acquire(timeout=TURN_SECONDS):
             connection.info["has_turn"] = True
 
     def pass_on(_connection: Any, record: Any, *_: Any) -> None:

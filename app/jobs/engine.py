@@ -12,7 +12,7 @@ import asyncio
 import logging
 import threading
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -50,6 +50,8 @@ ENGINE_THREADS = 32
 ACCEPT_SECONDS = 8.0
 """GitHub waits ten seconds: a delivery that is not safe by then gets a 503, which GitHub shows as failed."""
 READY_SECONDS = 2.0
+QUEUES_STOP_SECONDS = 5.0
+STOP_LOOK_SECONDS = 0.02
 PURGE_SECONDS = 3600.0
 PURGE_AT_MOST_WORKFLOWS = 1000
 
@@ -124,6 +126,7 @@ class Engine:
         self._timing = timing or Timing()
         self._app_configured = settings.app_configured
         self._database: Database | None = None
+        self._dbos: DBOS | None = None
         self._writer: Writer[Delivery, Receipt] | None = None
         self._tending: asyncio.Task[None] | None = None
         self._started = False
@@ -155,8 +158,10 @@ class Engine:
             await asyncio.wait({self._tending})
         if self._started:
             self._started = False
-            await asyncio.to_thread(self._close, int(grace_seconds))
-            _only_one.release()
+            try:
+                await asyncio.to_thread(self._close, grace_seconds)
+            finally:
+                _only_one.release()
 
     async def accept(self, delivery: Delivery) -> Receipt:
         """What happened to the delivery; when this returns, it is on the disk.
@@ -257,7 +262,7 @@ class Engine:
             "max_executor_threads": ENGINE_THREADS,
             "log_level": "WARNING",
         }
-        DBOS(config=config)
+        self._dbos = DBOS(config=config)
         _register(self._workflows)
         # The tables and the queues come first: a queue that appears after the launch is only noticed a second later.
         DBOS.migrate(self._settings.database_url)
@@ -284,14 +289,26 @@ class Engine:
             polling_interval_sec=poll,
         )
 
-    def _close(self, grace_seconds: int) -> None:
+    def _close(self, grace_seconds: float) -> None:
         if self._writer is not None:
             self._writer.close()
             self._writer = None
+        if self._dbos is not None:
+            self._drain(self._dbos, grace_seconds)
+            self._dbos = None
         if self._database is not None:
-            DBOS.destroy(workflow_completion_timeout_sec=grace_seconds, destroy_registry=True)
             self._database.close()
             self._database = None
+
+    def _drain(self, dbos: DBOS, grace_seconds: float) -> None:
+        # The engine's own way waits whole seconds even when nothing runs, and without a wait it may drop a job that it
+        # has just claimed. So its queues are stopped first, then what runs gets its time; what is left stays claimed
+        # in the database and is taken up by the next start.
+        for stopping in dbos.background_thread_stop_events:
+            stopping.set()
+        _wait_while(_queues_work, QUEUES_STOP_SECONDS)
+        _wait_while(lambda: self._workflows.are_running, grace_seconds)
+        DBOS.destroy(workflow_completion_timeout_sec=0, destroy_registry=True)
 
     # Accepting: on the writer's thread.
 
@@ -417,6 +434,16 @@ class Engine:
         removed = self._store.purge(before=before)
         if ended or removed:
             log.info("old_rows_removed", workflows=len(ended), rows=removed)
+
+
+def _queues_work() -> bool:
+    return any(thread.name.startswith("queue-worker-") and thread.is_alive() for thread in threading.enumerate())
+
+
+def _wait_while(condition: Callable[[], bool], seconds: float) -> None:
+    end = time.monotonic() + seconds
+    while condition() and time.monotonic() < end:
+        time.sleep(STOP_LOOK_SECONDS)
 
 
 def _register(workflows: Workflows) -> None:

@@ -372,6 +372,11 @@ class Workflows:
 
     # Shared
 
+    @property
+    def are_running(self) -> bool:
+        """Whether any workflow runs in this process."""
+        return bool(self._running)
+
     def bury(self) -> int:
         """End the jobs and deliveries whose workflow died without saying so. Returns how many.
 

@@ -384,3 +384,38 @@ def test_a_process_runs_one_engine(tmp_path):
             ).start()
 
     play(tmp_path, nothing, another)
+
+
+def test_r07_a_graceful_stop_lets_the_review_finish_and_a_short_one_leaves_it_to_the_next_start(tmp_path):
+    begun, finished = [], []
+
+    async def tell(step):
+        async def work():
+            begun.append(1)
+            await asyncio.sleep(0.5 if len(begun) == 1 else WAIT_SECONDS if len(begun) == 2 else 0)
+            finished.append(len(begun))
+
+        await step.run("ask", work, type(None))
+
+    async def graceful(engine, story):
+        await deliver(engine, opened())
+        await until(lambda: begun)
+        await engine.stop(grace_seconds=WAIT_SECONDS)
+        assert finished == [1]
+        with pytest.raises(Transient):
+            await deliver(engine, opened(B), "too late")
+
+    async def short(engine, story):
+        assert (await over(engine))[0].state == "done"
+        await deliver(engine, opened(number=8), "next")
+        await until(lambda: len(begun) == 2)
+
+    async def after(engine, story):
+        return await over(engine, number=8)
+
+    play(tmp_path, tell, graceful)
+    play(tmp_path, tell, short)
+    assert finished == [1]
+    (job,) = play(tmp_path, tell, after)
+    assert (job.state, job.attempt) == ("done", 1)
+    assert finished == [1, 3]
