@@ -32,12 +32,15 @@ def _text(value: Any) -> Any:
 def _confidence(value: Any) -> Any:
     """0.8, "0.8", 80 and "80%" all mean the same."""
     if isinstance(value, str):
-        value = value.strip().rstrip("%")
+        number, percent, _ = value.strip().partition("%")
         try:
-            value = float(value)
+            value = min(float(number), 100.0) / 100 if percent else float(number)
         except ValueError:
             return value
-    if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
+    if isinstance(value, int):
+        # JSON holds numbers of any size, a float does not.
+        value = float(min(max(value, 0), 100))
+    if isinstance(value, float) and math.isfinite(value):
         return min(max(value / 100 if value > 1 else value, 0.0), 1.0)
     return value
 
@@ -79,7 +82,9 @@ class Claim(_Form):
     title: Text = Field(description="the problem in one short sentence")
     explanation: Text = Field(description="what goes wrong, for whom, and why, in two or three sentences")
     scenario: Text = Field(description="the concrete input, state or schedule that goes wrong, step by step")
-    assumptions: list[Text] = Field(description="facts that are not visible here and must hold for this to be true")
+    assumptions: list[Text] = Field(
+        description="facts not visible here that must hold for this to be true, each with how to check it"
+    )
 
 
 class ReviewReply(_Form):
@@ -122,7 +127,7 @@ class TestReply(_Form):
 class FixReply(_Form):
     """The parts of the answer pattern. Those of the other kinds stay empty."""
 
-    repro: Text = Field(description="bug: the smallest code or steps that show it")
+    repro: Text = Field(description="bug: the smallest code, in a ``` fence, or the steps that show it")
     root_cause: Text = Field(description="bug: why it happens, naming the line")
     measure: Text = Field(description="performance: how to measure it before and after")
     change: Text = Field(description="performance: the targeted change, in words")

@@ -1,0 +1,304 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.core import context
+from app.core.budget import Piece, estimate_tokens
+from app.core.context import Excerpt, Hit, Place, Wanted
+from app.core.finding import Category
+from tests.core.values import file, hunk, rule
+
+
+def wanted(*body, heading="", start=0, end=None):
+    one = file("src/a.ts", hunk(*body, heading=heading))
+    return context.wanted([Piece(one, 0, start, len(body) if end is None else end)])
+
+
+# --- which names are worth looking up ---------------------------------------------------------------------------------
+
+
+def test_names_that_the_change_defines_and_names_that_it_calls_are_told_apart():
+    assert wanted(
+        "+export async function chargeCard(order) {",
+        "+  const reply = await sendToGateway(order);",
+        "-  oldHelper(order);",
+        "   contextOnly(order);",
+    ) == Wanted(defined=("chargeCard", "reply"), used=("sendToGateway", "oldHelper"))
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "function chargeCard(a) {",
+        "function* chargeCard(a) {",
+        "export default class chargeCard {",
+        "interface chargeCard {",
+        "type chargeCard = string;",
+        "enum chargeCard {}",
+        "def chargeCard(a):",
+        "async def chargeCard(a):",
+        "func chargeCard(a int) {",
+        "pub fn chargeCard(a: u8) {",
+        "struct chargeCard {",
+        "trait chargeCard {",
+        "const chargeCard = 1;",
+        "let chargeCard = 1;",
+        "var chargeCard = 1;",
+    ],
+)
+def test_definitions_are_known_by_their_keyword(line):
+    assert wanted(f"+{line}").defined == ("chargeCard",)
+    assert context.is_definition("chargeCard", line)
+
+
+def test_the_name_in_a_hunks_heading_is_known_too_but_comes_last():
+    found = wanted("+function inner() {", "+  helperCall();", heading="export function outerOne() {")
+    assert found == Wanted(defined=("inner", "outerOne"), used=("helperCall",))
+    assert wanted("+function outerOne() {", heading="function outerOne() {").defined == ("outerOne",)
+
+
+def test_a_name_that_is_called_more_often_comes_first_then_the_longer_then_by_the_alphabet():
+    found = wanted("+aaaa(); bbbb(); bbbb(); longerName(); cccc();")
+    assert found.used == ("bbbb", "longerName", "aaaa", "cccc")
+
+
+def test_words_that_every_program_uses_and_names_of_two_letters_are_not_looked_up():
+    assert wanted("+if (x) { return JSON.parse(String(ok(toString()))); } while (forEach(Promise()))").used == (
+        "parse",
+    )
+    assert wanted("+const result = 1; let xy = 2;") == Wanted((), ())
+
+
+def test_names_are_bounded_over_a_batch_and_half_of_them_are_for_definitions():
+    body = [f"+function defined{number:02}() {{" for number in range(9)] + [
+        f"+  called{number:02}();" for number in range(20)
+    ]
+    found = wanted(*body)
+    assert found.defined == tuple(f"defined{number:02}" for number in range(6))
+    assert len(found.used) == 6
+    few = wanted("+function chargeCard() {", *(f"+  called{number:02}();" for number in range(20)))
+    assert len(few.used) == 11
+
+
+def test_what_a_batch_defines_is_not_also_looked_up_as_used():
+    assert wanted("+function payTwice() {", "+  payTwice();", "+  other1();") == Wanted(("payTwice",), ("other1",))
+
+
+def test_only_the_lines_of_the_piece_count():
+    assert wanted("+firstCall();", "+secondCall();", "+thirdCall();", start=1, end=2).used == ("secondCall",)
+
+
+def test_several_pieces_are_read_together():
+    one, other = (
+        file("a.ts", hunk("+aaaa();"), hunk("+bbbb();")),
+        file("b.ts", hunk("+bbbb();", heading="class Heading {")),
+    )
+    found = context.wanted([Piece(one, 0, 0, 1), Piece(one, 1, 0, 1), Piece(other, 0, 0, 1)])
+    assert found == Wanted(("Heading",), ("bbbb", "aaaa"))
+
+
+# --- what a line with the name is -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("line", "is_one"),
+    [
+        ("  async chargeCard(order: Order) {", True),
+        ("  private static chargeCard() {  ", True),
+        ("chargeCard(order) {", True),
+        ("  chargeCard(order);", False),
+        ("  if (chargeCard(order)) {", False),
+        ("  await chargeCard(order)", False),
+        ("function chargeCardTwice() {", False),
+        ("const rechargeCard = 1", False),
+        ("type", False),
+    ],
+)
+def test_a_definition_is_told_from_a_use(line, is_one):
+    assert context.is_definition("chargeCard", line) is is_one
+
+
+def test_a_name_with_signs_in_it_is_looked_for_as_it_is():
+    assert context.is_definition("$scope", "  $scope() {")
+    assert not context.is_definition("a.b", "function axb() {")
+
+
+# --- which places are shown -------------------------------------------------------------------------------------------
+
+
+def test_definitions_of_used_names_come_first_then_the_callers_of_defined_ones():
+    hits = {
+        "used": [Hit("src/u.ts", 3, "used(1);"), Hit("src/u.ts", 9, "function used() {")],
+        "mine": [Hit("src/m.ts", 1, "function mine() {"), Hit("src/c.ts", 5, "  mine();")],
+    }
+    assert context.choose_files(hits, Wanted(("mine",), ("used",)), shown=()) == (
+        Place("src/u.ts", 9, "defines used"),
+        Place("src/c.ts", 5, "uses mine"),
+    )
+
+
+def test_at_most_two_definitions_and_three_callers_of_a_name_are_shown():
+    hits = {
+        "used": [Hit(f"d{number}.ts", 1, "const used = 1;") for number in range(4)],
+        "mine": [Hit(f"c{number}.ts", 1, "mine();") for number in range(5)],
+    }
+    chosen = context.choose_files(hits, Wanted(("mine",), ("used",)), shown=())
+    assert [place.path for place in chosen] == ["d0.ts", "d1.ts", "c0.ts", "c1.ts", "c2.ts"]
+
+
+def test_callers_in_files_that_are_not_shown_anyway_come_first_and_tests_last():
+    hits = {
+        "mine": [
+            Hit("shown.test.ts", 1, "mine();"),
+            Hit("shown.ts", 1, "mine();"),
+            Hit("x.test.ts", 1, "mine();"),
+            Hit("x.ts", 1, "mine();"),
+        ]
+    }
+    chosen = context.choose_files(hits, Wanted(("mine",), ()), shown={"shown.ts", "shown.test.ts"})
+    assert [place.path for place in chosen] == ["x.ts", "x.test.ts", "shown.ts"]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        'import { mine } from "./a";',
+        "  from a import mine",
+        "export { mine } from './a';",
+        "export * from 'mine';",
+        "use crate::mine;",
+        "#include <mine>",
+    ],
+)
+def test_an_import_is_no_use(line):
+    assert context.choose_files({"mine": [Hit("a.ts", 1, line)]}, Wanted(("mine",), ()), shown=()) == ()
+
+
+def test_a_place_is_chosen_once_and_a_name_without_hits_chooses_none():
+    hits = {"one": [Hit("a.ts", 1, "const one = 1;"), Hit("a.ts", 1, "const one = 1;")]}
+    chosen = context.choose_files(hits, Wanted(("nowhere",), ("one", "missing")), shown=())
+    assert chosen == (Place("a.ts", 1, "defines one"),)
+
+
+def test_a_definition_is_shown_with_what_follows_and_a_use_with_what_stands_around_it():
+    lines = [f"line {number}" for number in range(1, 101)]
+    defined = context.excerpt(Place("a.ts", 50, "defines x"), lines)
+    assert (defined.start_line, defined.text.split("\n")[0], defined.text.split("\n")[-1]) == (49, "line 49", "line 74")
+    used = context.excerpt(Place("a.ts", 50, "uses x"), lines)
+    assert (used.start_line, used.text.split("\n")[0], used.text.split("\n")[-1]) == (44, "line 44", "line 56")
+    assert (used.path, used.why) == ("a.ts", "uses x")
+
+
+def test_an_excerpt_ends_where_the_file_does():
+    lines = ["one", "two", "three"]
+    assert context.excerpt(Place("a.ts", 1, "defines x"), lines) == Excerpt("a.ts", 1, "one\ntwo\nthree", "defines x")
+    assert context.excerpt(Place("a.ts", 3, "uses x"), lines).start_line == 1
+
+
+# --- tests of a file --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("path", "first", "count"),
+    [
+        ("pay.py", "test_pay.py", 4),
+        ("app/pay.py", "app/test_pay.py", 4),
+        ("pay/charge.go", "pay/charge_test.go", 1),
+        ("charge.go", "charge_test.go", 1),
+        ("src/pay/charge.ts", "src/pay/charge.test.ts", 8),
+        ("charge.ts", "charge.test.ts", 8),
+        ("src/charge.test.ts", "", 0),
+        ("Makefile", "", 0),
+        (".eslintrc", "", 0),
+    ],
+)
+def test_the_tests_of_a_file_are_looked_for_where_its_language_puts_them(path, first, count):
+    found = context.test_paths(path)
+    assert len(found) == count
+    assert found[:1] == ((first,) if first else ())
+
+
+def test_every_habit_of_a_language_is_tried():
+    assert context.test_paths("app/pay.py") == (
+        "app/test_pay.py",
+        "tests/test_pay.py",
+        "app/tests/test_pay.py",
+        "test/test_pay.py",
+    )
+    assert context.test_paths("src/pay/charge.tsx") == (
+        "src/pay/charge.test.tsx",
+        "src/pay/charge.spec.tsx",
+        "src/pay/__tests__/charge.test.tsx",
+        "src/pay/__tests__/charge.spec.tsx",
+        "test/pay/charge.test.tsx",
+        "test/pay/charge.spec.tsx",
+        "tests/pay/charge.test.tsx",
+        "tests/pay/charge.spec.tsx",
+    )
+
+
+# --- rules that a change touches --------------------------------------------------------------------------------------
+
+
+def test_rules_that_detectors_saw_come_first_then_those_with_most_signals_then_by_priority_and_name():
+    rules = [
+        rule(id="none", look_for=("`axios.post`",)),
+        rule(id="two", look_for=("`fetch` with `retry`",)),
+        rule(id="one-b", look_for=("`fetch`",)),
+        rule(id="one-a", look_for=("`fetch`",)),
+        rule(id="one-first", look_for=("`fetch`",), category=Category.CORRECTNESS),
+        rule(id="seen", look_for=()),
+    ]
+    touched = context.rules_touched(rules, text="await fetch(url); retry(3)", seen={"seen"})
+    assert [one.id for one in touched] == ["seen", "two", "one-first", "one-a", "one-b"]
+
+
+def test_a_signal_counts_only_when_all_of_its_words_stand_in_the_text_and_only_once():
+    rules = [
+        rule(id="pair", look_for=("a `Promise.race`",)),
+        rule(id="half", look_for=("a `Promise.any`",)),
+        rule(id="signs", look_for=("`=> 1 +`", "`{}`")),
+        rule(id="twice", look_for=("`race`", "`race` again", "`race()`")),
+        rule(id="one-more", look_for=("`race` and `Promise`",)),
+    ]
+    touched = context.rules_touched(rules, text="Promise.race(x)", seen=())
+    assert [one.id for one in touched] == ["one-more", "pair", "twice"]
+
+
+def test_no_more_rules_are_told_than_anyone_keeps_in_mind():
+    rules = [rule(id=f"r{number}") for number in range(12)]
+    assert [one.id for one in context.rules_touched(rules, text="", seen={one.id for one in rules})] == [
+        f"r{number}" for number in (0, 1, 10, 11, 2, 3, 4, 5)
+    ]
+    assert context.rules_touched(rules, text="x", seen=()) == ()
+
+
+# --- what fits --------------------------------------------------------------------------------------------------------
+
+
+def shown(path, text, start=1):
+    return Excerpt(path, start, text, "uses x")
+
+
+def test_excerpts_are_kept_in_order_as_long_as_they_fit_and_none_twice():
+    first, second, third = shown("a.ts", "x" * 35), shown("b.ts", "y" * 350), shown("c.ts", "z" * 35)
+    assert context.fit([first, second, third], budget_tokens=22) == (first, third)
+    assert context.fit([first, third], budget_tokens=21) == (first,)
+    assert context.fit([first, shown("a.ts", "other"), shown("a.ts", "x", start=2)], budget_tokens=99) == (
+        first,
+        shown("a.ts", "x", start=2),
+    )
+
+
+@given(
+    st.lists(st.builds(shown, st.sampled_from("abc"), st.text(max_size=200), st.integers(1, 3)), max_size=12),
+    st.integers(0, 120),
+)
+def test_what_fits_is_within_the_budget_in_order_and_without_repeats(excerpts, budget):
+    kept = context.fit(excerpts, budget_tokens=budget)
+    assert sum(estimate_tokens(one.text) for one in kept) <= budget
+    assert len({(one.path, one.start_line) for one in kept}) == len(kept)
+    left = iter(excerpts)
+    assert all(one in left for one in kept)
