@@ -40,6 +40,7 @@ class Code(StrEnum):
     MODEL_REPLY_BROKEN = "MODEL_REPLY_BROKEN"
     MODEL_PAUSED = "MODEL_PAUSED"
     BUDGET_SPENT = "BUDGET_SPENT"
+    ANALYSIS_FAILED = "ANALYSIS_FAILED"
     SETTINGS_INVALID = "SETTINGS_INVALID"
     INPUT_INVALID = "INPUT_INVALID"
     DATABASE_BUSY = "DATABASE_BUSY"
@@ -147,6 +148,10 @@ MEANINGS: dict[Code, Meaning] = {
     Code.BUDGET_SPENT: Meaning(
         "A token or money limit set by the operator is reached.",
         "Raise the limit, or wait for the next day.",
+    ),
+    Code.ANALYSIS_FAILED: Meaning(
+        "The rules could not look at a file: the parser crashed on it or took too long.",
+        "Read these lines yourself; a model, where one is configured, reads them all the same.",
     ),
     Code.SETTINGS_INVALID: Meaning("A setting is missing or wrong.", "Correct the variable that the message names."),
     Code.INPUT_INVALID: Meaning("The input could not be used.", "Correct what the message names."),

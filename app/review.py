@@ -7,7 +7,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -19,6 +19,7 @@ from app.core.prompt import Envelope
 from app.core.pull import Comparison, Pull
 from app.core.report import NotReviewed, Review
 from app.core.rule import Strength
+from app.core.source import ScanNote
 from app.errors import MEANINGS, Code, Permanent, PrincipalError, Transient
 from app.events import ReviewRequest
 from app.git import Mirrors, Tree
@@ -73,22 +74,23 @@ async def review(change: Change, *, tree: Tree | None, reviewer: Reviewer, step:
     """
     started = reviewer.clock()
     change = narrow(change, asked)
-    library, models, scanner = reviewer.library, reviewer.models, reviewer.scanner
+    library, models = reviewer.library, reviewer.models
     rules = {rule.id: rule for rule in library.rules}
     envelope = _envelope(change, reviewer)
 
-    code = await read.code(change, tree=tree)
-    seen = await read.evidence(change, code=code, rules=library.rules, scanner=scanner, step=step)
+    reading = read.Reading(change, await read.code(change, tree=tree), tree, reviewer.scanner)
+    seen = await read.evidence(reading, rules=library.rules, step=step)
     strong = [one for one in seen.new if one.strength is Strength.STRONG]
-    by_rules = await fix.by_rules(strong, rules=rules, change=change, code=code, tree=tree, scanner=scanner)
+    by_rules = await fix.by_rules(strong, reading=reading, rules=rules)
     if models.review is None:
-        return _by_rules_alone(change, rank.rank(rank.merge(by_rules)), seconds=reviewer.clock() - started)
+        ranked = rank.rank(rank.merge(by_rules))
+        return _by_rules_alone(change, ranked, seen.notes, seconds=reviewer.clock() - started)
 
-    text = f"{choose.added_text(change)}\n{code.openings()}"
+    text = f"{choose.added_text(change)}\n{reading.code.openings()}"
     personas = choose.choose(library.personas, change, added_text=text, asked=asked)
     speaking, notes = _voices(personas, models)
     claims = await find.find(
-        change,
+        reading,
         groups=find.groups(
             personas,
             models=speaking,
@@ -96,22 +98,16 @@ async def review(change: Change, *, tree: Tree | None, reviewer: Reviewer, step:
             rules=library.rules,
             text=text,
         ),
-        code=code,
         evidence=seen.new,
         rules=rules,
         envelope=envelope,
-        tree=tree,
-        scanner=scanner,
         summary_task=library.tasks["summarise"],
         most_tokens=reviewer.most_tokens,
         step=step,
     )
     judged = await doubt.doubt(
         claims,
-        change=change,
-        code=code,
-        tree=tree,
-        scanner=scanner,
+        reading=reading,
         model=models.verify or models.review,
         task=library.tasks["verify"],
         envelope=envelope,
@@ -120,10 +116,7 @@ async def review(change: Change, *, tree: Tree | None, reviewer: Reviewer, step:
     ranked = rank.rank(rank.merge((*by_rules, *judged.verified)))
     said, fix_usage = await fix.fix(
         ranked.said,
-        change=change,
-        code=code,
-        tree=tree,
-        scanner=scanner,
+        reading=reading,
         model=models.review,
         task=library.tasks["fix"],
         persona=choose.fixer(library.personas, change),
@@ -144,7 +137,7 @@ async def review(change: Change, *, tree: Tree | None, reviewer: Reviewer, step:
         overview=claims.overview,
         personas=tuple(persona.title for persona in personas),
         models=tuple(dict.fromkeys((*claims.models, *judged.models))),
-        notes=notes,
+        notes=(*notes, *(f"Rules did not see {note.subject}: {note.reason}" for note in seen.notes)),
         usage=claims.usage + judged.usage + fix_usage,
         seconds=reviewer.clock() - started,
     )
@@ -242,7 +235,13 @@ def _default(models: Models) -> Model:
     return models.review
 
 
-def _by_rules_alone(change: Change, ranked: rank.Ranked, *, seconds: float) -> Review:
+def _by_rules_alone(change: Change, ranked: rank.Ranked, notes: Sequence[ScanNote], *, seconds: float) -> Review:
+    unseen = {note.subject: note.reason for note in notes}
+    missed = tuple(
+        NotReviewed(file.path, len(file.hunks), unseen[file.path], Code.ANALYSIS_FAILED)
+        for file in change.files
+        if file.path in unseen
+    )
     return Review(
         base=change.base,
         head=change.head,
@@ -250,9 +249,11 @@ def _by_rules_alone(change: Change, ranked: rank.Ranked, *, seconds: float) -> R
         folded=ranked.folded,
         rejected=ranked.rejected,
         skipped=change.skipped,
+        not_reviewed=missed,
         hunks=change.hunks,
-        hunks_reviewed=change.hunks,
+        hunks_reviewed=change.hunks - sum(one.hunks for one in missed),
         by_rules=True,
+        notes=tuple(f"{name}: {why}" for name, why in unseen.items() if change.file(name) is None),
         seconds=seconds,
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -59,6 +60,18 @@ async def ask(step: Step, name: str, *, model: Model, prompt: Prompt, form: type
     if not kept.reply:
         return Answer(None, kept.usage, kept.model, kept.code, kept.what)
     return Answer(form.model_validate_json(kept.reply), kept.usage, kept.model)
+
+
+async def ask_all(
+    step: Step, stage: str, questions: Sequence[tuple[Model, Prompt]], form: type[Form]
+) -> list[Answer[Form]]:
+    """The answers to many prompts, asked at once. Their steps start in the order of the list, so that a replay finds them."""
+    async with asyncio.TaskGroup() as group:
+        tasks = [
+            group.create_task(ask(step, f"{stage} {number}", model=model, prompt=prompt, form=form))
+            for number, (model, prompt) in enumerate(questions, start=1)
+        ]
+    return [task.result() for task in tasks]
 
 
 def digest(prompt: Prompt) -> str:

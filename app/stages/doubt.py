@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from app.analysis import Scanner
 from app.core import prompt, verify
 from app.core.budget import Piece
 from app.core.change import Change
@@ -17,11 +15,11 @@ from app.core.reply import VerifyReply
 from app.core.report import NotReviewed
 from app.core.usage import Usage
 from app.core.verify import Beside, Placed
-from app.git import Tree
 from app.llm import Model
 from app.stages import read
-from app.stages.ask import Answer, ask
+from app.stages.ask import Answer, ask_all, total
 from app.stages.find import Claims
+from app.stages.read import Reading
 from app.stages.step import Step
 
 CANDIDATES_PER_PROMPT = 6
@@ -46,17 +44,15 @@ class Judged:
 async def doubt(
     claims: Claims,
     *,
-    change: Change,
-    code: read.Code,
-    tree: Tree | None,
-    scanner: Scanner,
+    reading: Reading,
     model: Model,
     task: str,
     envelope: Envelope,
     step: Step,
 ) -> Judged:
     """The sceptic's judgement on every claim. A claim nobody could judge is not said, and its hunks count as not reviewed."""
-    candidates, rejected = _place(claims, change=change, head=code.lines())
+    change = reading.change
+    candidates, rejected = _place(claims, change=change, head=reading.code.lines())
     shared = prompt.shared(change, envelope=envelope)
     groups = _groups(candidates)
     prompts = [
@@ -66,24 +62,12 @@ async def doubt(
             candidates=[one.finding for one in group],
             pieces=pieces,
             envelope=envelope,
-            excerpts=await read.around(
-                pieces,
-                change=change,
-                code=code,
-                tree=tree,
-                scanner=scanner,
-                budget_tokens=DOUBT_CONTEXT_TOKENS,
-            ),
+            excerpts=await read.around(pieces, reading=reading, budget_tokens=DOUBT_CONTEXT_TOKENS),
         )
         for group in groups
         for pieces in [_pieces(group, change)]
     ]
-    async with asyncio.TaskGroup() as tasks:
-        asked = [
-            tasks.create_task(ask(step, f"verify {number}", model=model, prompt=one, form=VerifyReply))
-            for number, one in enumerate(prompts, start=1)
-        ]
-    answers = [task.result() for task in asked]
+    answers = await ask_all(step, "verify", [(model, one) for one in prompts], VerifyReply)
     return _judged(groups, answers, rejected)
 
 
@@ -156,7 +140,7 @@ def _judged(
         rejected=tuple(rejected),
         not_reviewed=tuple(unjudged),
         missed=frozenset(missed),
-        usage=sum((answer.usage for answer in answers), Usage()),
+        usage=total(answers),
         models=tuple(dict.fromkeys(answer.model for answer in answers if answer.reply is not None)),
     )
 

@@ -5,14 +5,11 @@ Change ── plan ──► Plan(batches, left over) ── ask each persona gr
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from app.analysis import Scanner
 from app.core import choose, context, prompt
 from app.core.budget import Batch, Piece, cut, estimate_tokens
-from app.core.change import Change
 from app.core.finding import Finding
 from app.core.persona import Persona
 from app.core.prompt import Envelope
@@ -22,10 +19,10 @@ from app.core.rule import Evidence, Rule
 from app.core.usage import Usage
 from app.core.verify import claimed
 from app.errors import Code as ErrorCode
-from app.git import Tree
 from app.llm import Model
 from app.stages import read
-from app.stages.ask import Answer, ask
+from app.stages.ask import Answer, ask, ask_all, total
+from app.stages.read import Reading
 from app.stages.step import Step
 
 BATCH_TOKENS = 16_000
@@ -95,20 +92,18 @@ def groups(
 
 
 async def find(
-    change: Change,
+    reading: Reading,
     *,
     groups: Sequence[Group],
-    code: read.Code,
     evidence: Sequence[Evidence],
     rules: Mapping[str, Rule],
     envelope: Envelope,
-    tree: Tree | None,
-    scanner: Scanner,
     summary_task: str,
     most_tokens: int,
     step: Step,
 ) -> Claims:
     """The claims of all groups about all batches. Every hunk is in a batch, or named in `not_reviewed`."""
+    change = reading.change
     touched = context.rules_touched(
         tuple(rules.values()), text=choose.added_text(change), seen={one.rule for one in evidence}
     )
@@ -132,13 +127,13 @@ async def find(
             ),
         )
         for batch in batches
-        for excerpts in [await read.around(batch.pieces, change=change, code=code, tree=tree, scanner=scanner)]
+        for excerpts in [await read.around(batch.pieces, reading=reading)]
         for group in groups
     ]
-    answers = await _ask_all(questions, step)
+    answers = await ask_all(step, "review", [(one.group.model, one.prompt) for one in questions], ReviewReply)
     findings, overviews, missed = _sort_out(questions, answers, rules)
     missed += [(piece, "the review's token budget was used up", ErrorCode.BUDGET_SPENT) for piece in left_over]
-    usage = sum((answer.usage for answer in answers), Usage())
+    usage = total(answers)
     overview = overviews[0] if overviews else ""
     if len(batches) > 1 and overviews:
         told = await ask(
@@ -159,16 +154,6 @@ async def find(
         usage=usage,
         models=tuple(dict.fromkeys(answer.model for answer in answers if answer.reply is not None)),
     )
-
-
-async def _ask_all(questions: Sequence[Question], step: Step) -> list[Answer[ReviewReply]]:
-    """All questions at once, their steps started in the order of the list."""
-    async with asyncio.TaskGroup() as group:
-        tasks = [
-            group.create_task(ask(step, f"review {number}", model=one.group.model, prompt=one.prompt, form=ReviewReply))
-            for number, one in enumerate(questions, start=1)
-        ]
-    return [task.result() for task in tasks]
 
 
 Missed = tuple[Piece, str, str]

@@ -5,11 +5,9 @@ A patch becomes a suggestion only if it stays inside the hunk, git applies it an
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from app.analysis import Scanner
 from app.core import evidence as rules_say
 from app.core import patch, prompt
 from app.core.budget import Piece
@@ -26,7 +24,8 @@ from app.errors import PrincipalError
 from app.git import Tree
 from app.llm import Model
 from app.stages import read
-from app.stages.ask import Answer, ask
+from app.stages.ask import Answer, ask_all, total
+from app.stages.read import Reading
 from app.stages.step import Step
 
 FIX_CONTEXT_TOKENS = 9_000
@@ -41,10 +40,7 @@ PARTS = {
 async def fix(
     said: Sequence[VerifiedFinding],
     *,
-    change: Change,
-    code: read.Code,
-    tree: Tree | None,
-    scanner: Scanner,
+    reading: Reading,
     model: Model | None,
     task: str,
     persona: Persona | None,
@@ -56,7 +52,7 @@ async def fix(
     if model is None or not open_ones:
         return tuple(found if found.fix else _without(found, "no model is configured") for found in said), Usage()
     system = prompt.system(task, personas=[persona] if persona else [], references=[], rules=[])
-    shared = prompt.shared(change, envelope=envelope)
+    shared = prompt.shared(reading.change, envelope=envelope)
     prompts = [
         prompt.fix(
             system,
@@ -64,44 +60,24 @@ async def fix(
             found=found,
             piece=piece,
             envelope=envelope,
-            excerpts=await read.around(
-                [piece],
-                change=change,
-                code=code,
-                tree=tree,
-                scanner=scanner,
-                budget_tokens=FIX_CONTEXT_TOKENS,
-                tests=True,
-            ),
+            excerpts=await read.around([piece], reading=reading, budget_tokens=FIX_CONTEXT_TOKENS, tests=True),
         )
         for found in open_ones
-        for piece in [_piece(found, change)]
+        for piece in [_piece(found, reading.change)]
     ]
-    async with asyncio.TaskGroup() as tasks:
-        asked = [
-            tasks.create_task(ask(step, f"fix {number}", model=model, prompt=one, form=FixReply))
-            for number, one in enumerate(prompts, start=1)
-        ]
-    answers = [task.result() for task in asked]
+    answers = await ask_all(step, "fix", [(model, one) for one in prompts], FixReply)
     written = {
-        id(found): await _written(
-            found, answer, change=change, code=code, tree=tree, scanner=scanner, header=_header(persona)
-        )
+        id(found): await _written(found, answer, reading=reading, header=_header(persona))
         for found, answer in zip(open_ones, answers, strict=True)
     }
-    return tuple(written.get(id(found), found) for found in said), sum((one.usage for one in answers), Usage())
+    return tuple(written.get(id(found), found) for found in said), total(answers)
 
 
 async def by_rules(
-    evidence: Sequence[Evidence],
-    *,
-    rules: Mapping[str, Rule],
-    change: Change,
-    code: read.Code,
-    tree: Tree | None,
-    scanner: Scanner,
+    evidence: Sequence[Evidence], *, reading: Reading, rules: Mapping[str, Rule]
 ) -> tuple[VerifiedFinding, ...]:
     """Strong evidence as findings that are proven by themselves, with the fix their rule brings."""
+    change, text = reading.change, reading.code.text
     found: list[VerifiedFinding] = []
     for one in evidence:
         file = change.file(one.path)
@@ -110,43 +86,37 @@ async def by_rules(
             continue
         rule = rules[one.rule]
         draft: Draft | NoPatch = NoPatch("")
-        if one.replacement and one.path in code.text:
+        if one.replacement and one.path in text:
             draft = patch.replace_lines(
                 one.replacement,
                 path=one.path,
-                head_text=code.text[one.path],
+                head_text=text[one.path],
                 start_line=one.start_line,
                 end_line=one.end_line,
             )
         made = VerifiedFinding(rules_say.to_finding(one, rule), where, verified_by="", sources=(one.detector,))
-        checked, why = await _check(draft, made, file=file, change=change, tree=tree, scanner=scanner)
+        checked, why = await _check(draft, made, file=file, reading=reading)
         parts = replace(rules_say.to_fix(one, rule), patch=checked)
         found.append(replace(made, fix=_complete(parts, made.finding.kind, {"patch": why})))
     return tuple(found)
 
 
 async def _written(
-    found: VerifiedFinding,
-    answer: Answer[FixReply],
-    *,
-    change: Change,
-    code: read.Code,
-    tree: Tree | None,
-    scanner: Scanner,
-    header: str,
+    found: VerifiedFinding, answer: Answer[FixReply], *, reading: Reading, header: str
 ) -> VerifiedFinding:
+    change = reading.change
     reply = answer.reply
     file = change.file(found.anchor.path)
     if reply is None or file is None:
         return _without(found, f"the fix could not be written: {answer.what}")
-    head_text = code.text.get(file.path)
+    head_text = reading.code.text.get(file.path)
     draft: Draft | NoPatch = NoPatch("it could not be checked without the file")
     if head_text is not None or not reply.original.strip():
         draft = patch.draft(
             reply.original, reply.replacement, path=file.path, head_text=head_text or "", near=found.anchor
         )
-    checked, why = await _check(draft, found, file=file, change=change, tree=tree, scanner=scanner)
-    known = await _existing(tree, change, [test.path for test in reply.tests])
+    checked, why = await _check(draft, found, file=file, reading=reading)
+    known = await _existing(reading.tree, change, [test.path for test in reply.tests])
     parts = Fix(
         repro=reply.repro,
         root_cause=reply.root_cause,
@@ -173,21 +143,15 @@ async def _written(
 
 
 async def _check(
-    draft: Draft | NoPatch,
-    found: VerifiedFinding,
-    *,
-    file: FileDiff,
-    change: Change,
-    tree: Tree | None,
-    scanner: Scanner,
+    draft: Draft | NoPatch, found: VerifiedFinding, *, file: FileDiff, reading: Reading
 ) -> tuple[Patch | None, str]:
     """The draft as a patch that says whether it may be committed with one click; or None and why there is no patch."""
     if isinstance(draft, NoPatch):
         return None, draft.reason
     reason = patch.no_suggestion(draft, file=file, anchor=found.anchor)
-    if tree is None:
+    if reading.tree is None:
         reason = reason or "unchecked, because only the diff was given"
-    elif broken := await _broken(draft, change=change, tree=tree, scanner=scanner):
+    elif broken := await _broken(draft, tree=reading.tree, reading=reading):
         return None, broken
     return (
         Patch(
@@ -203,15 +167,15 @@ async def _check(
     )
 
 
-async def _broken(draft: Draft, *, change: Change, tree: Tree, scanner: Scanner) -> str:
+async def _broken(draft: Draft, *, tree: Tree, reading: Reading) -> str:
     """Why the patch cannot stand at all: git does not apply it, or the file would no longer parse. Empty when it can."""
     try:
-        refused = await tree.apply_check(change.head, draft.diff)
+        refused = await tree.apply_check(reading.change.head, draft.diff)
     except PrincipalError as error:
         refused = error.what
     if refused:
         return f"the patch that was written does not apply ({refused})"
-    parsed = await scanner.parse_errors(draft.path, draft.before, draft.after)
+    parsed = await reading.scanner.parse_errors(draft.path, draft.before, draft.after)
     return (
         f"the patch that was written would break the file ({parsed.reason})" if parsed.verdict is Parses.WORSE else ""
     )

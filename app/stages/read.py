@@ -26,6 +26,8 @@ CONTEXT_TOKENS = 6_000
 """Per batch. More context made reviewers worse when it was not the right one; this holds a few functions."""
 HITS_PER_NAME = 40
 FILES_PER_BATCH = 16
+MOST_LINES = 1_000_000
+"""A bare diff may claim any line number; no file that people write is longer."""
 OPENING_LINES = 40
 LONGEST_TEST_LINES = 80
 MOST_SCANNED_BYTES = 1_000_000
@@ -49,6 +51,16 @@ class Code:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A change with all that it can be read by: the head's text, the tree (None for a bare diff), and the parsers."""
+
+    change: Change
+    code: Code
+    tree: Tree | None
+    scanner: Scanner
+
+
 async def change(tree: Tree, *, base: Sha, head: Sha, intent: Intent) -> Change:
     """What lies between base and head, as git tells it: the files to review, and those left out with their reasons."""
     data = await tree.diff(base, head)
@@ -61,53 +73,42 @@ async def change(tree: Tree, *, base: Sha, head: Sha, intent: Intent) -> Change:
 async def code(change: Change, *, tree: Tree | None) -> Code:
     """The head's text of every file that is to be reviewed. Of a bare diff it is what the hunks show, on its right lines."""
     if tree is None:
-        return Code({file.path: _as_far_as_shown(file) for file in change.files if file.hunks})
+        return Code({file.path: _as_far_as_shown(file) for file in change.files if _ends(file) <= MOST_LINES})
     paths = [file.path for file in change.files if file.status is not FileStatus.DELETED]
     blobs = await tree.read_many(change.head, paths)
     return Code({path: data.decode("utf-8", "replace") for path, data in blobs.items()})
 
 
-async def evidence(change: Change, *, code: Code, rules: Sequence[Rule], scanner: Scanner, step: Step) -> ScanResult:
+async def evidence(reading: Reading, *, rules: Sequence[Rule], step: Step) -> ScanResult:
     """What the rules' detectors see. Remembered, because what follows depends on it and time budgets may end it early."""
+    text = reading.code.text
     files = [
-        SourceFile.of(file, code.text[file.path])
-        for file in change.files
-        if file.path in code.text and len(code.text[file.path]) <= MOST_SCANNED_BYTES
+        SourceFile.of(file, text[file.path])
+        for file in reading.change.files
+        if file.path in text and len(text[file.path]) <= MOST_SCANNED_BYTES
     ]
-
-    async def work() -> ScanResult:
-        return await scanner.scan(files, rules)
-
-    return await step.run("scan", work, ScanResult)
+    return await step.run("scan", lambda: reading.scanner.scan(files, rules), ScanResult)
 
 
 async def around(
-    pieces: Sequence[Piece],
-    *,
-    change: Change,
-    code: Code,
-    tree: Tree | None,
-    scanner: Scanner,
-    budget_tokens: int = CONTEXT_TOKENS,
-    tests: bool = False,
+    pieces: Sequence[Piece], *, reading: Reading, budget_tokens: int = CONTEXT_TOKENS, tests: bool = False
 ) -> tuple[Excerpt, ...]:
     """The code around some pieces, most useful first, within the budget. Nothing of it is fetched: it is the head's tree."""
-    if tree is None:
+    if reading.tree is None:
         return ()
+    tree, head, known = reading.tree, reading.change.head, reading.code.text
     names = context.wanted(pieces)
-    enclosing = await _enclosing(pieces, code=code, scanner=scanner)
+    enclosing = await _enclosing(pieces, reading)
     hits = {
         name: [Hit(hit.path, hit.line, hit.text) for hit in found]
-        for name, found in (
-            await tree.grep_many(change.head, (*names.used, *names.defined), limit=HITS_PER_NAME)
-        ).items()
+        for name, found in (await tree.grep_many(head, (*names.used, *names.defined), limit=HITS_PER_NAME)).items()
     }
     places = context.choose_files(hits, names, shown={piece.file.path for piece in pieces})
     places = tuple(place for place in places if not _is_shown(place.path, place.line, pieces))
     paths = list(dict.fromkeys(place.path for place in places))[:FILES_PER_BATCH]
     wanted_tests = [path for piece in pieces for path in context.test_paths(piece.file.path)] if tests else []
-    blobs = await tree.read_many(change.head, [path for path in (*paths, *wanted_tests) if path not in code.text])
-    read = {**{path: data.decode("utf-8", "replace") for path, data in blobs.items()}, **code.text}
+    blobs = await tree.read_many(head, [path for path in (*paths, *wanted_tests) if path not in known])
+    read = {**{path: data.decode("utf-8", "replace") for path, data in blobs.items()}, **known}
     texts = {path: read[path].split("\n") for path in (*paths, *wanted_tests) if path in read}
     found = [context.excerpt(place, texts[place.path]) for place in places if place.path in texts]
     found_tests = [
@@ -118,21 +119,26 @@ async def around(
     return context.fit((*enclosing, *found_tests, *found), budget_tokens=budget_tokens)
 
 
-async def _enclosing(pieces: Sequence[Piece], *, code: Code, scanner: Scanner) -> list[Excerpt]:
+async def _enclosing(pieces: Sequence[Piece], reading: Reading) -> list[Excerpt]:
     """The functions and classes around the pieces, unless the diff shows all of them anyway."""
+    text = reading.code.text
     wanted: dict[str, list[tuple[int, int]]] = {}
     for piece in pieces:
         hunk = piece.cut()
-        if piece.file.path in code.text and hunk.new_count:
+        if piece.file.path in text and hunk.new_count:
             wanted.setdefault(piece.file.path, []).append((hunk.new_start, hunk.new_end))
     excerpts: list[Excerpt] = []
     for path, spans in wanted.items():
-        symbols = await scanner.symbols(SourceFile(path, code.text[path]), spans)
+        symbols = await reading.scanner.symbols(SourceFile(path, text[path]), spans)
         for span, symbol in zip(spans, symbols, strict=True):
             if symbol is not None and not _contains(span, symbol):
                 what = f"{symbol.kind} {symbol.name}".strip()
                 excerpts.append(Excerpt(path, symbol.start_line, symbol.text, f"{what}, around the change"))
     return excerpts
+
+
+def _ends(file: FileDiff) -> int:
+    return max((hunk.new_end for hunk in file.hunks), default=0)
 
 
 def _as_far_as_shown(file: FileDiff) -> str:
