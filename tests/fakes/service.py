@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import urlsplit
 
 import structlog
@@ -27,9 +27,11 @@ from app.errors import Code, Transient
 from app.events import Place, ReviewRequest
 from app.github import App, GitHub
 from app.jobs import Ending, Engine, Timing
-from app.sandbox import Sandbox
 from app.settings import Settings
 from app.stages.step import Step
+
+if TYPE_CHECKING:
+    from app.sandbox import Sandbox
 
 # A story's log lines would bury what a failed test has to say.
 structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))

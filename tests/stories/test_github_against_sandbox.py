@@ -14,6 +14,7 @@ from app.core.pull import AnnotationLevel, CheckAnnotation, Conclusion, Permissi
 from app.errors import Code, Permanent, PrincipalError, Transient
 from app.github import App, GitHub
 from app.sandbox import Sandbox
+from tests.fakes.contract import described_github
 
 SHOP = "acme/shop"
 OLD = "".join(f"line {n}\n" for n in range(1, 41))
@@ -24,7 +25,7 @@ OFF_THE_HUNK = ReviewComment("src/a.ts", 39, "Nothing changed here.")
 
 @pytest.fixture
 def github() -> Iterator[Sandbox]:
-    with Sandbox() as sandbox:
+    with described_github() as sandbox:
         yield sandbox
 
 

@@ -11,7 +11,7 @@ import random
 
 import pytest
 
-from app.sandbox import Sandbox
+from tests.fakes.contract import described_github
 from tests.fakes.deliveries import post
 from tests.fakes.ledger import Ledger
 from tests.fakes.service import QUESTIONS, SECRET, Service, environment, until
@@ -21,7 +21,7 @@ ALL = list(range(QUESTIONS))
 
 @pytest.fixture(scope="module")
 def github():
-    with Sandbox() as sandbox:
+    with described_github() as sandbox:
         yield sandbox
 
 

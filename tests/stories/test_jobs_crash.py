@@ -7,14 +7,14 @@ from contextlib import closing
 
 import pytest
 
-from app.sandbox import Sandbox
+from tests.fakes.contract import described_github
 from tests.fakes.ledger import Ledger
 from tests.fakes.service import SECRET, Process, environment, until
 
 
 @pytest.fixture
 def github():
-    with Sandbox() as sandbox:
+    with described_github() as sandbox:
         yield sandbox
 
 

@@ -14,8 +14,8 @@ from urllib.parse import urlsplit
 import pytest
 from pydantic import SecretStr
 
-from app.sandbox import Sandbox
 from app.web.webhook import BODY_AT_MOST_BYTES, is_signed
+from tests.fakes.contract import described_github
 from tests.fakes.deliveries import PING, chunk, exchange, get, post, rows, signature
 from tests.fakes.ledger import Ledger
 from tests.fakes.service import SECRET, Service, environment
@@ -25,7 +25,7 @@ MIB = 1024 * 1024
 
 @pytest.fixture(scope="module")
 def github():
-    with Sandbox() as sandbox:
+    with described_github() as sandbox:
         yield sandbox
 
 

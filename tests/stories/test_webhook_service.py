@@ -8,14 +8,14 @@ from contextlib import closing
 
 import pytest
 
-from app.sandbox import Sandbox
+from tests.fakes.contract import described_github
 from tests.fakes.deliveries import PING, get, post, rows, signature
 from tests.fakes.service import SECRET, Service, environment, until
 
 
 @pytest.fixture(scope="module")
 def github():
-    with Sandbox() as sandbox:
+    with described_github() as sandbox:
         yield sandbox
 
 
