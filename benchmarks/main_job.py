@@ -12,12 +12,15 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import socket
 import statistics
 import subprocess
 import sys
 import tempfile
 import threading
 import time
+import urllib.error
+import urllib.request
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
@@ -88,8 +91,6 @@ def start_bot(github: Sandbox, models: FakeModels, folder: str, port: int) -> su
 
 
 def free_port() -> int:
-    import socket
-
     with socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))
         return int(listening.getsockname()[1])
@@ -105,9 +106,6 @@ def wait(what, why: str):
 
 
 def answering(url: str) -> bool:
-    import urllib.error
-    import urllib.request
-
     try:
         with urllib.request.urlopen(f"{url}/ready", timeout=1) as reply:
             return bool(reply.status == 200)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import re
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,8 @@ from app.settings import Settings
 
 ROOT = Path(__file__).parents[2]
 SPEC = importlib.util.spec_from_file_location("generate", ROOT / "docs" / "generate.py")
-assert SPEC is not None and SPEC.loader is not None
+assert SPEC is not None
+assert SPEC.loader is not None
 GENERATE = importlib.util.module_from_spec(SPEC)
 SPEC.loader.exec_module(GENERATE)
 
@@ -35,7 +37,5 @@ def test_every_variable_the_readme_names_is_a_setting():
 
 
 def test_every_page_the_readme_links_to_exists():
-    import re
-
     pages = re.findall(r"\]\((?!http)([^)#]+)\)", (ROOT / "README.md").read_text())
     assert [page for page in pages if not (ROOT / page).exists()] == []

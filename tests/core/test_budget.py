@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from itertools import pairwise
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -16,7 +18,11 @@ def pieces_of(batches):
     return [piece for batch in batches for piece in batch.pieces]
 
 
-@given(st.lists(st.lists(BODIES, min_size=1, max_size=4), min_size=1, max_size=5), st.integers(50, 3000), st.integers(0, 20000))
+@given(
+    st.lists(st.lists(BODIES, min_size=1, max_size=4), min_size=1, max_size=5),
+    st.integers(50, 3000),
+    st.integers(0, 20000),
+)
 def test_every_line_of_every_hunk_is_in_exactly_one_batch_or_named_as_left_over(files, batch_tokens, most_tokens):
     made = [file(f"src/f{n}.ts", *(hunk(*body) for body in bodies)) for n, bodies in enumerate(files)]
     batches, left_over = cut(made, batch_tokens=batch_tokens, most_tokens=most_tokens)
@@ -28,7 +34,7 @@ def test_every_line_of_every_hunk_is_in_exactly_one_batch_or_named_as_left_over(
             spans = sorted(covered[one.path, number])
             assert spans[0][0] == 0
             assert spans[-1][1] == len(whole.body)
-            assert all(before[1] == after[0] for before, after in zip(spans, spans[1:], strict=False))
+            assert all(before[1] == after[0] for before, after in pairwise(spans))
     assert sum(batch.tokens for batch in batches) <= most_tokens
 
 
@@ -76,6 +82,17 @@ def test_tokens_are_estimated_on_the_safe_side():
 
 
 def test_a_test_is_known_by_its_folder_or_its_name():
-    tests = ["tests/a.py", "src/__tests__/b.ts", "spec/c.rb", "src/a.test.ts", "a_test.go", "test_a.py", "x/a_spec.rb", "e2e/a.ts"]
+    tests = [
+        "tests/a.py",
+        "src/__tests__/b.ts",
+        "spec/c.rb",
+        "src/a.test.ts",
+        "a_test.go",
+        "test_a.py",
+        "x/a_spec.rb",
+        "e2e/a.ts",
+    ]
     assert all(budget.is_test(path) for path in tests)
-    assert not any(budget.is_test(path) for path in ["src/latest.ts", "contest/a.py", "src/testing.py", "src/spectrum.ts"])
+    assert not any(
+        budget.is_test(path) for path in ["src/latest.ts", "contest/a.py", "src/testing.py", "src/spectrum.ts"]
+    )

@@ -65,8 +65,11 @@ def test_the_envelopes_word_is_the_same_for_the_same_change_and_cannot_be_guesse
 
 def test_findings_are_similar_by_rule_or_by_most_words_of_their_titles():
     assert fingerprint.similar(finding(title="a1"), finding(title="b2"))
-    assert not fingerprint.similar(finding(rule=None, title="Token leaks into log"), finding(rule=None, title="Sum is wrong"))
+    assert not fingerprint.similar(
+        finding(rule=None, title="Token leaks into log"), finding(rule=None, title="Sum is wrong")
+    )
     assert fingerprint.similar(
-        finding(rule=None, title="Token leaks into the log"), finding(rule="secrets", title="The token leaks into a log file")
+        finding(rule=None, title="Token leaks into the log"),
+        finding(rule="secrets", title="The token leaks into a log file"),
     )
     assert not fingerprint.similar(finding(rule=None, title="the a of"), finding(rule=None, title="the a of"))

@@ -36,7 +36,9 @@ def test_critical_comes_first_then_category_priority_then_severity_then_confiden
 
 
 def test_the_cap_keeps_by_severity_and_the_rest_is_folded_in_order():
-    minor = [verified(title=f"m{n}", severity=Severity.MEDIUM, category=Category.CORRECTNESS, at=n) for n in range(1, 5)]
+    minor = [
+        verified(title=f"m{n}", severity=Severity.MEDIUM, category=Category.CORRECTNESS, at=n) for n in range(1, 5)
+    ]
     major = [verified(title=f"h{n}", severity=Severity.HIGH, category=Category.SCALABILITY, at=n) for n in range(1, 3)]
     ranked = rank.rank([*minor, *major], comments=3)
     assert titles(ranked.said) == ["m1", "h1", "h2"]
@@ -76,7 +78,9 @@ def test_the_same_problem_seen_twice_is_said_once_by_the_surer_and_names_both():
     one = verified(confidence=0.6, source="javascript", explanation="weak")
     other = verified(confidence=0.9, source="typescript", explanation="strong")
     merged = rank.merge([one, other])
-    assert [(found.finding.explanation, found.sources) for found in merged] == [("strong", ("typescript", "javascript"))]
+    assert [(found.finding.explanation, found.sources) for found in merged] == [
+        ("strong", ("typescript", "javascript"))
+    ]
 
 
 def test_a_rules_own_finding_speaks_for_a_models_about_the_same_line():

@@ -62,7 +62,7 @@ class Bot:
             async with main.service(settings, timing=self._timing) as running:
                 self._server = web.server(running.app, settings)
                 serving = asyncio.create_task(self._server.serve())
-                while not self._server.started and not serving.done():
+                while not self._server.started and not serving.done():  # noqa: ASYNC110 - uvicorn has no event for it
                     await asyncio.sleep(0.005)
                 host, port = self._server.servers[0].sockets[0].getsockname()[:2]
                 self.url = f"http://{host}:{port}"
