@@ -146,7 +146,7 @@ class _Span:
 
     start: int
     end: int
-    exact: bool
+    exact: bool = False
 
 
 @dataclass(frozen=True)
@@ -250,9 +250,7 @@ class _Base(_Face):
 
 def _distance(span: _Span, hint: int | None) -> int:
     """How many lines the hint is away from the span; 0 without a hint, so that nothing is preferred by it."""
-    if hint is None or span.start <= hint <= span.end:
-        return 0
-    return min(abs(span.start - hint), abs(span.end - hint))
+    return 0 if hint is None else max(span.start - hint, 0, hint - span.end)
 
 
 # --- the three searches -----------------------------------------------------------------------------------------------
@@ -274,7 +272,7 @@ def _parts_of_lines(quoted: Sequence[str], face: _Face) -> list[_Span]:
     if len(_said(wanted)) < PART_CHARACTERS:
         return []
     return [
-        _Span(run.first + at, run.first + at + len(quoted) - 1, exact=False)
+        _Span(run.first + at, run.first + at + len(quoted) - 1)
         for run in face.runs
         for at in _occurrences(wanted, run.text)
     ]
@@ -292,7 +290,7 @@ def _telling_line(quoted: Sequence[str], face: _Face) -> list[_Span]:
     run, at = places[0]
     above = _agreeing(reversed(keys[:telling]), reversed(run.keys[:at]))
     below = _agreeing(keys[telling + 1 :], run.keys[at + 1 :])
-    return [_Span(run.first + at - above, run.first + at + below, exact=False)]
+    return [_Span(run.first + at - above, run.first + at + below)]
 
 
 def _near(wanted: str, run: _Run) -> list[int]:

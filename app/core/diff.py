@@ -146,8 +146,7 @@ class _Header:
     new_mode: bytes | None = None
     moved_from: bytes | None = None
     moved_to: bytes | None = None
-    old_name: bytes | None = None
-    new_name: bytes | None = None
+    shown: tuple[bytes, bytes] | None = None
     status: FileStatus = FileStatus.MODIFIED
     binary: bool = False
 
@@ -205,7 +204,7 @@ def _read_names(header: _Header, reader: _Reader) -> None:
     old = reader.take()
     if reader.at_end or not reader.data.startswith(b"+++ ", reader.position):
         raise reader.error("a file's old name without its new one")
-    header.old_name, header.new_name = _name(old), _name(reader.take())
+    header.shown = _name(old), _name(reader.take())
 
 
 def _name(line: bytes) -> bytes:
@@ -221,8 +220,8 @@ def _paths(header: _Header, reader: _Reader, start: int) -> tuple[bytes, bytes]:
     same = _same_name(header.names)
     if same is not None:
         return same, same
-    if header.old_name is not None and header.new_name is not None:
-        return _strip_prefixes(header.old_name, header.new_name)
+    if header.shown is not None:
+        return _strip_prefixes(*header.shown)
     reader.position = start
     raise reader.error("a file whose name cannot be told from its header")
 

@@ -185,7 +185,22 @@ def test_a_redacted_secret_stands_for_whatever_was_there() -> None:
 def test_a_redacted_secret_stays_on_its_line() -> None:
     file = file_of("+first(a\n+b);\n+other();")
     assert isinstance(locate("first(<SECRET:x#1>b);", file=file, head_lines=None, hint=None), Missing)
+    earlier = file_of("+zb);\n+first(a\n+c);")
+    assert isinstance(locate("first(<SECRET:x#1>b);", file=earlier, head_lines=None, hint=None), Missing)
     assert isinstance(locate("<SECRET:API key#1>", file=file, head_lines=None, hint=None), Missing)
+
+
+def test_two_redacted_secrets_need_two_places() -> None:
+    file = file_of("+call1--2;")
+    assert isinstance(locate("call<SECRET:x#1>--<SECRET:y#2>--", file=file, head_lines=None, hint=None), Missing)
+    assert locate("call<SECRET:x#1>--<SECRET:y#2>", file=file, head_lines=None, hint=None) == right(1, 1, 0)
+
+
+def test_a_redacted_secret_at_the_front_is_found_far_down() -> None:
+    filler = "\n".join(f"+{'y' * 100}" for _ in range(anchor.MOST_PLACES // 50))
+    file = file_of(f'{filler}\n+"hidden"; more();')
+    last = anchor.MOST_PLACES // 50 + 1
+    assert locate('<SECRET:x#1>"; more();', file=file, head_lines=None, hint=None) == right(last, last, 0)
 
 
 def test_a_character_that_was_made_visible_is_read_back() -> None:
@@ -234,6 +249,18 @@ def test_the_very_same_spaces_are_preferred() -> None:
     assert locate("go();", file=file, head_lines=None, hint=None) == right(2, 2, 0)
     assert locate("go();  ", file=file, head_lines=None, hint=9) == right(2, 2, 0)
     assert locate("go();", file=file, head_lines=None, hint=1) == right(1, 1, 0)
+
+
+def test_the_very_same_spaces_are_preferred_at_the_front_too() -> None:
+    file = file_of("+go();\n+  go();")
+    assert locate("  go();", file=file, head_lines=None, hint=None) == right(2, 2, 0)
+
+
+def test_the_distance_counts_from_the_nearer_end() -> None:
+    file = file_of("+a();\n+b();\n+c();\n+x();\n+x();\n+x();\n+x();\n+a();\n+b();\n+c();")
+    assert locate("a();\nb();\nc();", file=file, head_lines=None, hint=5) == right(1, 3, 0)
+    assert locate("a();\nb();\nc();", file=file, head_lines=None, hint=6) == right(8, 10, 0)
+    assert locate("a();\nb();\nc();", file=file, head_lines=None, hint=-50) == right(1, 3, 0)
 
 
 def test_a_place_inside_a_hunk_comes_before_one_outside_unless_the_hint_is_there() -> None:
@@ -325,6 +352,13 @@ def test_removed_lines_around_context_are_one_range() -> None:
     assert locate("a();\nb();\nc();\nd();\ne();", file=file, head_lines=None, hint=None) == left(12, 14)
 
 
+def test_removed_lines_are_numbered_without_the_added_ones() -> None:
+    file = file_of(" a();\n+x();\n-gone();")
+    assert locate("gone();", file=file, head_lines=None, hint=None) == left(2, 2)
+    assert locate("-  gone();", file=file, head_lines=None, hint=None) == left(2, 2)
+    assert locate("-  go();", file=file_of("-go();\n+x();"), head_lines=None, hint=None) == left(1, 1)
+
+
 def test_a_deleted_file_is_found_on_the_left() -> None:
     (file,) = diff.parse(
         b"diff --git a/src/charge.ts b/src/charge.ts\ndeleted file mode 100644\nindex 1..0\n"
@@ -359,6 +393,18 @@ def test_among_removed_lines_the_hint_chooses_too() -> None:
 )
 def test_one_telling_line_stands_for_a_quote_with_errors(quote: str, place: Anchor, head: list[str] | None) -> None:
     assert find(quote, head=head) == place
+
+
+def test_the_neighbours_that_the_quote_has_right_belong_to_it() -> None:
+    file = file_of("+a();\n+b();\n+const telling = line(1);\n+c();\n+d();\n+e();")
+    quote = "invented();\na();\nb();\nconst telling = line(1);\nc();\nd();\ninvented();"
+    assert locate(quote, file=file, head_lines=None, hint=None) == right(1, 5, 0)
+
+
+def test_a_real_line_of_exactly_the_least_share_is_near() -> None:
+    file = file_of("+abcdefghijkl")
+    assert locate("no\nabcdefghijklmnopqrst", file=file, head_lines=None, hint=None) == right(1, 1, 0)
+    assert isinstance(locate("no\nabcdefghijklmnopqrstu", file=file, head_lines=None, hint=None), Missing)
 
 
 def test_a_telling_line_that_stands_twice_tells_nothing() -> None:

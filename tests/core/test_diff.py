@@ -232,6 +232,11 @@ def test_bytes_that_are_no_text_are_replaced_and_swallow_no_line() -> None:
     )
 
 
+def test_a_heading_that_git_cut_inside_a_character_is_read() -> None:
+    hunk = only(b"--- a/f\n+++ b/f\n@@ -1 +1 @@ caf\xc3\n-x\n+y\n").hunks[0]
+    assert hunk.heading == "caf\ufffd"
+
+
 def test_carriage_returns_of_the_content_are_kept_and_those_of_the_headers_are_not() -> None:
     file = only(SIMPLE.replace(b"\n", b"\r\n"))
     assert file.path == "src/charge.ts"
