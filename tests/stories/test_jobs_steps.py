@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sqlite3
 import time
+from contextlib import closing
 from dataclasses import dataclass, field
 
 import pytest
+from dbos import DBOS
 
 from app.core.pull import Permission, Pull
 from app.core.untrusted import Untrusted
@@ -88,7 +91,24 @@ class Told:
         self.endings.append((ending.state, ending.code, dict(effects)))
 
 
-def play(tmp_path, tell, act, *, github=None, environ=None, timing=QUICK):
+class Refusing(OnePull):
+    """GitHub that raises these errors, one after the other, before it answers."""
+
+    def __init__(self, *errors):
+        super().__init__()
+        self.errors = list(errors)
+
+    async def pull(self, repository, number):
+        if self.errors:
+            raise self.errors.pop(0)
+        return await super().pull(repository, number)
+
+
+async def no_story(step):
+    """Nothing to tell: the review is posted at once."""
+
+
+def play(tmp_path, tell, act, *, github=None, environ=None, timing=QUICK, story_type=Told):
     """Run `act(engine, story)` against an engine that tells the story."""
     github = github or OnePull()
 
@@ -96,7 +116,7 @@ def play(tmp_path, tell, act, *, github=None, environ=None, timing=QUICK):
         async def door(_place):
             return github
 
-        story = Told(tell)
+        story = story_type(tell)
         settings = Settings.load(
             {"PRINCIPAL_DATA_DIR": str(tmp_path), "PRINCIPAL_QUIET_SECONDS": "0"} | (environ or {})
         )
@@ -419,3 +439,101 @@ def test_r07_a_graceful_stop_lets_the_review_finish_and_a_short_one_leaves_it_to
     (job,) = play(tmp_path, tell, after)
     assert (job.state, job.attempt) == ("done", 1)
     assert finished == [1, 3]
+
+
+def test_a_delivery_is_put_back_while_github_is_away(tmp_path):
+    github = Refusing(*(Transient(Code.GITHUB_UNAVAILABLE, "Away") for _ in range(3)))
+
+    async def act(engine, story):
+        await reviewed(engine, story)
+        return await engine.delivery("guid")
+
+    record = play(tmp_path, no_story, act, github=github)
+    assert (record.state, record.attempt) == ("done", 4)
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (Permanent(Code.GITHUB_GONE, "Not there"), "Not there (GITHUB_GONE)"),
+        (KeyError("x"), "KeyError in see (INTERNAL)"),
+    ],
+)
+def test_a_delivery_that_cannot_be_decided_fails_and_may_be_sent_again(tmp_path, error, reason):
+    async def act(engine, story):
+        await deliver(engine, opened())
+        while (record := await engine.delivery("guid")).state == "taken":  # noqa: ASYNC110 - `play` has a deadline.
+            await asyncio.sleep(0.02)
+        assert (record.state, record.reason) == ("failed", reason)
+        assert (await deliver(engine, opened())).taken is Taken.RETAKEN
+        return await over(engine)
+
+    (job,) = play(tmp_path, no_story, act, github=Refusing(error))
+    assert job.state == "done"
+
+
+def test_a_review_that_the_operator_cancels_says_so_and_its_delivery_may_be_sent_again(tmp_path):
+    begun = []
+
+    async def tell(step):
+        async def work():
+            begun.append(1)
+            await asyncio.sleep(WAIT_SECONDS if len(begun) == 1 else 0)
+
+        await step.run("ask", work, type(None))
+
+    async def act(engine, story):
+        await deliver(engine, opened())
+        await until(lambda: begun)
+        (job,) = await engine.jobs(42, 7)
+        await asyncio.to_thread(DBOS.cancel_workflow, job.workflow_id)
+        (job,) = await over(engine)
+        assert (job.state, job.detail) == ("cancelled", "The operator cancelled the review")
+        await until(lambda: story.endings)
+        assert (await deliver(engine, opened(), "another")).taken is Taken.ACCEPTED
+        while (job := (await engine.jobs(42, 7))[0]).state != "done":  # noqa: ASYNC110 - `play` has a deadline.
+            await asyncio.sleep(0.02)
+        return job, story.endings
+
+    job, endings = play(tmp_path, tell, act)
+    assert job.attempt == 2
+    assert endings == [("cancelled", None, {})]
+
+
+@pytest.mark.parametrize("errors", [1, 2])
+def test_telling_about_the_end_is_tried_again_while_github_is_away(tmp_path, errors):
+    said = []
+
+    class Stubborn(Told):
+        async def settle(self, request, *, ending, effects):
+            said.append(effects)
+            if len(said) <= errors:
+                raise Transient(Code.GITHUB_UNAVAILABLE, "Away") if errors == 2 else Permanent(Code.GITHUB_GONE, "Gone")
+
+    async def tell(step):
+        async def look():
+            return {"id": 5}
+
+        await step.once("check", look=look, send=look, result=dict)
+        raise Permanent(Code.MODEL_CREDIT, "Out of credit")
+
+    async def act(engine, story):
+        await reviewed(engine, story)
+        await until(lambda: len(said) == (3 if errors == 2 else 1))
+
+    play(tmp_path, tell, act, story_type=Stubborn)
+    assert all(effects == {"check": {"id": 5}} for effects in said)
+
+
+def test_a_data_folder_that_cannot_be_made_is_refused(tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(UserError, match="cannot be made"):
+        play(tmp_path / "file" / "data", no_story, reviewed)
+
+
+def test_a_database_of_a_newer_version_is_refused(tmp_path):
+    play(tmp_path, no_story, reviewed)
+    with closing(sqlite3.connect(tmp_path / "principal.db")) as database, database:
+        database.execute("UPDATE principal_meta SET value = '999' WHERE name = 'schema'")
+    with pytest.raises(UserError, match="newer version"):
+        play(tmp_path, no_story, reviewed)

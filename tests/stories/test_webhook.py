@@ -36,7 +36,7 @@ def folder(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def service(github, folder):
-    with Ledger() as ledger, Service(environment(github, folder, ledger.url, READ_SECONDS="0.5")) as running:
+    with Ledger() as ledger, Service(environment(github, folder, ledger.url)) as running:
         yield running
 
 
@@ -149,13 +149,6 @@ def test_a_form_is_refused_with_what_to_set(service):
     status, text = post(service, b"payload=%7B%7D", headers=[("Content-Type", "application/x-www-form-urlencoded")])
     assert status == 415
     assert "application/json" in text
-
-
-@pytest.mark.parametrize(
-    "head", [[("Content-Length", "100")], [("Transfer-Encoding", "chunked")]], ids=["length", "chunked"]
-)
-def test_r35_a_body_that_stalls_is_given_up(service, head):
-    assert exchange(service, head, [b"5\r\nabcde\r\n" if head[0][0] == "Transfer-Encoding" else b"abc"])[0] == 408
 
 
 def test_a_client_that_leaves_in_the_middle_disturbs_nobody(service):

@@ -9,7 +9,7 @@ from contextlib import closing
 import pytest
 
 from tests.fakes.contract import described_github
-from tests.fakes.deliveries import PING, get, post, rows, signature
+from tests.fakes.deliveries import PING, exchange, get, post, rows, signature
 from tests.fakes.service import SECRET, Service, environment, until
 
 
@@ -58,3 +58,13 @@ def test_readiness_goes_off_first_when_the_service_stops(github, tmp_path):
         assert post(service, PING, guid="too-late")[0] == 503
         assert get(service, "/health")[0] == 200
         stopping.join()
+
+
+HEADS = {"announced": [("Content-Length", "100")], "chunked": [("Transfer-Encoding", "chunked")]}
+
+
+def test_r35_a_body_that_stalls_is_given_up(github, tmp_path):
+    with Service(environment(github, tmp_path, READ_SECONDS="0.2")) as impatient:
+        assert exchange(impatient, HEADS["announced"], [b"abc"])[0] == 408
+        assert exchange(impatient, HEADS["chunked"], [b"5\r\nabcde\r\n"])[0] == 408
+        assert post(impatient, PING, guid="after-the-stalled")[0] == 200
