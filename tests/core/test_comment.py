@@ -4,7 +4,7 @@ import re
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
@@ -804,6 +804,7 @@ TEXT = st.one_of(
 MARKDOWN = MarkdownIt("commonmark", {"html": True}).enable(["table"])
 
 
+@settings(deadline=None)
 @given(st.sampled_from(Kind), TEXT, TEXT, TEXT, TEXT)
 def test_whatever_is_written_a_comment_is_closed_and_holds_no_html_but_ours(kind, title, text, code, reason):
     found = replace(

@@ -4,7 +4,7 @@ import re
 import unicodedata
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.core import hidden
@@ -113,6 +113,7 @@ TRICKY = st.text(
 )
 
 
+@settings(deadline=None)
 @given(TRICKY)
 def test_what_was_revealed_stays_as_it_is_and_hides_nothing(text):
     once = hidden.reveal(text)
@@ -120,6 +121,7 @@ def test_what_was_revealed_stays_as_it_is_and_hides_nothing(text):
     assert hidden.count(once) == 0
 
 
+@settings(deadline=None)
 @given(TRICKY)
 def test_nothing_but_hidden_characters_changes_and_none_is_lost(text):
     shown = hidden.reveal(text.replace("\\", ""))
@@ -127,6 +129,7 @@ def test_nothing_but_hidden_characters_changes_and_none_is_lost(text):
     assert shown.count("\\u{") == hidden.count(text.replace("\\", ""))
 
 
+@settings(deadline=None)
 @given(st.text(alphabet=st.characters(categories=["Cf", "Cc", "Co", "Cs"], exclude_characters="\t\n\r"), min_size=1))
 def test_no_format_or_control_character_is_left_standing_alone(text):
     left = [
@@ -135,6 +138,7 @@ def test_no_format_or_control_character_is_left_standing_alone(text):
     assert set(left) <= hidden._DRAWN
 
 
+@settings(deadline=None)
 @given(st.text(alphabet=st.characters(max_codepoint=0x7E, min_codepoint=0x20), max_size=200))
 def test_ascii_stays_as_it_is(text):
     assert hidden.reveal(text) == text

@@ -4,7 +4,7 @@ import re
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.core import hidden, prompt, secrets
@@ -67,11 +67,13 @@ def section(text, title):
 # --- the envelope -----------------------------------------------------------------------------------------------------
 
 
+@settings(deadline=None)
 @given(HOSTILE, st.one_of(st.none(), st.integers(0, 120)))
 def test_the_word_of_the_fence_never_stands_inside_it(text, longest):
     assert NONCE not in ENVELOPE.clean(Untrusted(text), longest=longest)
 
 
+@settings(deadline=None)
 @given(st.lists(HOSTILE, max_size=6))
 def test_fenced_texts_are_read_back_as_they_went_in(texts):
     wrapped = [ENVELOPE.wrap(f"text {number}", Untrusted(text)) for number, text in enumerate(texts)]
@@ -79,6 +81,7 @@ def test_fenced_texts_are_read_back_as_they_went_in(texts):
     assert found == [(f"text {number}", ENVELOPE.clean(Untrusted(text))) for number, text in enumerate(texts)]
 
 
+@settings(deadline=None)
 @given(HOSTILE)
 def test_nothing_hidden_stands_in_a_prompt(text):
     assert hidden.count(ENVELOPE.clean(Untrusted(text))) == 0
@@ -386,6 +389,7 @@ def test_a_summary_prompt_fences_what_models_wrote_too():
     assert FENCED.findall(empty.body)[1] == ("findings", "none")
 
 
+@settings(deadline=None)
 @given(HOSTILE, HOSTILE)
 def test_no_text_from_outside_leaves_its_fence_in_any_prompt(first, second):
     one = file(first or "a", hunk(*("+" + line for line in second.split("\n")), heading=first.replace("\n", " ")))
