@@ -286,7 +286,7 @@ class Engine:
             MANUAL,
             partition_concurrency=MANUAL_SLOTS_PER_REPOSITORY,
             worker_concurrency=MANUAL_SLOTS,
-            polling_interval_sec=poll,
+            polling_interval_sec=2 * poll,
         )
 
     def _close(self, grace_seconds: float) -> None:

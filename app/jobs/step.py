@@ -46,13 +46,14 @@ class Timing:
 
     `settle_seconds`: GitHub ends a request of its own accord after 10 s, so a write whose answer was lost has either taken
     effect by then or never will. `retry_…`: the wait before a job is tried again, doubling from first to longest.
-    `poll_seconds`: how often each queue is asked for work. `tend_seconds`: how often the dead are looked for.
+    `poll_seconds`: how often a queue is asked for work; a look costs some milliseconds
+    of CPU, also when there is none. `tend_seconds`: how often the dead are looked for.
     """
 
     settle_seconds: float = 12.0
     retry_first_seconds: float = 30.0
     retry_longest_seconds: float = 300.0
-    poll_seconds: float = 0.1
+    poll_seconds: float = 0.15
     tend_seconds: float = 60.0
 
     def retry_seconds(self, tries: int, error: Transient) -> float:
