@@ -54,6 +54,7 @@ async def service(settings: Settings, *, timing: Timing | None = None) -> AsyncI
     engine = Engine(settings, story=story, github=story.door, timing=timing)
     application = web.build(settings, engine)
     try:
+        await story.mirrors.prune()
         await engine.start()
         await story.scanner.start()
         yield Service(engine, application)
@@ -90,7 +91,7 @@ class PullStory:
             log.warning("library_warning", what=str(warning))
         self._models = Models.build(settings, on_call=_count_model_call)
         self.scanner = Scanner()
-        self._mirrors = Mirrors(settings.data_dir / "mirrors", settings.github_server_url)
+        self.mirrors = Mirrors(settings.data_dir / "mirrors", settings.github_server_url)
         self._app = _github_app(settings)
 
     async def door(self, place: Place) -> GitHub:
@@ -128,7 +129,7 @@ class PullStory:
             clock=time.monotonic,
             most_tokens=self._settings.max_tokens_per_review,
         )
-        return House(reviewer, self._of_request, self._mirrors)
+        return House(reviewer, self._of_request, self.mirrors)
 
     async def _of_request(self, request: ReviewRequest) -> GitHub:
         return await self.door(Place(request.repository, request.repository_id, request.number, request.installation))

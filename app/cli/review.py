@@ -8,6 +8,7 @@ import json
 import os
 import sys
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, TypeVar
@@ -17,7 +18,7 @@ import typer
 from app import __version__, terminal
 from app.cli import house
 from app.core import comment, diff, report_json, sarif
-from app.core.change import Change, Intent
+from app.core.change import Change, Intent, Skipped
 from app.core.finding import Severity
 from app.core.report import Review
 from app.core.select import select
@@ -126,6 +127,10 @@ async def _checkout(what: str | None, *, staged: bool, settings: Settings, step:
         async with checkout.resolve(what, staged=staged) as resolved:
             intent = await resolved.intent()
             change = await read.change(resolved.tree, base=resolved.base, head=resolved.head, intent=intent)
+            unread = tuple(
+                Skipped(path, "not read: git would run a filter, or too large") for path in resolved.left_out
+            )
+            change = replace(change, skipped=(*change.skipped, *unread))
             return await _review(change, tree=resolved.tree, reviewer=reviewer, step=step, asked=asked)
 
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
+from starlette.types import Receive, Scope, Send
 
 from app.sandbox import access
 from app.sandbox.access import Caller
@@ -104,12 +105,35 @@ async def _backend(request: Request, repository: Repository, rest: str, query: s
     for header, variable in (("git-protocol", "GIT_PROTOCOL"), ("content-encoding", "HTTP_CONTENT_ENCODING")):
         if header in request.headers:
             environment[variable] = request.headers[header]
-    status, headers, body = await run_in_threadpool(_run, environment, data)
-    return StreamingResponse(body, status, headers)
+    started: list[subprocess.Popen[bytes]] = []
+    try:
+        status, headers = await run_in_threadpool(_start, started, environment, data)
+    except BaseException:
+        # The client hung up before the answer began: nobody else knows of the process.
+        for process in started:
+            _end(process)
+        raise
+    return _Answer(started[0], status, headers)
 
 
-def _run(environment: dict[str, str], data: bytes) -> tuple[int, dict[str, str], Iterator[bytes]]:
-    """The head of what the CGI program prints, and the rest as it comes."""
+class _Answer(StreamingResponse):
+    """What the CGI program prints, as it comes; the program ends with the answer, also when the client hangs up."""
+
+    def __init__(self, process: subprocess.Popen[bytes], status: int, headers: dict[str, str]) -> None:
+        super().__init__(_chunks(process), status, headers)
+        self._process = process
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            _end(self._process)
+
+
+def _start(
+    started: list[subprocess.Popen[bytes]], environment: dict[str, str], data: bytes
+) -> tuple[int, dict[str, str]]:
+    """Starts the CGI program, notes it in `started`, and returns the head of what it prints."""
     # A file, because a pipe could fill up while git already writes its answer.
     with tempfile.TemporaryFile() as stdin:
         stdin.write(data)
@@ -117,6 +141,7 @@ def _run(environment: dict[str, str], data: bytes) -> tuple[int, dict[str, str],
         process = subprocess.Popen(
             ["git", "http-backend"], stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment
         )
+    started.append(process)
     status, headers = 200, {}
     while process.stdout is not None and (row := process.stdout.readline()).strip():
         name, _, value = row.decode("latin-1").partition(":")
@@ -124,13 +149,16 @@ def _run(environment: dict[str, str], data: bytes) -> tuple[int, dict[str, str],
             status = int(value.split()[0])
         else:
             headers[name] = value.strip()
-    return status, headers, _rest(process)
+    return status, headers
 
 
-def _rest(process: subprocess.Popen[bytes]) -> Iterator[bytes]:
-    with process:
-        try:
-            while process.stdout is not None and (chunk := process.stdout.read(CHUNK_BYTES)):
-                yield chunk
-        finally:
-            process.kill()
+def _chunks(process: subprocess.Popen[bytes]) -> Iterator[bytes]:
+    while process.stdout is not None and not process.stdout.closed and (chunk := process.stdout.read(CHUNK_BYTES)):
+        yield chunk
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    process.kill()
+    process.wait()
+    if process.stdout is not None:
+        process.stdout.close()

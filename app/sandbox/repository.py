@@ -413,7 +413,7 @@ def _changes(data: bytes) -> Iterable[ChangedFile]:
         raw.append((facts, fields[index + 1] if renamed else None, fields[index + 2 if renamed else index + 1]))
         index += 3 if renamed else 2
     for facts, previous, path in raw:
-        added, deleted, name = fields[index].split("\t")
+        added, deleted, name = fields[index].split("\t", 2)
         index += 1 if name else 3
         old_mode, new_mode, old_sha, new_sha, status = facts
         word = STATUS_WORDS[status[0]]

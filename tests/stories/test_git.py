@@ -36,7 +36,6 @@ CHANGED = {"src/charge.ts": FILES["src/charge.ts"].replace("order.url", "order.u
 
 
 # The sandbox does not wait for its own git when the other side hangs up before the answer begins.
-left_by_the_sandbox = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 
 
 class Clock:
@@ -292,7 +291,6 @@ def test_credentials_do_not_follow_a_redirect(shop: Shop) -> None:
     assert (type(error), error.code) == (Permanent, Code.GITHUB_REDIRECT_BLOCKED)
 
 
-@left_by_the_sandbox
 def test_a_silent_server_is_given_up(shop: Shop) -> None:
     gate = shop.github.faults.hold("*", "*/git-upload-pack", times=9)
     try:
@@ -303,7 +301,6 @@ def test_a_silent_server_is_given_up(shop: Shop) -> None:
     assert git_processes(shop.root) == []
 
 
-@left_by_the_sandbox
 def test_a_review_that_is_cancelled_leaves_no_process_behind(shop: Shop) -> None:
     gate = shop.github.faults.hold("*", "*/git-upload-pack", times=9)
 
@@ -324,7 +321,6 @@ def test_a_review_that_is_cancelled_leaves_no_process_behind(shop: Shop) -> None
     assert tell(shop.open()).tip is not None
 
 
-@left_by_the_sandbox
 def test_a_commit_that_is_nowhere_ends_the_review(shop: Shop) -> None:
     for other in ({"base": GONE}, {"head": GONE}):
         error = failing(shop.open(**other))
