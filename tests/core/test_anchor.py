@@ -124,6 +124,12 @@ def test_a_quote_may_begin_and_end_inside_a_line(quote: str, place: Anchor, head
     assert find(quote, head=head) == place
 
 
+def test_the_end_of_a_line_is_no_character_of_a_part() -> None:
+    file = file_of("+xab;\n+cdx")
+    assert isinstance(locate("ab;\ncd", file=file, head_lines=None, hint=None), Missing)
+    assert locate("xab;\ncd", file=file, head_lines=None, hint=None) == right(1, 2, 0)
+
+
 def test_a_part_of_a_line_needs_enough_characters() -> None:
     assert anchor.PART_CHARACTERS == 6
     assert find("rder.pa") == right(15, 15, 1)
@@ -153,6 +159,28 @@ def test_a_part_of_a_line_needs_enough_characters() -> None:
 def test_what_was_copied_along_from_the_prompt_is_taken_off(quote: str) -> None:
     assert find(quote) == right(5, 5, 0)
     assert find(quote, head=None) == right(5, 5, 0)
+
+
+@pytest.mark.parametrize(
+    ("quote", "end"),
+    [
+        ("```\ngo();\n```", 1),
+        ("  ```ts\n  go();\n  ```", 1),
+        ("`go();`", 1),
+        ("  12 go();\n\n  14 no();", 3),
+        ("+go();\n\n no();", 3),
+    ],
+)
+def test_even_the_shortest_code_is_found_without_what_was_copied_along(quote: str, end: int) -> None:
+    """Too short to be found by a part or by one telling line."""
+    file = file_of("+go();\n+\n no();\n+Xx();")
+    assert locate(quote, file=file, head_lines=None, hint=None) == right(1, end, 0)
+    assert locate("`Xx();`", file=file, head_lines=None, hint=None) == right(4, 4, 0)
+
+
+def test_a_line_that_was_only_added_is_not_looked_for_in_the_base() -> None:
+    file = file_of(" a();\n-gone();")
+    assert locate("-gone();\n+never();", file=file, head_lines=None, hint=None) == left(2, 2)
 
 
 def test_numbers_and_marks_over_several_lines_are_taken_off() -> None:
@@ -201,6 +229,7 @@ def test_a_redacted_secret_at_the_front_is_found_far_down() -> None:
     file = file_of(f'{filler}\n+"hidden"; more();')
     last = anchor.MOST_PLACES // 50 + 1
     assert locate('<SECRET:x#1>"; more();', file=file, head_lines=None, hint=None) == right(last, last, 0)
+    assert locate('<SECRET:x#1>"; more', file=file, head_lines=None, hint=None) == right(last, last, 0)
 
 
 def test_a_character_that_was_made_visible_is_read_back() -> None:
@@ -281,6 +310,13 @@ def test_brackets_alone_say_nothing_except_at_the_hint() -> None:
 
 
 # --- outside, and across the edge of a hunk ---------------------------------------------------------------------------
+
+
+def test_brackets_over_several_lines_are_found_with_the_hint_anywhere_in_them() -> None:
+    file = file_of("+a();\n+}\n+}\n+}\n+b();")
+    for hint in (2, 3, 4):
+        assert locate("}\n}\n}", file=file, head_lines=None, hint=hint) == right(2, 4, 0)
+    assert isinstance(locate("}\n}\n}", file=file, head_lines=None, hint=5), Missing)
 
 
 def test_a_quote_of_unchanged_lines_outside_every_hunk_is_outside() -> None:
