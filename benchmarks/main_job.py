@@ -40,11 +40,14 @@ def code(number: int, lines: int, word: str) -> str:
 
 
 def memory_kib(pid: int) -> int:
-    """The resident sets of a process and its children."""
+    """The resident sets of a process and its children. A child that has not yet begun its program still shares its parent's."""
     total = own_kib(pid)
     try:
+        command = Path(f"/proc/{pid}/cmdline").read_bytes()
         for task in Path(f"/proc/{pid}/task").iterdir():
-            total += sum(memory_kib(int(child)) for child in (task / "children").read_text().split())
+            for child in (task / "children").read_text().split():
+                begun = Path(f"/proc/{child}/cmdline").read_bytes() != command
+                total += memory_kib(int(child)) if begun else 0
     except OSError:
         pass  # It ended while we looked.
     return total
