@@ -213,3 +213,21 @@ def test_a_skill_of_ones_own_is_checked_before_it_is_used(tmp_path):
     done = principal("persona", "check", str(skill), folder=tmp_path)
     assert done.returncode in (0, 1)
     assert "my-skill" in done.stdout
+
+
+def test_the_demo_reviews_the_sample_by_rules_and_ends_where_nobody_watches(tmp_path):
+    done = principal("demo", folder=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "Five problems worth fixing before merge" in done.stdout
+    assert "http://127.0.0.1:" in done.stdout
+    assert "Reviewed by rules only" in done.stdout
+
+
+def test_the_demo_uses_the_model_that_a_key_is_set_for(tmp_path):
+    with FakeModels() as models:
+        models.answers_instantly({"review": {"overview": "It charges orders.", "findings": []}})
+        done = principal("demo", folder=tmp_path, PRINCIPAL_MODEL="", **models.environment("anthropic"))
+        assert done.returncode == 0, done.stderr
+        assert "It charges orders." in done.stdout
+        assert "Reviewed by rules only" not in done.stdout
+        assert models.requests
