@@ -133,7 +133,7 @@ def measure(lines: int, runs: int) -> dict[str, object]:
             for run in range(runs):
                 base = {f"src/task{n}.ts": code(n, LINES_PER_FILE, "a") for n in range(files)}
                 head = {f"src/task{n}.ts": code(n, LINES_PER_FILE, f"b{run}") for n in range(files)}
-                repository = github.create_repository(f"acme/shop{run}", files=base, private=True)
+                repository = github.create_repository(f"acme{run}/shop", files=base, private=True)
                 github.requests.clear()
                 pull = repository.open_pull(files=head, title="Load parts", body="As agreed")
                 accepted = time.perf_counter()

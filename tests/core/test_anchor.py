@@ -169,6 +169,7 @@ def test_what_was_copied_along_from_the_prompt_is_taken_off(quote: str) -> None:
         ("`go();`", 1),
         ("  12 go();\n\n  14 no();", 3),
         ("+go();\n\n no();", 3),
+        ("+go();", 1),
     ],
 )
 def test_even_the_shortest_code_is_found_without_what_was_copied_along(quote: str, end: int) -> None:
@@ -588,3 +589,10 @@ def test_whatever_is_quoted_an_anchor_is_real_lines_of_one_hunk(
             assert readable
             assert 1 <= line <= len(head)
             assert not any(hunk.new_start <= line <= hunk.new_end for hunk in file.hunks)
+
+
+def test_only_the_mark_is_taken_off_a_copied_line() -> None:
+    """One character more, and a line too short to be known by a part of it would be lost."""
+    short = diff.parse(b"--- a/a.ts\n+++ b/a.ts\n@@ -1,2 +1,3 @@\n let y;\n+x = 1;\n let z;\n")[0]
+    found = locate("+x = 1;", file=short, head_lines=["let y;", "x = 1;", "let z;"], hint=None)
+    assert found == Anchor("a.ts", Side.RIGHT, 2, 2, 0)

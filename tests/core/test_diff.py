@@ -751,3 +751,9 @@ def test_whatever_git_prints_is_read_with_gits_numbers(
     repository: Repository, change: tuple[Tree, Tree], quote: bool, context: str
 ) -> None:
     check(*change, repository, context, quote=quote)
+
+
+def test_a_move_told_by_half_is_named_by_its_other_headers() -> None:
+    """A header that tells only where a file came from is no move; the path then stands in the other headers."""
+    half = b"diff --git a/a.ts b/a.ts\nrename from old.ts\n--- a/a.ts\n+++ b/a.ts\n@@ -1 +1 @@\n-x\n+y\n"
+    assert [file.path for file in diff.parse(half)] == ["a.ts"]
