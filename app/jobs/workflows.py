@@ -82,6 +82,7 @@ class Workflows:
         self._quiet_seconds = quiet_seconds
         self._timing = timing
         self._running: dict[str, Stop] = {}
+        self._stopped_before: set[str] = set()
 
     # on_delivery
 
@@ -380,13 +381,16 @@ class Workflows:
     def bury(self) -> int:
         """End the jobs and deliveries whose workflow died without saying so. Returns how many.
 
-        A workflow dies when it was begun too often (it stops the process), or when the operator cancels it.
+        A workflow dies when it was begun too often (it stops the process), or when the operator cancels it. A cancelled one
+        is believed at the second look: at the first, whoever supersedes it may be about to say so.
         """
         with self._store.read() as connection:
             jobs = {row.workflow_id: row for row in self._store.active_jobs(connection)}
             taken = {row.workflow_id: row.guid for row in self._store.taken_deliveries(connection)}
         statuses = self.statuses([*jobs, *taken])
-        cancelled = [row for name, row in jobs.items() if statuses[name] == "CANCELLED"]
+        stopped = {name for name in jobs if statuses[name] == "CANCELLED"}
+        cancelled = [row for name, row in jobs.items() if name in stopped & self._stopped_before]
+        self._stopped_before = stopped
         dead = [row for name, row in jobs.items() if statuses[name] in planning.DEAD - {"CANCELLED"}]
         lost = [(guid, name) for name, guid in taken.items() if statuses[name] in planning.DEAD]
         if not (cancelled or dead or lost):
