@@ -203,7 +203,9 @@ class World:
 
     def command(self, under: Under) -> None:
         """Somebody who may write asks for a review."""
-        under.sent.append(under.handle.comment("/review", by="alice").delivery)
+        under.handle.comment("/review", by="alice")
+        told = [one for one in self.github.deliveries if one.repository_id == under.repository.id]
+        under.sent.append([one for one in told if one.event == "issue_comment"][-1])
 
     def break_call(self, under: Under, call: Call, side: Side) -> None:
         """That call of this pull will fail so, once."""
