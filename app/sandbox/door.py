@@ -20,7 +20,7 @@ from starlette.types import Receive, Scope, Send
 from app.sandbox import access
 from app.sandbox.access import Caller
 from app.sandbox.faults import Fault, Faults
-from app.sandbox.githttp import GitHttp
+from app.sandbox.githttp import GitAnswer, GitHttp
 from app.sandbox.hub import Hub
 from app.sandbox.ledger import Kind, Ledger
 from app.sandbox.ledger import Request as Entry
@@ -310,6 +310,8 @@ def _redirect(api: str, path: str, found: Repository, entry: Entry) -> Answer:
 def _replaced(fault: Fault | None, response: Response | None) -> Response | None:
     if fault is None or (fault.status is None and not fault.cut):
         return response
+    if isinstance(response, GitAnswer):
+        response.end()
     if fault.cut or fault.status is None:
         return None
     content = json.dumps(fault.body).encode()

@@ -113,10 +113,10 @@ async def _backend(request: Request, repository: Repository, rest: str, query: s
         for process in started:
             _end(process)
         raise
-    return _Answer(started[0], status, headers)
+    return GitAnswer(started[0], status, headers)
 
 
-class _Answer(StreamingResponse):
+class GitAnswer(StreamingResponse):
     """What the CGI program prints, as it comes; the program ends with the answer, also when the client hangs up."""
 
     def __init__(self, process: subprocess.Popen[bytes], status: int, headers: dict[str, str]) -> None:
@@ -127,7 +127,11 @@ class _Answer(StreamingResponse):
         try:
             await super().__call__(scope, receive, send)
         finally:
-            _end(self._process)
+            self.end()
+
+    def end(self) -> None:
+        """Ends the program. Whoever drops the answer unsent calls it."""
+        _end(self._process)
 
 
 def _start(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import gc
 import os
 import subprocess
 from pathlib import Path
@@ -187,3 +188,14 @@ def test_a_pull_of_three_thousand_files_is_read_and_reviewed(github: Sandbox, re
     comment = {"path": "src/1500.ts", "line": 160, "body": "The last line."}
     assert call(github, "POST", REVIEWS, review(comment), token=token).status == 200
     assert [made.line for made in pull.review_comments] == [160]
+
+
+def test_the_git_whose_answer_is_lost_ends(github: Sandbox) -> None:
+    """It would stay behind as a process that nobody waits for; Python says so when it is collected."""
+    repository = github.create_repository("acme/lost", files={"a": "1\n"})
+    github.faults.lose_answer("GET", "*/info/refs")
+    github.faults.answer_after_effect(502, "GET", "*/info/refs")
+    for _ in range(2):
+        assert subprocess.run(["git", "ls-remote", repository.clone_url], check=False, capture_output=True).returncode
+    gc.collect()
+    assert subprocess.run(["git", "ls-remote", repository.clone_url], check=False, capture_output=True).returncode == 0
