@@ -236,10 +236,16 @@ class Engine:
         """The key that signs markers: the operator's, else the one kept in the database. Known once started."""
         return self._secret_key
 
+    @property
+    def executor_id(self) -> str:
+        """The name of this process in the job engine's tables. Known once started."""
+        return self._executor_id
+
     # Opening and closing: blocking, in a thread, so that the engine below does not adopt the caller's event loop.
 
     def _open(self) -> None:
         self._database = Database(self._settings.database_url)
+        self._executor_id = self._database.executor_id
         if self._database.is_sqlite and not self._executes:
             what = (
                 "SQLite belongs to one process, so it must run the jobs; DATABASE_URL must name a PostgreSQL database"
@@ -267,10 +273,10 @@ class Engine:
         )
         if not self._database.is_sqlite:
             # Before anything is claimed: whoever claims without a lock looks dead.
-            self._presence = checked_in(self._database.address, self._database.executor_id)
+            self._presence = checked_in(self._database.address, self._executor_id)
         self._launch(self._database)
         if self._presence is not None:
-            self._watch = self._watched(self._presence, self._database.executor_id)
+            self._watch = self._watched(self._presence)
         self._writer = Writer(self._commit)
 
     def _launch(self, database: Database) -> None:
@@ -313,10 +319,10 @@ class Engine:
             polling_interval_sec=2 * poll,
         )
 
-    def _watched(self, presence: Presence, executor_id: str) -> Watch:
+    def _watched(self, presence: Presence) -> Watch:
         reaper = Reaper(
             presence,
-            executor_id=executor_id,
+            executor_id=self._executor_id,
             claims=self._claims,
             give_back=_give_back,
             grace_seconds=self._timing.grace_seconds,
@@ -359,12 +365,12 @@ class Engine:
 
     def _release(self) -> None:
         """Hand what is left to the other processes at once, so that they need not wait until this one counts as dead."""
-        if self._presence is None or self._database is None:
+        if self._presence is None:
             return
         try:
             # Asked first, because the giving back below would wait for a database that is away.
             self._store.touch()
-            left = _give_back(self._database.executor_id)
+            left = _give_back(self._executor_id)
         except sa.exc.SQLAlchemyError as error:
             log.warning("jobs_not_released", what=str(error))
         else:

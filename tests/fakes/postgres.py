@@ -32,7 +32,9 @@ class Postgres:
         # The server refuses to run as root.
         self._as = () if os.geteuid() else _as_somebody_else(folder)
         self._port = _free_port()
-        self._run("initdb", "-D", self._data, "-U", "principal", "--auth=trust", "--no-sync", "--encoding=UTF8", "--no-locale")
+        self._run(
+            "initdb", "-D", self._data, "-U", "principal", "--auth=trust", "--no-sync", "--encoding=UTF8", "--no-locale"
+        )
         options = ("port=" + str(self._port), "listen_addresses=127.0.0.1", "unix_socket_directories=", *FAST)
         self._options = " ".join(f"-c {one}" if one[-1] != "=" else f"-c {one}''" for one in options)
         self.start()
@@ -51,7 +53,9 @@ class Postgres:
         command = [*self._as, str(self._binaries / program), *map(str, arguments)]
         # To a file, not to a pipe: the server inherits it and would hold a pipe open for as long as it lives.
         with tempfile.TemporaryFile() as said:
-            status = subprocess.run(command, cwd="/", stdin=subprocess.DEVNULL, stdout=said, stderr=said, check=False, timeout=60)
+            status = subprocess.run(
+                command, cwd="/", stdin=subprocess.DEVNULL, stdout=said, stderr=said, check=False, timeout=60
+            )
             said.seek(0)
             assert status.returncode == 0, said.read().decode(errors="replace")
 
@@ -106,7 +110,9 @@ def wait_until_up(where: str) -> None:
 
 
 def _binaries() -> Path | None:
-    newest_first = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: int(path.parent.name), reverse=True)
+    newest_first = sorted(
+        Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: int(path.parent.name), reverse=True
+    )
     on_path = shutil.which("initdb")
     candidates = [*newest_first, *([Path(on_path).resolve().parent] if on_path else [])]
     return next((path for path in candidates if (path / "initdb").exists() and (path / "pg_ctl").exists()), None)
