@@ -21,7 +21,7 @@ class Worker:
 
     def __init__(self, environ: Mapping[str, str]) -> None:
         clean = {name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "LANG", "TMPDIR")}
-        self._said = tempfile.TemporaryFile()
+        self._said = tempfile.TemporaryFile()  # noqa: SIM115 - it lives as long as the process.
         self._process = subprocess.Popen(
             [sys.executable, "-m", "tests.fakes.workers"],
             cwd=ROOT,
@@ -39,12 +39,14 @@ class Worker:
 
     def __exit__(self, *_: object) -> None:
         self.kill()
+        assert self._process.stdout is not None
+        self._process.stdout.close()
         self._said.close()
 
     def kill(self) -> None:
         """End it as a crash or the kernel would."""
         self._process.kill()
-        self._process.communicate()
+        self._process.wait(WAIT_SECONDS)
 
     def pause(self) -> None:
         """Freeze it: it holds its lock and its connections, and does nothing."""

@@ -117,7 +117,7 @@ def test_processes_that_start_at_once_on_an_empty_database_share_one_key(setting
 
 def test_a_push_stops_the_older_review_in_another_process_and_it_buys_nothing_more(github, models, settings, address):
     models.hold(1)
-    with Process(settings | {"ACCEPT_ONLY": "1"}) as front, Worker(settings) as first:
+    with Service(settings | {"ACCEPT_ONLY": "1"}) as front, Worker(settings) as first:
         connect(github, front)
         pull = open_pull(github)
         old = pull.head_sha
@@ -139,7 +139,7 @@ def test_three_workers_of_which_one_is_killed_review_every_head_once_and_ask_no_
 ):
     """Every review stands at its second question when one worker dies: only the dead one's are asked again."""
     models.hold(1)
-    with Process(settings | {"ACCEPT_ONLY": "1"}) as front, ExitStack() as stack:
+    with Service(settings | {"ACCEPT_ONLY": "1"}) as front, ExitStack() as stack:
         workers = [stack.enter_context(Worker(settings)) for _ in range(3)]
         connect(github, front)
         pulls = [open_pull(github, f"acme/shop{number}") for number in range(9)]
@@ -159,7 +159,7 @@ def test_three_workers_of_which_one_is_killed_review_every_head_once_and_ask_no_
 
 def test_a_worker_that_is_told_to_stop_hands_its_review_to_the_others(github, models, settings, address):
     models.hold(1)
-    with Process(settings | {"ACCEPT_ONLY": "1"}) as front, Worker(settings) as first:
+    with Service(settings | {"ACCEPT_ONLY": "1"}) as front, Worker(settings) as first:
         connect(github, front)
         pull = open_pull(github)
         models.wait_for(pull.head_sha, 2)
@@ -174,7 +174,7 @@ def test_a_worker_that_is_told_to_stop_hands_its_review_to_the_others(github, mo
 def test_a_worker_taken_for_dead_by_mistake_posts_nothing_when_it_comes_back(github, models, settings, address):
     """Frozen while GitHub answers its last look, its connections cut meanwhile: the other one has posted when it wakes."""
     gate = github.faults.hold("GET", "*/reviews")
-    with Process(settings | {"ACCEPT_ONLY": "1"}) as front, Worker(settings) as sleeper:
+    with Service(settings | {"ACCEPT_ONLY": "1"}) as front, Worker(settings) as sleeper:
         connect(github, front)
         pull = open_pull(github)
         gate.wait_until_reached()
@@ -194,7 +194,7 @@ def test_a_database_that_is_restarted_under_load_loses_nothing(github, models, s
     if server is None:
         pytest.skip("the server of TEST_DATABASE_URL is not ours to restart; the private one is")
     models.hold(1)
-    with Process(settings | {"ACCEPT_ONLY": "1"}) as front, Worker(settings), Worker(settings):
+    with Service(settings | {"ACCEPT_ONLY": "1"}) as front, Worker(settings), Worker(settings):
         connect(github, front)
         pulls = [open_pull(github, f"acme/shop{number}") for number in range(6)]
         for pull in pulls:
