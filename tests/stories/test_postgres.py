@@ -58,7 +58,8 @@ def connect(github, process):
 
 
 def open_pull(github, name="acme/shop"):
-    return github.create_repository(name, files={"a.ts": "1\n"}).open_pull(files={"a.ts": "2\n"})
+    # The name stands in the file, so that no two repositories have the same head.
+    return github.create_repository(name, files={"a.ts": "1\n"}).open_pull(files={"a.ts": f"// {name}\n"})
 
 
 def is_finished(pull):
@@ -200,7 +201,7 @@ def test_a_database_that_is_restarted_under_load_loses_nothing(github, models, s
         for pull in pulls:
             models.wait_for(pull.head_sha, 2)
         server.stop()
-        late = github.create_repository("acme/late", files={"a.ts": "1\n"}).open_pull(files={"a.ts": "2\n"})
+        late = open_pull(github, "acme/late")
         assert late.delivery.status_code == 503
         models.release()
         server.start()
