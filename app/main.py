@@ -19,7 +19,7 @@ from app.core import comment
 from app.core.comment import CheckText
 from app.core.pull import Pull
 from app.core.report import Review
-from app.errors import MEANINGS, Code, Permanent
+from app.errors import MEANINGS, Code, Permanent, UserError
 from app.events import Place, ReviewRequest
 from app.git import Mirrors
 from app.github import App, GitHub
@@ -44,40 +44,77 @@ class Service:
 
 
 @asynccontextmanager
-async def service(settings: Settings, *, timing: Timing | None = None) -> AsyncIterator[Service]:
+async def service(settings: Settings, *, timing: Timing | None = None, executes: bool = True) -> AsyncIterator[Service]:
     """The bot as it is served, for as long as the block lasts: deliveries in at the front, reviews out at the back.
 
     Raises `UserError` naming the variable when it is half configured, and when the database cannot be used.
     """
     # Recovered reviews run before `start` returns, so the story asks for the key when it needs it.
     story = PullStory(settings, key=lambda: engine.secret_key)
-    engine = Engine(settings, story=story, github=story.door, timing=timing)
+    engine = Engine(settings, story=story, github=story.door, timing=timing, executes=executes)
     application = web.build(settings, engine)
-    try:
-        await story.mirrors.prune()
-        await engine.start()
-        await story.scanner.start()
+    async with _running(engine, story, executes=executes):
         yield Service(engine, application)
+
+
+@asynccontextmanager
+async def _running(engine: Engine, story: PullStory, *, executes: bool) -> AsyncIterator[None]:
+    try:
+        if executes:
+            await story.mirrors.prune()
+        await engine.start()
+        if executes:
+            await story.scanner.start()
+        yield
     finally:
         await engine.stop(GRACE_SECONDS)
         await story.close()
 
 
-async def serve(settings: Settings) -> None:
+async def serve(settings: Settings, *, executes: bool = True) -> None:
     """Serve until SIGTERM or Ctrl-C, then let what runs finish within half a minute."""
-    async with service(settings) as running:
+    async with service(settings, executes=executes) as running:
         log.info(
-            "serving", host=settings.host, port=settings.port, model=settings.model or "default", version=__version__
+            "serving",
+            host=settings.host,
+            port=settings.port,
+            model=settings.model or "default",
+            version=__version__,
+            executes=executes,
         )
         server = web.server(running.app, settings)
 
         def stop() -> None:
             server.should_exit = True
 
-        for signum in (signal.SIGTERM, signal.SIGINT):
-            asyncio.get_running_loop().add_signal_handler(signum, stop)
+        _on_signals(stop)
         await server.serve()
     log.info("stopped")
+
+
+async def work(settings: Settings, *, timing: Timing | None = None) -> None:
+    """Run the jobs that `serve` has taken on the same PostgreSQL, until SIGTERM or Ctrl-C; no port is opened.
+
+    What does not finish within half a minute then goes back to the other processes.
+    """
+    if settings.database_url.startswith("sqlite"):
+        what = "DATABASE_URL must name a PostgreSQL database: SQLite belongs to the one process that serves"
+        raise UserError(what, Code.SETTINGS_INVALID)
+    if settings.app() is None:
+        raise UserError("GITHUB_APP_ID is missing: a worker reviews as the GitHub App", Code.SETTINGS_INVALID)
+    story = PullStory(settings, key=lambda: engine.secret_key)
+    engine = Engine(settings, story=story, github=story.door, timing=timing)
+    ended = asyncio.Event()
+    _on_signals(ended.set)
+    async with _running(engine, story, executes=True):
+        log.info("working", model=settings.model or "default", version=__version__)
+        await ended.wait()
+    log.info("stopped")
+
+
+def _on_signals(stop: Callable[[], None]) -> None:
+    for signum in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(signum, stop)
 
 
 class PullStory:

@@ -11,7 +11,7 @@ import sys
 import typer
 
 from app import __version__
-from app.cli import demo, persona, review, rules, sandbox, serve
+from app.cli import demo, persona, review, rules, sandbox, serve, worker
 from app.errors import PrincipalError
 
 FAILED = 2
@@ -27,6 +27,7 @@ cli = typer.Typer(
 )
 cli.command()(review.review)
 cli.command()(serve.serve)
+cli.command()(worker.worker)
 cli.command()(sandbox.sandbox)
 cli.command()(demo.demo)
 cli.add_typer(persona.cli, name="persona")

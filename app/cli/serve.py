@@ -1,4 +1,4 @@
-"""`principal serve`: the GitHub App's server, one process."""
+"""`principal serve`: the GitHub App's server. Alone it does everything; with PostgreSQL, workers may do the reviews."""
 
 from __future__ import annotations
 
@@ -11,7 +11,11 @@ from app import telemetry
 from app.settings import Settings
 
 
-def serve() -> None:
+def serve(
+    accept_only: bool = typer.Option(
+        False, "--accept-only", help="Take deliveries and leave the reviews to `principal worker` (PostgreSQL only)."
+    ),
+) -> None:
     """Serve the GitHub App: webhooks in, reviews out. Everything is set by the environment; see the README's settings."""
     from app import main  # noqa: PLC0415 - the job engine and the server take seconds to load
 
@@ -23,4 +27,4 @@ def serve() -> None:
             "GITHUB_WEBHOOK_SECRET are set.",
             err=True,
         )
-    asyncio.run(main.serve(settings))
+    asyncio.run(main.serve(settings, executes=not accept_only))

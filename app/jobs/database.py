@@ -2,6 +2,7 @@
 
 SQLite is made fit for the job before anything else touches it: WAL, a lock that refuses a second process, and a stand-in
 for a function that old SQLite lacks. Measured reasons: one fair writer, and limits that two processes would break.
+PostgreSQL is shared by any number of processes, so each has a name that no other ever has (presence.py).
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import fcntl
 import os
 import secrets
+import socket
 import sqlite3
 import sys
 import threading
@@ -31,29 +33,34 @@ WRITER_BUSY_SECONDS = 5  # GitHub waits ten seconds for an answer: a writer that
 
 
 class Database:
-    """An open database: `engine` for the job engine, `own` for our tables in the same database. One process each."""
+    """An open database: `engine` for the job engine, `own` for our tables in the same database.
 
-    def __init__(self, url: str, *, data_dir: Path) -> None:
-        """Raises `UserError` when the database cannot be used, or when another process works on it."""
-        address = sa.make_url(url)
-        self.is_sqlite = address.get_backend_name() == "sqlite"
-        path = Path(address.database or "") if self.is_sqlite else data_dir / "principal"
-        _make_folder(path.parent)
-        self._lock = _lock(path.with_name(path.name + ".lock"))
+    `executor_id` names this process to the job engine. SQLite belongs to one process at a time, PostgreSQL to many.
+    """
+
+    def __init__(self, url: str) -> None:
+        """Raises `UserError` when the database cannot be used, or when another process works on a SQLite file."""
+        self.address = sa.make_url(url)
+        self.is_sqlite = self.address.get_backend_name() == "sqlite"
+        self._lock: IO[str] | None = None
+        if self.is_sqlite:
+            path = Path(self.address.database or "")
+            _make_folder(path.parent)
+            self._lock = _lock(path.with_name(path.name + ".lock"))
+            self.executor_id = "local"
+        else:
+            self.address = self.address.set(drivername="postgresql+psycopg")
+            self.executor_id = _unique_name()
         try:
             if self.is_sqlite:
-                self.executor_id = "local"
                 _prepare_sqlite(path)
-            else:
-                address = address.set(drivername="postgresql+psycopg")
-                # Its name in the database survives a restart, so that its work is taken up again.
-                self.executor_id = _lasting_name(data_dir / "executor-id")
-            self.engine = _sql_engine(address, busy_seconds=ENGINE_BUSY_SECONDS, connections=8)
-            self.own = _sql_engine(address, busy_seconds=WRITER_BUSY_SECONDS, connections=4)
+            self.engine = _sql_engine(self.address, busy_seconds=ENGINE_BUSY_SECONDS, connections=8)
+            self.own = _sql_engine(self.address, busy_seconds=WRITER_BUSY_SECONDS, connections=4)
             if self.is_sqlite:
                 _write_in_turn(self.engine, self.own)
         except BaseException:
-            self._lock.close()
+            if self._lock is not None:
+                self._lock.close()
             raise
 
     @contextmanager
@@ -71,7 +78,17 @@ class Database:
         """Give back connections and the lock."""
         self.own.dispose()
         self.engine.dispose()
-        self._lock.close()
+        if self._lock is not None:
+            self._lock.close()
+
+    def is_away(self, error: sa.exc.SQLAlchemyError) -> bool:
+        """Whether the error says that PostgreSQL is stopped, starting or busy: then the same work may do better later.
+
+        SQLite has nowhere to go: what it refuses is refused.
+        """
+        return not self.is_sqlite and isinstance(
+            error, sa.exc.OperationalError | sa.exc.InterfaceError | sa.exc.TimeoutError
+        )
 
 
 def _make_folder(folder: Path) -> None:
@@ -96,13 +113,9 @@ def _lock(path: Path) -> IO[str]:
     return file
 
 
-def _lasting_name(path: Path) -> str:
-    try:
-        return path.read_text().strip()
-    except FileNotFoundError:
-        name = f"executor-{secrets.token_hex(8)}"
-        path.write_text(name)
-        return name
+def _unique_name() -> str:
+    # A name that came back would let a new process take over what an old one still runs: measured, steps began twice.
+    return f"{socket.gethostname()[:64]}-{os.getpid()}-{secrets.token_hex(4)}"
 
 
 def _prepare_sqlite(path: Path) -> None:
@@ -127,7 +140,12 @@ def _prepare_sqlite(path: Path) -> None:
 def _sql_engine(address: sa.URL, *, busy_seconds: int, connections: int) -> sa.Engine:
     if address.get_backend_name() != "sqlite":
         return sa.create_engine(
-            address, pool_size=connections, max_overflow=connections, pool_timeout=busy_seconds, pool_pre_ping=True
+            address,
+            pool_size=connections,
+            max_overflow=connections,
+            pool_timeout=busy_seconds,
+            pool_pre_ping=True,
+            connect_args={"connect_timeout": WRITER_BUSY_SECONDS},
         )
     # Few connections: each keeps its own page cache, and beyond these they only wait for one another.
     engine = sa.create_engine(

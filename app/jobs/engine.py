@@ -2,8 +2,9 @@
 
     accept ─► writer ─► one transaction: delivery row + `on_delivery` in the queue ─► workflows.py
 
-SQLite is one executing process, held by a lock. The engine runs its workflows on a loop of its own, so that a busy review
-never slows a webhook's answer; the story and everything it opens lives on that loop.
+SQLite is one executing process, held by a lock; PostgreSQL is any number of them (presence.py). The engine runs its
+workflows on a loop of its own, so that a busy review never slows a webhook's answer; the story and everything it opens
+lives on that loop.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from app.errors import Code, PrincipalError, Transient, UserError
 from app.events import CommandEvent, Event, Ignored
 from app.jobs import plan as planning
 from app.jobs.database import Database
+from app.jobs.presence import Presence, Reaper, Watch, checked_in
 from app.jobs.step import Timing
 from app.jobs.store import ACTIVE, DeliveryState, JobState, Store
 from app.jobs.story import Doors, Story
@@ -40,6 +42,8 @@ APPLICATION_VERSION = "1"
 
 It stays the same over releases; changed workflows follow the patching rule in workflows.py.
 """
+NO_QUEUE = "-"
+"""What a process listens to that runs no jobs: an empty list would mean all."""
 RECOVERIES_AT_MOST = 3
 INGEST_SLOTS = 20
 REVIEW_SLOTS = 32
@@ -117,10 +121,18 @@ class DeliveryRecord:
 
 
 class Engine:
-    """The jobs of one process. Only one may be started at a time: the engine below is a singleton."""
+    """The jobs of one process. Only one may be started at a time: the engine below is a singleton.
 
-    def __init__(self, settings: Settings, *, story: Story, github: Doors, timing: Timing | None = None) -> None:
+    With `executes` off it takes deliveries and runs none of the jobs: other processes on the same PostgreSQL do.
+    """
+
+    def __init__(
+        self, settings: Settings, *, story: Story, github: Doors, timing: Timing | None = None, executes: bool = True
+    ) -> None:
         self._settings = settings
+        self._executes = executes
+        self._presence: Presence | None = None
+        self._watch: Watch | None = None
         self._story = story
         self._github = github
         self._timing = timing or Timing()
@@ -224,10 +236,21 @@ class Engine:
         """The key that signs markers: the operator's, else the one kept in the database. Known once started."""
         return self._secret_key
 
+    @property
+    def executor_id(self) -> str:
+        """The name of this process in the job engine's tables. Known once started."""
+        return self._executor_id
+
     # Opening and closing: blocking, in a thread, so that the engine below does not adopt the caller's event loop.
 
     def _open(self) -> None:
-        self._database = Database(self._settings.database_url, data_dir=self._settings.data_dir)
+        self._database = Database(self._settings.database_url)
+        self._executor_id = self._database.executor_id
+        if self._database.is_sqlite and not self._executes:
+            what = (
+                "SQLite belongs to one process, so it must run the jobs; DATABASE_URL must name a PostgreSQL database"
+            )
+            raise UserError(what, Code.SETTINGS_INVALID)
         self._store = Store(self._database)
         self._store.open()
         given = self._settings.secret_key
@@ -248,7 +271,12 @@ class Engine:
             quiet_seconds=self._settings.quiet_seconds,
             timing=self._timing,
         )
+        if not self._database.is_sqlite:
+            # Before anything is claimed: whoever claims without a lock looks dead.
+            self._presence = checked_in(self._database.address, self._executor_id)
         self._launch(self._database)
+        if self._presence is not None:
+            self._watch = self._watched(self._presence)
         self._writer = Writer(self._commit)
 
     def _launch(self, database: Database) -> None:
@@ -267,6 +295,8 @@ class Engine:
         # The tables and the queues come first: a queue that appears after the launch is only noticed a second later.
         DBOS.migrate(self._settings.database_url)
         self._register_queues()
+        if not self._executes:
+            DBOS.listen_queues([NO_QUEUE])
         DBOS.launch()
 
     def _register_queues(self) -> None:
@@ -289,13 +319,35 @@ class Engine:
             polling_interval_sec=2 * poll,
         )
 
+    def _watched(self, presence: Presence) -> Watch:
+        reaper = Reaper(
+            presence,
+            executor_id=self._executor_id,
+            claims=self._claims,
+            give_back=_give_back,
+            grace_seconds=self._timing.grace_seconds,
+        )
+        timing = self._timing
+        return Watch(presence, reaper, look_seconds=timing.look_seconds, beat_seconds=timing.beat_seconds)
+
+    def _claims(self) -> set[str]:
+        """The executors that have work claimed."""
+        claimed = self._client.list_workflows(status="PENDING", load_input=False, load_output=False)
+        return {workflow.executor_id for workflow in claimed if workflow.executor_id}
+
     def _close(self, grace_seconds: float) -> None:
         if self._writer is not None:
             self._writer.close()
             self._writer = None
+        if self._watch is not None:
+            self._watch.end()
+            self._watch = None
         if self._dbos is not None:
             self._drain(self._dbos, grace_seconds)
             self._dbos = None
+        if self._presence is not None:
+            self._presence.leave()
+            self._presence = None
         if self._database is not None:
             self._database.close()
             self._database = None
@@ -308,7 +360,21 @@ class Engine:
             stopping.set()
         _wait_while(_queues_work, QUEUES_STOP_SECONDS)
         _wait_while(lambda: self._workflows.are_running, grace_seconds)
+        self._release()
         DBOS.destroy(workflow_completion_timeout_sec=0, destroy_registry=True)
+
+    def _release(self) -> None:
+        """Hand what is left to the other processes at once, so that they need not wait until this one counts as dead."""
+        if self._presence is None:
+            return
+        try:
+            # Asked first, because the giving back below would wait for a database that is away.
+            self._store.touch()
+            left = _give_back(self._executor_id)
+        except sa.exc.SQLAlchemyError as error:
+            log.warning("jobs_not_released", what=str(error))
+        else:
+            log.info("jobs_released", number=left)
 
     # Accepting: on the writer's thread.
 
@@ -317,16 +383,23 @@ class Engine:
         failed = self._failed(guids)
         with self._store.begin() as connection:
             known = self._store.deliveries(connection, guids)
-            receipts: list[Receipt] = []
+            receipts: dict[int, Receipt] = {}
             seen: set[str] = set()
-            for delivery in deliveries:
+            for place, delivery in self._in_turn(deliveries):
                 if delivery.guid in seen:
                     known |= self._store.deliveries(connection, [delivery.guid])
                     failed.discard(delivery.guid)
                 seen.add(delivery.guid)
                 row = known.get(delivery.guid)
-                receipts.append(self._take(connection, delivery, row, failed=delivery.guid in failed))
-            return receipts
+                receipts[place] = self._take(connection, delivery, row, failed=delivery.guid in failed)
+            return [receipts[place] for place in range(len(deliveries))]
+
+    def _in_turn(self, deliveries: Sequence[Delivery]) -> list[tuple[int, Delivery]]:
+        numbered = list(enumerate(deliveries))
+        if self._database is None or self._database.is_sqlite:
+            return numbered
+        # In one order everywhere, so that two processes with the same deliveries never wait for each other in a circle.
+        return sorted(numbered, key=lambda one: one[1].guid)
 
     def _failed(self, guids: Collection[str]) -> set[str]:
         """Those of these deliveries whose decision, or whose review, ended without success and not for a newer one."""
@@ -434,6 +507,13 @@ class Engine:
         removed = self._store.purge(before=before)
         if ended or removed:
             log.info("old_rows_removed", workflows=len(ended), rows=removed)
+
+
+def _give_back(executor_id: str) -> int:
+    """Put what this executor has claimed back into its queues. Returns how many jobs that was."""
+    # Its public verbs forget how often a job was begun, and would revive one that was cancelled in between. A contract
+    # test pins this one.
+    return len(DBOS._recover_pending_workflows([executor_id]))  # noqa: SLF001
 
 
 def _queues_work() -> bool:

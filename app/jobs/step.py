@@ -47,7 +47,9 @@ class Timing:
     `settle_seconds`: GitHub ends a request of its own accord after 10 s, so a write whose answer was lost has either taken
     effect by then or never will. `retry_…`: the wait before a job is tried again, doubling from first to longest.
     `poll_seconds`: how often a queue is asked for work; a look costs some milliseconds
-    of CPU, also when there is none. `tend_seconds`: how often the dead are looked for.
+    of CPU, also when there is none. `tend_seconds`: how often dead jobs are looked for. On PostgreSQL, `look_seconds`: how
+    often dead processes are looked for; `grace_seconds`: for how long one must be missed; `beat_seconds`: how often a
+    process makes sure that it is not.
     """
 
     settle_seconds: float = 12.0
@@ -55,6 +57,9 @@ class Timing:
     retry_longest_seconds: float = 300.0
     poll_seconds: float = 0.15
     tend_seconds: float = 60.0
+    look_seconds: float = 5.0
+    grace_seconds: float = 10.0
+    beat_seconds: float = 2.0
 
     def retry_seconds(self, tries: int, error: Transient) -> float:
         """How long to wait after this many tries: our own doubling wait, or longer where the other side named a time."""
@@ -102,8 +107,11 @@ def cancelled() -> BaseException:
 class DurableStep:
     """The steps of one attempt of one job. Not shared between jobs."""
 
-    def __init__(self, store: Store, *, workflow_id: str, job_key: str, stop: Stop, timing: Timing) -> None:
+    def __init__(
+        self, store: Store, *, workflow_id: str, job_key: str, stop: Stop, timing: Timing, run: str | None = None
+    ) -> None:
         self._store = store
+        self._run = run
         self._workflow_id = workflow_id
         self._job_key = job_key
         self._stop = stop
@@ -167,14 +175,14 @@ class DurableStep:
         text = _as_text(adapter, value)
         if len(text) <= INLINE_AT_MOST_CHARACTERS:
             return {"value": text}
-        return {"artifact": await asyncio.to_thread(self._store.keep, name, text)}
+        return {"artifact": await self._store.call(self._store.keep, name, text)}
 
     async def _read(self, name: str, stored: Stored, adapter: TypeAdapter[T]) -> T:
         if "error" in stored:
             raise _error_from_json(stored["error"])
         text = stored.get("value")
         if text is None:
-            text = await asyncio.to_thread(self._store.kept, stored["artifact"])
+            text = await self._store.call(self._store.kept, stored["artifact"])
         if text is None:
             raise Permanent(Code.INTERNAL, f"The remembered result of {name} is gone")
         return adapter.validate_python(json.loads(text))
@@ -196,12 +204,12 @@ class DurableStep:
             if found is not None:
                 await self._end_send(key, _as_text(adapter, found))
                 return found
-            await asyncio.to_thread(self._claim_send, key)
+            await self._store.call(self._claim_send, key)
             try:
                 sent = await send()
             except PrincipalError as error:
                 if error.code is not Code.GITHUB_ANSWER_UNKNOWN:
-                    await asyncio.to_thread(self._store.drop_send, workflow_id=self._workflow_id, key=key)
+                    await self._store.call(self._store.drop_send, workflow_id=self._workflow_id, key=key)
                     raise
                 log.warning("answer_lost", effect=key)
                 lost = error
@@ -214,7 +222,7 @@ class DurableStep:
         """Our own row, once no request of this effect can still be on its way, ours or an earlier attempt's."""
         rows: list[Sent] = []
         for _ in range(LOOKS_AT_MOST):
-            rows = await asyncio.to_thread(self._sends, key)
+            rows = await self._store.call(self._sends, key)
             under_way = [row.sending_at for row in rows if row.state is SendState.SENDING]
             wait_seconds = max(under_way, default=0.0) + self._timing.settle_seconds - time.time()
             if not under_way or wait_seconds <= 0:
@@ -233,10 +241,13 @@ class DurableStep:
             job = self._store.job(connection, self._job_key)
             if job is not None and (job.workflow_id != self._workflow_id or job.state not in ACTIVE):
                 raise cancelled()
+            # The same for one that was taken for dead: another process runs the job now, and will look and send.
+            if self._run is not None and self._store.run_of(connection, self._workflow_id) != self._run:
+                raise cancelled()
             self._store.put_send(connection, workflow_id=self._workflow_id, job_key=self._job_key, key=key)
 
     async def _end_send(self, key: str, remote: str) -> None:
-        await asyncio.to_thread(
+        await self._store.call(
             self._store.end_send, workflow_id=self._workflow_id, job_key=self._job_key, key=key, remote=remote
         )
 

@@ -3,6 +3,7 @@
     deliveries   what GitHub was told is safe, and what became of it
     jobs         a review per (repository, pull, head, trigger): its attempt, its workflow, how it ended
     outbox       effects that must not happen twice: intent, time of sending, what stands on the other side
+    runs         which execution of a workflow is the one that may still send
     artifacts    large results of steps, compressed, by their hash
     meta         the schema's version, the secret key
 
@@ -11,14 +12,15 @@ Raw payloads are not kept: an event's few fields are all that is used, and GitHu
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import secrets
 import time
 import zlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
@@ -27,9 +29,18 @@ from sqlalchemy.dialects.sqlite import Insert as SqliteInsert
 
 from app.errors import Code, UserError
 from app.jobs.database import Database
+from app.telemetry import log
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 SCHEMA_VERSION = 1
 PURGE_AT_MOST_ROWS = 5000
+AWAY_WAIT_SECONDS = 5.0
+AWAY_WAITS_AT_MOST = 4320
+"""Six hours of a database that is away: as long as a review survives an outage of GitHub's, and then some."""
+SCHEMA_LOCK = 7_236_121_604_351
+"""Any number that no other program on the same database uses: whoever holds it makes the tables."""
 
 metadata = sa.MetaData()
 
@@ -89,6 +100,13 @@ outbox = sa.Table(
     sa.Column("remote", sa.Text),
     sa.Index("principal_outbox_of_job", "job_key", "key"),
 )
+runs = sa.Table(
+    "principal_runs",
+    metadata,
+    sa.Column("workflow_id", sa.String(220), primary_key=True),
+    sa.Column("token", sa.String(32), nullable=False),
+    sa.Column("began_at", sa.Float, nullable=False, index=True),
+)
 artifacts = sa.Table(
     "principal_artifacts",
     metadata,
@@ -147,9 +165,29 @@ class Store:
         self.begin = database.begin
         self.read = database.own.connect
 
+    async def call(self, verb: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+        """What the verb returns, called in a thread; while PostgreSQL is away it is waited for, and the verb called again.
+
+        So the verb must bear being called twice: a commit whose answer was lost may have happened.
+        """
+        wait = AWAY_WAIT_SECONDS / 32
+        for _ in range(AWAY_WAITS_AT_MOST):
+            try:
+                return await asyncio.to_thread(verb, *args, **kwargs)
+            except sa.exc.SQLAlchemyError as error:
+                if not self._database.is_away(error):
+                    raise
+                log.warning("database_away", what=str(getattr(error, "orig", error)))
+            await asyncio.sleep(wait)
+            wait = min(2 * wait, AWAY_WAIT_SECONDS)
+        return await asyncio.to_thread(verb, *args, **kwargs)
+
     def open(self) -> None:
         """Make the tables, or refuse a database that a newer version has changed."""
         with self.begin() as connection:
+            if not self._database.is_sqlite:
+                # Processes that start together would all find no table and all make it.
+                connection.execute(sa.select(sa.func.pg_advisory_xact_lock(SCHEMA_LOCK)))
             metadata.create_all(connection)
             known = connection.scalar(sa.select(meta.c.value).where(meta.c.name == "schema"))
             if known is not None and int(known) > SCHEMA_VERSION:
@@ -159,11 +197,11 @@ class Store:
 
     def secret_key(self) -> bytes:
         """The key that signs markers and sessions: made once, then always the same."""
+        made = self._insert(meta).values(name="secret_key", value=secrets.token_hex(32))
         with self.begin() as connection:
-            found = connection.scalar(sa.select(meta.c.value).where(meta.c.name == "secret_key"))
-            if found is None:
-                found = secrets.token_hex(32)
-                self._put_meta(connection, "secret_key", found)
+            # Several processes may start at once: the first key stays, and everyone reads it.
+            connection.execute(made.on_conflict_do_nothing())
+            found: str = connection.scalars(sa.select(meta.c.value).where(meta.c.name == "secret_key")).one()
         return bytes.fromhex(found)
 
     def touch(self) -> None:
@@ -175,7 +213,13 @@ class Store:
 
     def deliveries(self, connection: sa.Connection, guids: Iterable[str]) -> dict[str, sa.Row[Any]]:
         """The rows of these deliveries, locked until the transaction ends."""
-        query = sa.select(deliveries).where(deliveries.c.guid.in_(list(guids))).with_for_update()
+        # In one order everywhere, so that two processes with the same deliveries never wait for each other in a circle.
+        query = (
+            sa.select(deliveries)
+            .where(deliveries.c.guid.in_(list(guids)))
+            .order_by(deliveries.c.guid)
+            .with_for_update()
+        )
         return {row.guid: row for row in connection.execute(query)}
 
     def add_delivery(self, connection: sa.Connection, values: Mapping[str, Any]) -> bool:
@@ -234,15 +278,22 @@ class Store:
         connection.execute(sa.update(jobs).where(jobs.c.workflow_id.in_(ended)).values(**values))
         return ended
 
-    def start_job(self, workflow_id: str) -> bool:
-        """Mark a job as running. False when it was ended meanwhile: then nothing may be done for it."""
+    def start_job(self, workflow_id: str, run: str) -> bool:
+        """Mark a job as running, by this run and no earlier one. False when it was ended: then nothing may be done for it."""
+        values = {"token": run, "began_at": time.time()}
+        statement = self._insert(runs).values(workflow_id=workflow_id, **values)
         with self.begin() as connection:
+            connection.execute(statement.on_conflict_do_update(index_elements=["workflow_id"], set_=values))
             changed = connection.execute(
                 sa.update(jobs)
                 .where(jobs.c.workflow_id == workflow_id, jobs.c.state.in_(ACTIVE))
                 .values(state=JobState.RUNNING, started_at=sa.func.coalesce(jobs.c.started_at, time.time()))
             )
             return bool(changed.rowcount)
+
+    def run_of(self, connection: sa.Connection, workflow_id: str) -> str | None:
+        """The run that was the last to begin this workflow."""
+        return connection.scalar(sa.select(runs.c.token).where(runs.c.workflow_id == workflow_id).with_for_update())
 
     def finish_job(self, workflow_id: str, *, state: JobState, code: str, detail: str, review_id: int | None) -> None:
         """Record how a job ended, unless it was ended from outside first."""
@@ -330,6 +381,7 @@ class Store:
         )
         stale = sa.select(artifacts.c.sha256).where(artifacts.c.created_at < before)
         sent = sa.select(outbox.c.workflow_id).where(outbox.c.sending_at < before)
+        run = sa.select(runs.c.workflow_id).where(runs.c.began_at < before)
         with self.begin() as connection:
             return sum(
                 connection.execute(sa.delete(table).where(column.in_(query.limit(PURGE_AT_MOST_ROWS)))).rowcount
@@ -338,6 +390,7 @@ class Store:
                     (jobs, jobs.c.key, ended),
                     (deliveries, deliveries.c.guid, old),
                     (artifacts, artifacts.c.sha256, stale),
+                    (runs, runs.c.workflow_id, run),
                 )
             )
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import secrets
 import time
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -135,14 +136,14 @@ class Workflows:
         seen = await step.run("see", lambda: self._see(event, asked, github.pull), Seen)
         await self._cancel(seen.losing)
         plan = planning.plan(asked, seen.pull, quiet_seconds=self._quiet_seconds)
-        return await step.run("place", lambda: asyncio.to_thread(self._place, plan, seen.pull, event.place), Placed)
+        return await step.run("place", lambda: self._store.call(self._place, plan, seen.pull, event.place), Placed)
 
     async def _see(
         self, event: Actionable, asked: PullEvent | ReviewRequest, read: Callable[[str, int], Awaitable[Pull]]
     ) -> Seen:
         pull = await self._current_pull(event, read)
         plan = planning.plan(asked, pull, quiet_seconds=self._quiet_seconds)
-        rows = await asyncio.to_thread(self._jobs_of, event.place)
+        rows = await self._store.call(self._jobs_of, event.place)
         return Seen(pull, tuple(row.workflow_id for row in planning.losing(plan, rows)))
 
     async def _current_pull(self, event: Actionable, read: Callable[[str, int], Awaitable[Pull]]) -> Pull:
@@ -254,16 +255,14 @@ class Workflows:
 
         JOBS.labels("delivery", "put_back").inc()
         # Deciding what becomes of it and doing so is one transaction, so it needs no step of the engine's.
-        reason = await asyncio.to_thread(put_back)
+        reason = await self._store.call(put_back)
         log.warning("delivery_put_back", reason=reason)
         return reason
 
     async def _end_delivery(
         self, guid: str, workflow_id: str, state: DeliveryState, reason: str, job_key: str | None
     ) -> None:
-        await asyncio.to_thread(
-            self._store.end_delivery, guid, workflow_id, state=state, reason=reason, job_key=job_key
-        )
+        await self._store.call(self._store.end_delivery, guid, workflow_id, state=state, reason=reason, job_key=job_key)
         JOBS.labels("delivery", state.value).inc()
         log.info("delivery_decided", state=state.value, reason=reason, job=job_key)
 
@@ -278,10 +277,11 @@ class Workflows:
             bind(job=workflow_id, repository=request.repository, number=request.number),
             self._stoppable(workflow_id) as stop,
         ):
-            if not await asyncio.to_thread(self._store.start_job, workflow_id):
+            run = secrets.token_hex(16)
+            if not await self._store.call(self._store.start_job, workflow_id, run):
                 return JobState.SUPERSEDED.value
             began = time.monotonic()
-            step = self._step(workflow_id, request.key, stop)
+            step = self._step(workflow_id, request.key, stop, run=run)
             try:
                 outcome = await self._in_rounds(lambda: self._story.review(request, pull=pull, step=step), step, stop)
                 state = _JOB_STATES.get(outcome.state, JobState.DONE)
@@ -289,9 +289,9 @@ class Workflows:
             except Exception as error:  # noqa: BLE001 - a review must end in a state, whatever happened.
                 cause = _cause(error)
                 state, end = JobState.FAILED, {"code": cause.code.value, "detail": cause.what, "review_id": None}
-                await asyncio.to_thread(self._fail, workflow_id, Ending("failed", cause.code, cause.what))
+                await self._store.call(self._fail, workflow_id, Ending("failed", cause.code, cause.what))
             else:
-                await asyncio.to_thread(lambda: self._store.finish_job(workflow_id, state=state, **end))
+                await self._store.call(lambda: self._store.finish_job(workflow_id, state=state, **end))
                 JOBS.labels("review", state.value).inc()
             JOB_SECONDS.observe(time.monotonic() - began)
             log.info("review_ended", state=state.value, **end)
@@ -325,7 +325,7 @@ class Workflows:
         own_id = _workflow_id()
 
         async def tell() -> None:
-            sent = await asyncio.to_thread(self._store.effects, workflow_id)
+            sent = await self._store.call(self._store.effects, workflow_id)
             effects = {key: json.loads(row.remote) for key, row in sent.items() if row.remote is not None}
             await self._story.settle(request, ending=ending, effects=effects)
 
@@ -424,10 +424,14 @@ class Workflows:
                 raise engine_error.DBOSWorkflowCancelledError("the job was cancelled") from group
             raise
         finally:
-            self._running.pop(workflow_id, None)
+            # A job that was taken for dead and came back here runs twice for a moment; the newer keeps its place.
+            if self._running.get(workflow_id) is stop:
+                del self._running[workflow_id]
 
-    def _step(self, workflow_id: str, job_key: str, stop: Stop) -> DurableStep:
-        return DurableStep(self._store, workflow_id=workflow_id, job_key=job_key, stop=stop, timing=self._timing)
+    def _step(self, workflow_id: str, job_key: str, stop: Stop, *, run: str | None = None) -> DurableStep:
+        return DurableStep(
+            self._store, workflow_id=workflow_id, job_key=job_key, stop=stop, timing=self._timing, run=run
+        )
 
 
 _ASKED_TYPE: Any = ReviewRequest | Refused

@@ -13,7 +13,8 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -40,7 +41,14 @@ ROOT = Path(__file__).parents[2]
 SECRET = "one-secret-of-the-tests"
 QUESTIONS = 3
 QUICK = Timing(
-    settle_seconds=0.5, retry_first_seconds=0.2, retry_longest_seconds=0.5, poll_seconds=0.05, tend_seconds=0.5
+    settle_seconds=0.5,
+    retry_first_seconds=0.2,
+    retry_longest_seconds=0.5,
+    poll_seconds=0.05,
+    tend_seconds=0.5,
+    look_seconds=0.3,
+    grace_seconds=1.5,
+    beat_seconds=0.3,
 )
 WAIT_SECONDS = 30.0
 
@@ -119,9 +127,11 @@ def place_of(request: ReviewRequest) -> Place:
     return Place(request.repository, request.repository_id, request.number, request.installation)
 
 
-async def serve(environ: Mapping[str, str], *, ready: Callable[[Engine, str, Any], None]) -> None:
-    """The whole service until it is stopped, put together as `principal serve` does it."""
-    settings = Settings.load(environ)
+@asynccontextmanager
+async def working(
+    settings: Settings, ledger_url: str, *, executes: bool, grace_seconds: float
+) -> AsyncIterator[Engine]:
+    """The engine at work with the short story, put together as `principal serve` and `principal worker` do it."""
     identity = settings.app()
 
     async def door(place: Place) -> GitHub:
@@ -131,10 +141,22 @@ async def serve(environ: Mapping[str, str], *, ready: Callable[[Engine, str, Any
 
     pem = identity.private_key.get_secret_value() if identity else ""
     app = App(app_id=identity.id, private_key_pem=pem, api_url=settings.github_api_url) if identity else None
-    engine = Engine(settings, story=ShortStory(door, environ["LEDGER_URL"]), github=door, timing=QUICK)
-    api = web.build(settings, engine, limits=web.Limits(read_seconds=float(environ.get("READ_SECONDS", "10"))))
+    engine = Engine(settings, story=ShortStory(door, ledger_url), github=door, timing=QUICK, executes=executes)
     await engine.start()
     try:
+        yield engine
+    finally:
+        await engine.stop(grace_seconds=grace_seconds)
+        if app:
+            await app.close()
+
+
+async def serve(environ: Mapping[str, str], *, ready: Callable[[Engine, str, Any], None]) -> None:
+    """The whole service until it is stopped. With ACCEPT_ONLY it takes deliveries and runs no jobs."""
+    settings = Settings.load(environ)
+    executes = "ACCEPT_ONLY" not in environ
+    async with working(settings, environ["LEDGER_URL"], executes=executes, grace_seconds=0) as engine:
+        api = web.build(settings, engine, limits=web.Limits(read_seconds=float(environ.get("READ_SECONDS", "10"))))
         server = web.server(api, settings)
         serving = asyncio.create_task(server.serve())
         while not server.started and not serving.done():  # noqa: ASYNC110 - uvicorn has no event for it.
@@ -142,10 +164,6 @@ async def serve(environ: Mapping[str, str], *, ready: Callable[[Engine, str, Any
         port = server.servers[0].sockets[0].getsockname()[1]
         ready(engine, f"http://127.0.0.1:{port}", server)
         await serving
-    finally:
-        await engine.stop(grace_seconds=0)
-        if app:
-            await app.close()
 
 
 def environment(github: Sandbox | None, data: Path, ledger_url: str = "", **more: str) -> dict[str, str]:
