@@ -47,7 +47,8 @@ class Timing:
     `settle_seconds`: GitHub ends a request of its own accord after 10 s, so a write whose answer was lost has either taken
     effect by then or never will. `retry_…`: the wait before a job is tried again, doubling from first to longest.
     `poll_seconds`: how often a queue is asked for work; a look costs some milliseconds
-    of CPU, also when there is none. `tend_seconds`: how often the dead are looked for.
+    of CPU, also when there is none. `tend_seconds`: how often the dead are looked for. `sweep_…`: when the first
+    sweep starts, so that the webhook is open to what it asks for, and how often one starts; 0 for never.
     """
 
     settle_seconds: float = 12.0
@@ -55,6 +56,8 @@ class Timing:
     retry_longest_seconds: float = 300.0
     poll_seconds: float = 0.15
     tend_seconds: float = 60.0
+    sweep_after_start_seconds: float = 5.0
+    sweep_seconds: float = 600.0
 
     def retry_seconds(self, tries: int, error: Transient) -> float:
         """How long to wait after this many tries: our own doubling wait, or longer where the other side named a time."""
