@@ -132,10 +132,13 @@ async def serve(environ: Mapping[str, str], *, ready: Callable[[Engine, str, Any
     pem = identity.private_key.get_secret_value() if identity else ""
     app = App(app_id=identity.id, private_key_pem=pem, api_url=settings.github_api_url) if identity else None
     engine = Engine(settings, story=ShortStory(door, environ["LEDGER_URL"]), github=door, timing=QUICK)
-    api = web.build(settings, engine, limits=web.Limits(read_seconds=float(environ.get("READ_SECONDS", "10"))))
+    limits = web.Limits(
+        read_seconds=float(environ.get("READ_SECONDS", "10")), head_seconds=float(environ.get("HEAD_SECONDS", "10"))
+    )
+    api = web.build(settings, engine, limits=limits)
     await engine.start()
     try:
-        server = web.server(api, settings)
+        server = web.server(api, settings, limits=limits)
         serving = asyncio.create_task(server.serve())
         while not server.started and not serving.done():  # noqa: ASYNC110 - uvicorn has no event for it.
             await asyncio.sleep(0.005)
