@@ -99,6 +99,9 @@ class Ignored:
     kind: Literal["ignored"] = "ignored"
 
 
+ACTED_ON = frozenset({"pull_request", "issue_comment"})
+"""The names of the events that may lead to something."""
+
 Event = PullEvent | CommandEvent | Ignored
 
 

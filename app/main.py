@@ -33,6 +33,8 @@ from app.stages import post
 from app.telemetry import FINDINGS, GITHUB_CALLS, MODEL_CALLS, MODEL_COST, MODEL_TOKENS, log
 
 GRACE_SECONDS = 30.0
+MIRROR_IDLE_SECONDS = 3600.0
+"""A review may read its mirror for so long after it was filled: none is pruned before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +53,22 @@ async def service(settings: Settings, *, timing: Timing | None = None, executes:
     """
     # Recovered reviews run before `start` returns, so the story asks for the key when it needs it.
     story = PullStory(settings, key=lambda: engine.secret_key)
-    engine = Engine(settings, story=story, github=story.door, timing=timing, executes=executes)
+    engine = _engine(settings, story, timing=timing, executes=executes)
     application = web.build(settings, engine)
     async with _running(engine, story, executes=executes):
         yield Service(engine, application)
+
+
+def _engine(settings: Settings, story: PullStory, *, timing: Timing | None, executes: bool) -> Engine:
+    return Engine(
+        settings,
+        story=story,
+        github=story.door,
+        app=story.app,
+        tidy=story.tidy if executes else None,
+        timing=timing,
+        executes=executes,
+    )
 
 
 @asynccontextmanager
@@ -103,7 +117,7 @@ async def work(settings: Settings, *, timing: Timing | None = None) -> None:
     if settings.app() is None:
         raise UserError("GITHUB_APP_ID is missing: a worker reviews as the GitHub App", Code.SETTINGS_INVALID)
     story = PullStory(settings, key=lambda: engine.secret_key)
-    engine = Engine(settings, story=story, github=story.door, timing=timing)
+    engine = _engine(settings, story, timing=timing, executes=True)
     ended = asyncio.Event()
     _on_signals(ended.set)
     async with _running(engine, story, executes=True):
@@ -129,13 +143,13 @@ class PullStory:
         self._models = Models.build(settings, on_call=_count_model_call)
         self.scanner = Scanner()
         self.mirrors = Mirrors(settings.data_dir / "mirrors", settings.github_server_url)
-        self._app = _github_app(settings)
+        self.app = _github_app(settings)
 
     async def door(self, place: Place) -> GitHub:
         """GitHub as the installation of this place sees it."""
-        if self._app is None or place.installation is None:
+        if self.app is None or place.installation is None:
             raise Permanent(Code.GITHUB_GONE, "The delivery names no installation of this App")
-        return await self._app.installation(place.installation, place.repository_id)
+        return await self.app.installation(place.installation, place.repository_id)
 
     async def review(self, request: ReviewRequest, *, pull: Pull, step: Step) -> Outcome:
         """The pull request reviewed and answered on GitHub."""
@@ -149,12 +163,17 @@ class PullStory:
         check = TypeAdapter(post.Check).validate_python(standing)
         await settle(request, _ending_text(ending), check=check, house=self._house())
 
+    async def tidy(self) -> None:
+        """The mirrors brought back to their size. Runs on another loop than the reviews: lock files keep them apart."""
+        beside = Mirrors(self._settings.data_dir / "mirrors", self._settings.github_server_url)
+        await beside.prune(idle_seconds=MIRROR_IDLE_SECONDS)
+
     async def close(self) -> None:
         """End the worker and close the connections."""
         await self.scanner.close()
         await self._models.close()
-        if self._app is not None:
-            await self._app.close()
+        if self.app is not None:
+            await self.app.close()
 
     def _house(self) -> House:
         reviewer = Reviewer(

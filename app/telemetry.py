@@ -48,6 +48,16 @@ JOB_SECONDS = Histogram(
     buckets=(0.5, 1, 2, 5, 10, 30, 60, 120, 300, 600, 1800),
     registry=REGISTRY,
 )
+SWEEPS = Counter("principal_sweeps", "Sweeps, by outcome", ["outcome"], registry=REGISTRY)
+SWEPT = Counter(
+    "principal_swept",
+    "What sweeps brought back: deliveries sent again, heads nobody had reviewed",
+    ["kind"],
+    registry=REGISTRY,
+)
+SLOW_CLIENTS = Counter(
+    "principal_slow_clients", "Connections closed because a request's head did not come in time", registry=REGISTRY
+)
 QUEUE_DEPTH = Gauge("principal_queue_depth", "Jobs that are not finished, by queue", ["queue"], registry=REGISTRY)
 COMMANDS = Counter(
     "principal_commands", "Commands people typed, by verb and outcome", ["verb", "outcome"], registry=REGISTRY

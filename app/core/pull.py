@@ -61,14 +61,16 @@ class Pull:
 
 @dataclass(frozen=True, slots=True)
 class OpenPull:
-    """The few things a list of open pull requests tells about each."""
+    """The few things a list of open pull requests tells about each; `updated_at` is in epoch seconds."""
 
     number: int
     head_sha: Sha
     base_ref: str
+    base_sha: Sha
     draft: bool
     author: str
     author_is_bot: bool
+    updated_at: float
 
 
 @dataclass(frozen=True, slots=True)

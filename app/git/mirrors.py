@@ -97,12 +97,17 @@ class Mirrors:
 
         return Tree(mirror.git, tip=await mirror.tip(), pinned=wanted.commits, heal=heal)
 
-    async def prune(self, *, most_bytes: int = MOST_BYTES) -> None:
-        """Removes the mirrors that were not used for longest until the rest fit, and repacks those in many pieces."""
+    async def prune(self, *, most_bytes: int = MOST_BYTES, idle_seconds: float = 0.0) -> None:
+        """Removes the mirrors that were not used for longest until the rest fit, and repacks those in many pieces.
+
+        Those used within `idle_seconds` are left alone: somebody may be reading them.
+        """
         ids = [int(path.stem) for path in self._root.glob("*.git") if path.stem.isdigit()]
         sizes = {one: await asyncio.to_thread(_bytes_in, self._directory(one)) for one in ids}
         total = sum(sizes.values())
         for one in sorted(ids, key=lambda one: _used(self._directory(one))):
+            if idle_seconds and _used(self._directory(one)) > self._clock() - idle_seconds:
+                continue
             async with self._turn(one):
                 if total > most_bytes:
                     await asyncio.to_thread(shutil.rmtree, self._directory(one), ignore_errors=True)

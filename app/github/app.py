@@ -6,15 +6,21 @@ import asyncio
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from types import TracebackType
 from typing import Self
 
+from app import retry
+from app.core.installed import HookDelivery, Installation
 from app.errors import Code, UserError
-from app.github.client import GitHub
+from app.github import replies
+from app.github.client import TRIES, GitHub
 from app.github.credentials import AppKeys, InstallationToken
 from app.github.pace import Pace, Sleep
-from app.github.transport import Limits, Transport
-from app.github.wire import OnCall
+from app.github.transport import PER_PAGE, Limits, Transport
+from app.github.wire import Effect, OnCall, Reply, Request, next_cursor
+
+INSTALLATION_PAGES = 10
 
 
 class App:
@@ -50,6 +56,7 @@ class App:
         self._monotonic = monotonic
         self._lock = threading.Lock()
         self._paces: dict[int, Pace] = {}
+        self._own_pace = Pace(sleep=sleep, monotonic=monotonic)
 
     def __repr__(self) -> str:
         return f"App({self._keys!r})"
@@ -82,6 +89,59 @@ class App:
         )
         await github.ready()
         return github
+
+    def is_paused(self, installation_id: int) -> bool:
+        """Whether GitHub told this installation to wait, so that nobody should ask anything for it now."""
+        return self._pace(installation_id).is_paused
+
+    async def installations(self) -> tuple[Installation, ...]:
+        """Where the App is installed, at most a thousand accounts."""
+        request = Request("GET", "/app/installations", {}, "list its installations")
+        found: dict[int, Installation] = {}
+        for number in range(1, INSTALLATION_PAGES + 1):
+            reply = await self._send(replace(request, query={"per_page": PER_PAGE, "page": number}))
+            page = replies.read_list(replies.InstallationReply, reply, request)
+            found |= {item.id: item.value() for item in page}
+            if len(page) < PER_PAGE:
+                break
+        return tuple(found.values())
+
+    async def hook_deliveries(self, *, succeeded: bool, since: float, pages: int) -> tuple[HookDelivery, ...]:
+        """The webhook deliveries that did or did not succeed, newest first, made after `since` (epoch seconds).
+
+        A page is a hundred. https://docs.github.com/en/rest/apps/webhooks#list-deliveries-for-an-app-webhook
+        """
+        request = Request("GET", "/app/hook/deliveries", {}, "list its webhook deliveries")
+        query: dict[str, str | int] = {"per_page": PER_PAGE, "status": "success" if succeeded else "failure"}
+        found: dict[int, HookDelivery] = {}
+        for _ in range(pages):
+            reply = await self._send(replace(request, query=query))
+            page = [item.value() for item in replies.read_list(replies.HookDeliveryReply, reply, request)]
+            # The status is checked again: an older Enterprise Server may not know the filter.
+            found |= {one.id: one for one in page if one.delivered_at >= since and one.succeeded is succeeded}
+            cursor = next_cursor(reply.headers.get("link", ""))
+            if not cursor or not page or page[-1].delivered_at < since:
+                break
+            query["cursor"] = cursor
+        return tuple(found.values())
+
+    async def redeliver(self, delivery_id: int) -> None:
+        """Have GitHub send a delivery again, soon, under its GUID. When the answer is lost it may come twice, and does no harm.
+
+        https://docs.github.com/en/rest/apps/webhooks#redeliver-a-delivery-for-an-app-webhook
+        """
+        route = "/app/hook/deliveries/{delivery}/attempts"
+        await self._send(Request("POST", route, {"delivery": delivery_id}, "redeliver a webhook", Effect.REPEATABLE))
+
+    async def _send(self, request: Request) -> Reply:
+        """The reply to a request of the App's own, at the App's own pace."""
+
+        async def attempt() -> Reply:
+            return await self._own_pace.paced(
+                request.effect, lambda: self._transport.run(lambda: self._keys.send(request), request)
+            )
+
+        return await retry.call(attempt, tries=TRIES, sleep=self._sleep)
 
     def _pace(self, installation_id: int) -> Pace:
         with self._lock:

@@ -19,6 +19,7 @@ from github.Auth import Token
 
 from app import retry
 from app.core.change import Sha
+from app.core.installed import InstalledRepository
 from app.core.pull import (
     CheckAnnotation,
     CheckRun,
@@ -33,7 +34,7 @@ from app.core.pull import (
     Verdict,
 )
 from app.errors import Code, Permanent, Transient
-from app.github import errors, replies
+from app.github import replies
 from app.github.credentials import Credentials, PersonalToken
 from app.github.pace import Pace, Sleep
 from app.github.transport import PER_PAGE, Limits, Transport
@@ -44,6 +45,7 @@ COMMITS_READ = 50
 """How many commit messages a comparison brings along."""
 REVIEW_PAGES = 10
 PULL_PAGES = 10
+REPOSITORY_PAGES = 10
 ANNOTATIONS_PER_CALL = 50
 ANNOTATIONS_PER_CHECK = 500
 MAX_BODY = 65_536
@@ -125,16 +127,29 @@ class GitHub:
         request = _request("GET", "/pulls/{number}", repository, "read the pull request", number=number)
         return replies.read(replies.WholePullRequest, await self._send(request), request).value()
 
-    async def open_pulls(self, repository: str) -> tuple[OpenPull, ...]:
-        """The open pull requests, newest first, at most a thousand."""
-        request = _request("GET", "/pulls", repository, "list the open pull requests", query={"state": "open"})
+    async def open_pulls(self, repository: str, *, pages: int = PULL_PAGES) -> tuple[OpenPull, ...]:
+        """The open pull requests, those that changed last first, at most a thousand (a hundred a page)."""
+        query: dict[str, str | int] = {"state": "open", "sort": "updated", "direction": "desc"}
+        request = _request("GET", "/pulls", repository, "list the open pull requests", query=query)
         found = [
             item.summary()
-            for page in await self._pages(request, pages=PULL_PAGES)
-            for item in replies.read_list(replies.PullRequest, page, request)
+            for page in await self._pages(request, pages=pages)
+            for item in replies.read_list(replies.ListedPullRequest, page, request)
         ]
-        # A pull that is opened while we turn the page shows up on both.
+        # A pull that changes while we turn the page shows up on both.
         return tuple({pull.number: pull for pull in found}.values())
+
+    async def repositories(self) -> tuple[InstalledRepository, ...]:
+        """The repositories that this installation covers, at most a thousand. For Apps only."""
+        request = Request("GET", "/installation/repositories", {}, "list the installed repositories")
+        found: dict[int, InstalledRepository] = {}
+        for number in range(1, REPOSITORY_PAGES + 1):
+            reply = await self._send(replace(request, query={"per_page": PER_PAGE, "page": number}))
+            page = replies.read(replies.InstalledRepositories, reply, request).repositories
+            found |= {item.id: item.value() for item in page}
+            if len(page) < PER_PAGE:
+                break
+        return tuple(found.values())
 
     async def compare(self, repository: str, base: str, head: str) -> Comparison:
         """The merge base of two commits, and the messages of the first commits between it and `head`.
@@ -407,17 +422,9 @@ class GitHub:
         return await self._retried(lambda: self._attempt(request))
 
     async def _attempt(self, request: Request) -> Reply:
-        await self._pace.turn(request.effect)
-        try:
-            reply = await self._transport.run(lambda: self._exchange(request), request)
-        except Transient as error:
-            if error.code is Code.GITHUB_RATE_LIMITED:
-                self._pace.pause(error.retry_after_seconds or errors.SECONDARY_WAIT_SECONDS)
-            raise
-        exhausted_for = errors.reset_seconds(reply)
-        if exhausted_for is not None:
-            self._pace.pause(exhausted_for)
-        return reply
+        return await self._pace.paced(
+            request.effect, lambda: self._transport.run(lambda: self._exchange(request), request)
+        )
 
     def _exchange(self, request: Request) -> Reply:
         """One exchange with this installation's token; a rejected token is renewed once, as nothing happened under it."""

@@ -127,6 +127,13 @@ class AppKeys:
             self._login = f"{replies.read(replies.App, self._signed(request), request).slug}[bot]"
         return self._login
 
+    def send(self, request: Request) -> Reply:
+        """The successful reply to a request of the App's own. Blocks: for threads. Raises as `Transport.send` does."""
+        reply = self._answered(request)
+        if reply.status >= 300:
+            raise errors.refusal(reply, request)
+        return reply
+
     def _slot(self, installation_id: int, repository_id: int | None) -> _Slot:
         key = (installation_id, repository_id)
         with self._lock:
@@ -156,12 +163,16 @@ class AppKeys:
         slot.token, slot.ends = given.token, asked + given.expires_at.timestamp() - now
 
     def _signed(self, request: Request) -> Reply:
+        reply = self._answered(request)
+        if reply.status >= 300:
+            raise _refusal(reply, request)
+        return reply
+
+    def _answered(self, request: Request) -> Reply:
         """The reply to a request signed by the App itself; a refusal that our clock explains is corrected once."""
         reply = self._transport.exchange(request, auth=self._auth)
         if reply.status == 401 and self._learn_time(reply):
             reply = self._transport.exchange(request, auth=self._auth)
-        if reply.status >= 300:
-            raise _refusal(reply, request)
         return reply
 
     def _on_time(self, claims: dict[str, Any]) -> dict[str, Any]:

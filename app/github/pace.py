@@ -16,7 +16,8 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 
 from app.errors import Code, Transient
-from app.github.wire import Effect
+from app.github import errors
+from app.github.wire import Effect, Reply
 
 POINTS_PER_MINUTE = 800
 WRITES_PER_MINUTE = 60
@@ -81,6 +82,26 @@ class Pace:
         raise Transient(
             Code.GITHUB_RATE_LIMITED, "GitHub asked this installation to slow down", retry_after_seconds=wait
         )
+
+    async def paced(self, effect: Effect, send: Callable[[], Awaitable[Reply]]) -> Reply:
+        """The reply to one request sent in its turn; what it says about limits counts for all that come after."""
+        await self.turn(effect)
+        try:
+            reply = await send()
+        except Transient as error:
+            if error.code is Code.GITHUB_RATE_LIMITED:
+                self.pause(error.retry_after_seconds or errors.SECONDARY_WAIT_SECONDS)
+            raise
+        exhausted_for = errors.reset_seconds(reply)
+        if exhausted_for is not None:
+            self.pause(exhausted_for)
+        return reply
+
+    @property
+    def is_paused(self) -> bool:
+        """Whether GitHub told this installation to wait, and the time is not over."""
+        with self._lock:
+            return self._closed_until > self._monotonic()
 
     def pause(self, seconds: float) -> None:
         """Let no request pass for so long."""

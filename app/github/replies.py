@@ -11,6 +11,7 @@ from typing import TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from app.core.change import Sha
+from app.core.installed import HookDelivery, Installation, InstalledRepository
 from app.core.pull import CheckRun, Comparison, OpenPull, Permission, PostedReview, Pull
 from app.core.untrusted import Untrusted
 from app.github import errors
@@ -95,15 +96,23 @@ class PullRequest(Model):
     head: Side
     base: BaseSide
 
+
+class ListedPullRequest(PullRequest):
+    """A pull request in a list."""
+
+    updated_at: datetime
+
     def summary(self) -> OpenPull:
         """The few things a list tells."""
         return OpenPull(
             number=self.number,
             head_sha=self.head.sha,
             base_ref=self.base.ref,
+            base_sha=self.base.sha,
             draft=self.draft,
             author=_login(self.user),
             author_is_bot=_is_bot(self.user),
+            updated_at=self.updated_at.timestamp(),
         )
 
 
@@ -238,6 +247,57 @@ class Checks(Model):
     def values(self) -> tuple[CheckRun, ...]:
         """The check runs as ours."""
         return tuple(run.value() for run in self.check_runs)
+
+
+class InstallationReply(Model):
+    """Where the App is installed."""
+
+    id: int
+    suspended_at: datetime | None = None
+
+    def value(self) -> Installation:
+        """The installation as ours."""
+        return Installation(id=self.id, suspended=self.suspended_at is not None)
+
+
+class InstalledRepositoryReply(Model):
+    """A repository in the list of those an installation covers."""
+
+    id: int
+    full_name: str
+    archived: bool = False
+
+    def value(self) -> InstalledRepository:
+        """The repository as ours."""
+        return InstalledRepository(id=self.id, full_name=self.full_name, archived=self.archived)
+
+
+class InstalledRepositories(Model):
+    """One page of the repositories that an installation covers."""
+
+    repositories: tuple[InstalledRepositoryReply, ...]
+
+
+class HookDeliveryReply(Model):
+    """One try to deliver a webhook. What was answered with a 2xx has succeeded."""
+
+    id: int
+    guid: str
+    event: str
+    delivered_at: datetime
+    status_code: int
+    installation_id: int | None = None
+
+    def value(self) -> HookDelivery:
+        """The try as ours."""
+        return HookDelivery(
+            id=self.id,
+            guid=self.guid,
+            event=self.event,
+            delivered_at=self.delivered_at.timestamp(),
+            succeeded=200 <= self.status_code < 300,
+            installation_id=self.installation_id,
+        )
 
 
 M = TypeVar("M", bound=Model)

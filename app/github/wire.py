@@ -11,10 +11,11 @@ from dataclasses import dataclass, field
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 from enum import Enum
-from urllib.parse import quote
+from urllib.parse import parse_qs, quote
 
 from app.errors import UserError
 
+CURSOR_AT_MOST_CHARACTERS = 200
 REPOSITORY = re.compile(r"([A-Za-z0-9_][A-Za-z0-9_-]{0,99})/([A-Za-z0-9._-]{1,100})")
 
 
@@ -81,6 +82,19 @@ def split(repository: str) -> dict[str, str | int]:
     if match is None or match[2] in (".", ".."):
         raise UserError(f"{repository[:140]!r} is not the name of a repository (owner/name)")
     return {"owner": match[1], "name": match[2]}
+
+
+def next_cursor(link: str) -> str:
+    """The cursor of the next page in a Link header, or nothing. Only the cursor: addresses from answers are not followed.
+
+    https://docs.github.com/en/rest/using-the-rest-api/using-pagination-in-the-rest-api
+    """
+    for part in link.split(","):
+        address, _, relation = part.partition(";")
+        if 'rel="next"' in relation:
+            query = parse_qs(address.strip().strip("<>").partition("?")[2])
+            return query.get("cursor", [""])[0][:CURSOR_AT_MOST_CHARACTERS]
+    return ""
 
 
 def http_date(text: str) -> float | None:

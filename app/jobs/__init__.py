@@ -1,10 +1,11 @@
 """The engine room: events become durable jobs. The one door to DBOS.
 
 database.py where · store.py what is remembered · writer.py safe before the answer · plan.py what to do · workflows.py the
-jobs · step.py steps and effects that survive · engine.py all of it together
+jobs · step.py steps and effects that survive · sweep.py what was missed · engine.py all of it together
 """
 
-from app.jobs.engine import Delivery, DeliveryRecord, Engine, JobRecord, Receipt, Taken
+from app.jobs.delivery import Delivery, Receipt, Taken
+from app.jobs.engine import DeliveryRecord, Engine, JobRecord
 from app.jobs.step import Timing
 from app.jobs.store import DeliveryState, JobState
 from app.jobs.story import Door, Doors, Ending, Outcome, Story

@@ -16,8 +16,6 @@ import time
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from enum import StrEnum
-from fnmatch import fnmatchcase
 from typing import Any
 
 import sqlalchemy as sa
@@ -28,14 +26,16 @@ from app.errors import Code, PrincipalError, Transient, UserError
 from app.events import CommandEvent, Event, Ignored
 from app.jobs import plan as planning
 from app.jobs.database import Database
+from app.jobs.delivery import Delivery, Receipt, Taken
 from app.jobs.presence import Presence, Reaper, Watch, checked_in
 from app.jobs.step import Timing
 from app.jobs.store import ACTIVE, DeliveryState, JobState, Store
 from app.jobs.story import Doors, Story
+from app.jobs.sweep import AppDoor, Sweep, Tidy
 from app.jobs.workflows import APPLICATION, INGEST, MANUAL, REVIEWS, Workflows, delivery_workflow_id
 from app.jobs.writer import Writer
 from app.settings import Settings
-from app.telemetry import QUEUE_DEPTH, log
+from app.telemetry import QUEUE_DEPTH, SWEEPS, log
 
 APPLICATION_VERSION = "1"
 """Pinned: by default the engine would take the hash of the sources, and strand running work at every upgrade.
@@ -57,38 +57,12 @@ READY_SECONDS = 2.0
 QUEUES_STOP_SECONDS = 5.0
 STOP_LOOK_SECONDS = 0.02
 PURGE_SECONDS = 3600.0
+SWEEP_AT_MOST_SECONDS = 480.0
+LEASE_SPARE_SECONDS = 60.0
 PURGE_AT_MOST_WORKFLOWS = 1000
 
 _only_one = threading.Lock()
 """The engine below is one per process: a second one here would quietly take over the first one's jobs."""
-
-
-class Taken(StrEnum):
-    """What happened to a delivery."""
-
-    ACCEPTED = "accepted"
-    DUPLICATE = "duplicate"
-    RETAKEN = "retaken"
-    IGNORED = "ignored"
-
-
-@dataclass(frozen=True, slots=True)
-class Delivery:
-    """A signed webhook delivery: GitHub's id for it, the event's name, and what it says. `received_at` is epoch seconds."""
-
-    guid: str
-    name: str
-    event: Event
-    received_at: float
-
-
-@dataclass(frozen=True, slots=True)
-class Receipt:
-    """What happened to a delivery, why, and the workflow that decides on it."""
-
-    taken: Taken
-    reason: str
-    job: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,20 +101,31 @@ class Engine:
     """
 
     def __init__(
-        self, settings: Settings, *, story: Story, github: Doors, timing: Timing | None = None, executes: bool = True
+        self,
+        settings: Settings,
+        *,
+        story: Story,
+        github: Doors,
+        app: AppDoor | None = None,
+        tidy: Tidy | None = None,
+        timing: Timing | None = None,
+        executes: bool = True,
     ) -> None:
+        """`app` lets it look for what was missed; `tidy` is done with every sweep."""
         self._settings = settings
         self._executes = executes
         self._presence: Presence | None = None
         self._watch: Watch | None = None
         self._story = story
         self._github = github
+        self._app = app
+        self._tidy = tidy
         self._timing = timing or Timing()
         self._app_configured = settings.app_configured
         self._database: Database | None = None
         self._dbos: DBOS | None = None
         self._writer: Writer[Delivery, Receipt] | None = None
-        self._tending: asyncio.Task[None] | None = None
+        self._tending: list[asyncio.Task[None]] = []
         self._started = False
         self._stopping = False
 
@@ -160,14 +145,15 @@ class Engine:
                 raise UserError(f"The database cannot be used: {error.orig}", Code.DATABASE_UNUSABLE) from error
             raise
         self._started = True
-        self._tending = asyncio.create_task(self._tend())
+        self._tending = [asyncio.create_task(self._tend()), asyncio.create_task(self._sweep())]
 
     async def stop(self, grace_seconds: float = 30.0) -> None:
         """Take nothing new, let what runs finish for so long, and leave the rest for the next start. May be called twice."""
         self._stopping = True
-        if self._tending is not None:
-            self._tending.cancel()
-            await asyncio.wait({self._tending})
+        for task in self._tending:
+            task.cancel()
+        if self._tending:
+            await asyncio.wait(self._tending)
         if self._started:
             self._started = False
             try:
@@ -464,9 +450,7 @@ class Engine:
     def _why_ignored(self, event: Event) -> str:
         if isinstance(event, Ignored):
             return event.reason
-        served = self._settings.repositories
-        name = event.place.repository.lower()
-        if served and not any(fnmatchcase(name, pattern.lower()) for pattern in served):
+        if not planning.is_served(event.place.repository, self._settings.repositories):
             return "the repository is not in PRINCIPAL_REPOSITORIES"
         if self._app_configured and event.place.installation is None:
             return "the event names no installation"
@@ -492,6 +476,32 @@ class Engine:
             except Exception:  # noqa: BLE001 - the next turn may do better, and nobody else would look.
                 log.exception("tending_failed")
             await asyncio.sleep(self._timing.tend_seconds)
+
+    async def _sweep(self) -> None:
+        """Look again and again for what was missed, and tidy. Of several processes on one database, one looks."""
+        every = self._timing.sweep_seconds
+        if not every or self._database is None:
+            return
+        holder = self._database.executor_id
+        sweep = Sweep(self._store, app=self._app, accept=self.accept, served=self._settings.repositories)
+        await asyncio.sleep(self._timing.sweep_after_start_seconds)
+        while True:
+            began = time.monotonic()
+            try:
+                lease = every + LEASE_SPARE_SECONDS
+                if await asyncio.to_thread(self._store.take_lease, "sweeps", holder=holder, seconds=lease):
+                    async with asyncio.timeout(SWEEP_AT_MOST_SECONDS):
+                        await sweep.run(every_seconds=every)
+                if self._tidy is not None:
+                    # Every process that reviews has a disk of its own to look after.
+                    await self._tidy()
+            except (sa.exc.DBAPIError, PrincipalError, TimeoutError) as error:
+                SWEEPS.labels("failed").inc()
+                log.warning("sweep_failed", what=str(error) or "it took too long")
+            except Exception:  # noqa: BLE001 - the next sweep may do better, and nobody else would look.
+                SWEEPS.labels("failed").inc()
+                log.exception("sweep_failed")
+            await asyncio.sleep(max(0.0, every - (time.monotonic() - began)))
 
     def _purge(self) -> None:
         before = time.time() - self._settings.retention_days * 86_400

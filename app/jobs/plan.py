@@ -9,9 +9,10 @@ An event says only that something happened; the head, the state and the draft fl
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from fnmatch import fnmatchcase
 from typing import Protocol
 
 from app.core.change import Sha
@@ -21,6 +22,9 @@ from app.jobs.store import ACTIVE, JobState
 
 DEAD = frozenset({"ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"})
 """The engine's words for a workflow that ended without success. A row of ours may not know yet."""
+
+
+CANCELLED_BY_OPERATOR = "The operator cancelled the review"
 
 
 class Loses(StrEnum):
@@ -51,6 +55,8 @@ class JobRow(Protocol):
     request: str
     workflow_id: str
     state: str
+    attempt: int
+    detail: str
 
 
 def plan(asked: PullEvent | ReviewRequest, pull: Pull, *, quiet_seconds: float) -> Plan:
@@ -91,6 +97,27 @@ def inherited(plan: Plan, lost: Iterable[JobRow]) -> Plan:
 def standing(request: ReviewRequest, rows: Iterable[JobRow], statuses: Mapping[str, str]) -> JobRow | None:
     """The job that already is this review: the same one, or for a push any review of the whole head."""
     return next((row for row in rows if _stands(row, statuses) and _covers(row, request)), None)
+
+
+def is_served(repository: str, patterns: Collection[str]) -> bool:
+    """Whether PRINCIPAL_REPOSITORIES lets this repository in; without patterns all are."""
+    return not patterns or any(fnmatchcase(repository.lower(), pattern.lower()) for pattern in patterns)
+
+
+def has_outcome(head: Sha, rows: Iterable[JobRow]) -> bool:
+    """Whether a review of this head ended with a result, failed for good, was stopped by the operator, or is on its way."""
+    return any(row.head == head and _is_settled(row) for row in rows)
+
+
+def _is_settled(row: JobRow) -> bool:
+    match row.state:
+        case JobState.SUPERSEDED:
+            return False
+        case JobState.CANCELLED:
+            # Cancelled because the pull was closed or a draft: it may have been opened again since.
+            return row.detail == CANCELLED_BY_OPERATOR
+        case _:
+            return True
 
 
 def is_older(event: PullEvent, head: Sha) -> bool:

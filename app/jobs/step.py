@@ -49,7 +49,8 @@ class Timing:
     `poll_seconds`: how often a queue is asked for work; a look costs some milliseconds
     of CPU, also when there is none. `tend_seconds`: how often dead jobs are looked for. On PostgreSQL, `look_seconds`: how
     often dead processes are looked for; `grace_seconds`: for how long one must be missed; `beat_seconds`: how often a
-    process makes sure that it is not.
+    process makes sure that it is not. `sweep_…`: when the first sweep starts, so that the webhook is open to what it asks
+    for, and how often one starts; 0 for never.
     """
 
     settle_seconds: float = 12.0
@@ -60,6 +61,8 @@ class Timing:
     look_seconds: float = 5.0
     grace_seconds: float = 10.0
     beat_seconds: float = 2.0
+    sweep_after_start_seconds: float = 5.0
+    sweep_seconds: float = 600.0
 
     def retry_seconds(self, tries: int, error: Transient) -> float:
         """How long to wait after this many tries: our own doubling wait, or longer where the other side named a time."""

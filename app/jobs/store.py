@@ -209,6 +209,17 @@ class Store:
         with self.begin() as connection:
             self._put_meta(connection, "touched", str(int(time.time())))
 
+    def take_lease(self, name: str, *, holder: str, seconds: float) -> bool:
+        """Whether `holder` may do what the lease is for, for so long; another one may not until its time is over."""
+        name, now = f"lease:{name}", time.time()
+        with self.begin() as connection:
+            row = connection.scalar(sa.select(meta.c.value).where(meta.c.name == name).with_for_update())
+            held_by, _, until = (row or "").rpartition(" ")
+            if held_by not in ("", holder) and float(until) > now:
+                return False
+            self._put_meta(connection, name, f"{holder} {now + seconds}")
+            return True
+
     # Deliveries.
 
     def deliveries(self, connection: sa.Connection, guids: Iterable[str]) -> dict[str, sa.Row[Any]]:

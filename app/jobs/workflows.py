@@ -396,7 +396,7 @@ class Workflows:
         if not (cancelled or dead or lost):
             return 0
         with self._store.begin() as connection:
-            self._end_jobs(connection, cancelled, Ending("cancelled", None, "The operator cancelled the review"))
+            self._end_jobs(connection, cancelled, Ending("cancelled", None, planning.CANCELLED_BY_OPERATOR))
             self._end_jobs(connection, dead, _DIED)
         for guid, name in lost:
             self._store.end_delivery(guid, name, state=DeliveryState.FAILED, reason=_DIED.detail, job_key=None)

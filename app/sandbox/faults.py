@@ -109,9 +109,7 @@ class Faults:
         """Closes the connection and does nothing."""
         return self._add(Fault(method, path, after, times, effect=False, cut=True))
 
-    def hold(
-        self, method: str = "*", path: str = "*", *, after: int = 0, times: int = 1, effect: bool = True
-    ) -> Gate:
+    def hold(self, method: str = "*", path: str = "*", *, after: int = 0, times: int = 1, effect: bool = True) -> Gate:
         """Stops a request before its effect until the gate is released; then it is carried out, or cut without `effect`."""
         gate = Gate()
         self._add(Fault(method, path, after, times, effect=effect, cut=not effect, gate=gate))

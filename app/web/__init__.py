@@ -15,7 +15,7 @@ from fastapi import FastAPI
 from app import __version__
 from app.jobs import Engine
 from app.settings import Settings
-from app.web import health, webhook
+from app.web import deadline, health, webhook
 from app.web.webhook import Limits
 
 __all__ = ["Limits", "build", "server"]
@@ -24,7 +24,6 @@ CONNECTIONS_AT_MOST = 1000
 """Beyond these the server answers 503 at once: GitHub delivers again when asked, and the process keeps its memory."""
 KEEP_ALIVE_SECONDS = 10
 WAITING_CONNECTIONS = 2048
-HEADERS_AT_MOST_BYTES = 64 * 1024
 
 
 def build(settings: Settings, engine: Engine, *, limits: Limits | None = None) -> FastAPI:
@@ -56,12 +55,13 @@ class Server(uvicorn.Server):
         yield
 
 
-def server(app: FastAPI, settings: Settings) -> Server:
+def server(app: FastAPI, settings: Settings, *, limits: Limits | None = None) -> Server:
     """What serves the application; `await server.serve()` returns after `should_exit` is set.
 
-    A slow client is cut off by the read deadline of the webhook, by the limit on connections, and by the proxy in front
-    that the deployment page asks for: uvicorn itself waits without end for the rest of a header.
+    A slow client is cut off: while it sends a request's head by the connection's deadline, while it sends a body by the
+    webhook's, and between two requests by the keep-alive.
     """
+    limits = limits or Limits()
     config = uvicorn.Config(
         app,
         host=settings.host,
@@ -70,11 +70,11 @@ def server(app: FastAPI, settings: Settings) -> Server:
         access_log=False,
         server_header=False,
         ws="none",
+        http=deadline.protocol(head_seconds=limits.head_seconds),
         lifespan="off",
         limit_concurrency=CONNECTIONS_AT_MOST,
         backlog=WAITING_CONNECTIONS,
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=webhook.ANSWER_AT_MOST_SECONDS,
-        h11_max_incomplete_event_size=HEADERS_AT_MOST_BYTES,
     )
     return Server(config)

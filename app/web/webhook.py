@@ -50,9 +50,10 @@ _EVENT = re.compile(r"[a-z_]{1,64}", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How long a request may take: a body that does not arrive is given up after `read_seconds`."""
+    """How long a request may take: its head `head_seconds` from the first byte or the connection, its body `read_seconds`."""
 
     read_seconds: float = 10.0
+    head_seconds: float = 10.0
 
 
 class Refused(Exception):

@@ -155,9 +155,12 @@ async def serve(environ: Mapping[str, str], *, ready: Callable[[Engine, str, Any
     """The whole service until it is stopped. With ACCEPT_ONLY it takes deliveries and runs no jobs."""
     settings = Settings.load(environ)
     executes = "ACCEPT_ONLY" not in environ
+    limits = web.Limits(
+        read_seconds=float(environ.get("READ_SECONDS", "10")), head_seconds=float(environ.get("HEAD_SECONDS", "10"))
+    )
     async with working(settings, environ["LEDGER_URL"], executes=executes, grace_seconds=0) as engine:
-        api = web.build(settings, engine, limits=web.Limits(read_seconds=float(environ.get("READ_SECONDS", "10"))))
-        server = web.server(api, settings)
+        api = web.build(settings, engine, limits=limits)
+        server = web.server(api, settings, limits=limits)
         serving = asyncio.create_task(server.serve())
         while not server.started and not serving.done():  # noqa: ASYNC110 - uvicorn has no event for it.
             await asyncio.sleep(0.005)

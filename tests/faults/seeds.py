@@ -93,7 +93,9 @@ def schedule(seed: int) -> Schedule:
 
 
 def _life(dice: random.Random) -> Life:
-    verbs = dice.choices(("push", "command", "redeliver", "replay"), weights=(4, 2, 2, 1), k=dice.randint(0, ACTIONS_AT_MOST))
+    verbs = dice.choices(
+        ("push", "command", "redeliver", "replay"), weights=(4, 2, 2, 1), k=dice.randint(0, ACTIONS_AT_MOST)
+    )
     calls = sorted(dice.randint(0, 18) for _ in verbs)
     faults = []
     for _ in range(dice.randint(0, FAULTS_AT_MOST)):

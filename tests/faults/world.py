@@ -162,7 +162,7 @@ class World:
         self.github.webhook(f"{self.bot.url}/webhooks/github", secret=SECRET)
         return self
 
-    def __exit__(self, *how: Any) -> None:
+    def __exit__(self, *how: object) -> None:
         try:
             self.bot.__exit__(*how)
         finally:
@@ -312,7 +312,9 @@ class World:
         ]
 
     def _lost(self, under: Under, jobs: list[tuple[Any, ...]]) -> list[str]:
-        found = [f"I2 delivery {guid} stayed taken" for guid, state in self.deliveries(under).items() if state == "taken"]
+        found = [
+            f"I2 delivery {guid} stayed taken" for guid, state in self.deliveries(under).items() if state == "taken"
+        ]
         found += [f"I2 the job of {head[:7]} stayed {state}" for head, _, state, _, _ in jobs if state not in DONE]
         head = under.handle.head_sha
         found += [] if any(job[0] == head for job in jobs) else [f"I2 the head {head[:7]} has no job"]
@@ -332,7 +334,9 @@ class World:
             for head, count in stands.items()
             if count > wanted[head]
         ]
-        marks = Counter(line for one in under.handle.reviews for line in one.body.splitlines() if "principal:review" in line)
+        marks = Counter(
+            line for one in under.handle.reviews for line in one.body.splitlines() if "principal:review" in line
+        )
         found += [f"I3 the marker {mark} stands {count} times" for mark, count in marks.items() if count > 1]
         comments = Counter(
             (one["path"], one.get("line"), review.body["commit_id"], one["body"][:80])

@@ -31,7 +31,9 @@ class Bot:
 
     def __init__(self, environ: Mapping[str, str], *, timing: Timing | None = None) -> None:
         self._environ = {"HOST": "127.0.0.1", "PORT": "0", **environ}
-        self._timing = timing or Timing(settle_seconds=0.2, retry_first_seconds=0.2, retry_longest_seconds=1.0)
+        self._timing = timing or Timing(
+            settle_seconds=0.2, retry_first_seconds=0.2, retry_longest_seconds=1.0, sweep_seconds=0
+        )
         self._started = threading.Event()
         self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()), name="bot", daemon=True)
         self._server: Any = None
