@@ -124,6 +124,7 @@ class GitAnswer(StreamingResponse):
         self._process = process
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Sends the answer, and ends the program with it."""
         try:
             await super().__call__(scope, receive, send)
         finally:
