@@ -28,6 +28,7 @@ from app.jobs import plan as planning
 from app.jobs.database import Database
 from app.jobs.delivery import Delivery, Receipt, Taken
 from app.jobs.inbox import HandOver, Inbox, Waiting
+from app.jobs.nudge import Nudge
 from app.jobs.presence import Presence, Reaper, Watch, checked_in
 from app.jobs.step import Timing
 from app.jobs.store import ACTIVE, DeliveryState, JobState, Store
@@ -127,6 +128,7 @@ class Engine:
         self._dbos: DBOS | None = None
         self._writer: Writer[Delivery, Receipt] | None = None
         self._hand_over: HandOver | None = None
+        self._nudge: Nudge | None = None
         self._tending: list[asyncio.Task[None]] = []
         self._started = False
         self._stopping = False
@@ -259,7 +261,7 @@ class Engine:
             github=self._github,
             quiet_seconds=self._settings.quiet_seconds,
             timing=self._timing,
-            on_decided=self._on_decided,
+            ring=self._ring,
         )
         if not self._database.is_sqlite:
             # Before anything is claimed: whoever claims without a lock looks dead.
@@ -268,7 +270,7 @@ class Engine:
         if self._presence is not None:
             self._watch = self._watched(self._presence)
         self._inbox = Inbox(self._store, self._workflows.enqueue_delivery)
-        self._hand_over = HandOver(self._inbox.hand_over)
+        self._hand_over = HandOver(self._inbox.hand_over, on_queued=lambda: self._ring(INGEST))
         self._writer = Writer(self._commit)
 
     def _launch(self, database: Database) -> None:
@@ -290,6 +292,7 @@ class Engine:
         if not self._executes:
             DBOS.listen_queues([NO_QUEUE])
         DBOS.launch()
+        self._nudge = Nudge(self._dbos.background_thread_stop_events)
 
     def _register_queues(self) -> None:
         poll = self._timing.poll_seconds
@@ -308,7 +311,7 @@ class Engine:
             MANUAL,
             partition_concurrency=MANUAL_SLOTS_PER_REPOSITORY,
             worker_concurrency=MANUAL_SLOTS,
-            polling_interval_sec=2 * poll,
+            polling_interval_sec=poll,
         )
 
     def _watched(self, presence: Presence) -> Watch:
@@ -390,8 +393,11 @@ class Engine:
             self._hand_over.ring()
         return receipts
 
-    def _on_decided(self) -> None:
-        if self._hand_over is not None:
+    def _ring(self, queue: str) -> None:
+        """Something has come into this queue, or left it."""
+        if self._nudge is not None:
+            self._nudge.ring(queue)
+        if queue == INGEST and self._hand_over is not None:
             self._hand_over.ring()
 
     def _failed(self, guids: Collection[str]) -> set[str]:

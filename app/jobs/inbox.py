@@ -170,7 +170,8 @@ class Door:
 class HandOver:
     """A thread that hands over what waits, as soon as it is told of it."""
 
-    def __init__(self, hand_over: Callable[[], int], *, on_queued: Callable[[], None] = lambda: None) -> None:
+    def __init__(self, hand_over: Callable[[], int], *, on_queued: Callable[[], None]) -> None:
+        """`on_queued` hears that something was queued; it may ring."""
         self._hand_over = hand_over
         self._on_queued = on_queued
         self._door = Door()
@@ -215,4 +216,3 @@ class HandOver:
         else:
             if moved:
                 self._on_queued()
-                self._bell.set()

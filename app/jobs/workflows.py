@@ -81,16 +81,16 @@ class Workflows:
         github: Doors,
         quiet_seconds: float,
         timing: Timing,
-        on_decided: Callable[[], None],
+        ring: Callable[[str], None],
     ) -> None:
-        """`on_decided` hears that a delivery has left the queue."""
+        """`ring` hears that something has come into a queue, or has left it."""
         self._store = store
         self._client = client
         self._story = story
         self._github = github
         self._quiet_seconds = quiet_seconds
         self._timing = timing
-        self._on_decided = on_decided
+        self._ring = ring
         self._running: dict[str, Stop] = {}
         self._stopped_before: set[str] = set()
 
@@ -145,7 +145,10 @@ class Workflows:
         seen = await step.run("see", lambda: self._see(event, asked, github.pull), Seen)
         await self._cancel(seen.losing)
         plan = planning.plan(asked, seen.pull, quiet_seconds=self._quiet_seconds)
-        return await step.run("place", lambda: self._store.call(self._place, plan, seen.pull, event.place), Placed)
+        placed = await step.run("place", lambda: self._store.call(self._place, plan, seen.pull, event.place), Placed)
+        for queue in (REVIEWS, MANUAL) if placed.job_key else ():
+            self._ring(queue)
+        return placed
 
     async def _see(
         self, event: Actionable, asked: PullEvent | ReviewRequest, read: Callable[[str, int], Awaitable[Pull]]
@@ -267,7 +270,7 @@ class Workflows:
         JOBS.labels("delivery", "put_back").inc()
         # Deciding what becomes of it and doing so is one transaction, so it needs no step of the engine's.
         reason = await self._store.call(put_back)
-        self._on_decided()
+        self._ring(INGEST)
         log.warning("delivery_put_back", reason=reason)
         return reason
 
@@ -275,7 +278,7 @@ class Workflows:
         self, guid: str, workflow_id: str, state: DeliveryState, reason: str, job_key: str | None
     ) -> None:
         await self._store.call(self._store.end_delivery, guid, workflow_id, state=state, reason=reason, job_key=job_key)
-        self._on_decided()
+        self._ring(INGEST)
         JOBS.labels("delivery", state.value).inc()
         log.info("delivery_decided", state=state.value, reason=reason, job=job_key)
 
@@ -308,6 +311,7 @@ class Workflows:
                 JOBS.labels("review", state.value).inc()
             JOB_SECONDS.observe(time.monotonic() - began)
             log.info("review_ended", state=state.value, **end)
+            self._ring(MANUAL if request.by_hand else REVIEWS)
             return state.value
 
     async def _in_rounds(self, story: Callable[[], Awaitable[Any]], step: DurableStep, stop: Stop) -> Any:
