@@ -134,20 +134,13 @@ class ReviewRequest:
 
 def parse(event_name: str, payload: bytes) -> Event:
     """The event that this payload describes. Raises `InvalidPayload` when it is not a payload of GitHub's."""
-    try:
-        # The parser refuses NaN, nesting beyond 200 levels, lone surrogates and numbers of more than 4,300 digits.
-        data = from_json(payload, allow_inf_nan=False)
-    except ValueError as error:
-        raise InvalidPayload(f"the payload is not JSON: {error}") from None
-    if not isinstance(data, dict):
-        raise InvalidPayload("the payload is not a JSON object")
     match event_name:
         case "pull_request":
-            return _pull_event(data)
+            return _pull_event(payload)
         case "issue_comment":
-            return _command_event(data)
+            return _command_event(payload)
         case _:
-            return _ignored(data, f"{event_name} is not acted on")
+            return _other_event(event_name, payload)
 
 
 def command_line(body: str) -> tuple[str, str] | None:
@@ -260,13 +253,13 @@ class _CommentPayload(_Payload):
     installation: _Installation | None = None
 
 
-def _pull_event(data: dict[str, Any]) -> Event:
+def _pull_event(data: bytes) -> Event:
     payload = _validated(_PullPayload, data)
     action = _action(payload)
     if action is None:
-        return _ignored(data, f"pull_request {payload.action} is not acted on")
+        return _ignored(payload, f"pull_request {payload.action} is not acted on")
     if payload.pull_request.draft and not action.cancels:
-        return _ignored(data, "draft")
+        return _ignored(payload, "draft")
     return PullEvent(
         place=_place(payload.repository, payload.pull_request.number, payload.installation),
         action=action,
@@ -281,15 +274,18 @@ def _action(payload: _PullPayload) -> Action | None:
         return Action.BASE_CHANGED if payload.changes and payload.changes.base else None
     if payload.action == Action.BASE_CHANGED:  # Our own word, never one of GitHub's.
         return None
-    return Action(payload.action) if payload.action in set(Action) else None
+    return _ACTIONS.get(payload.action)
 
 
-def _command_event(data: dict[str, Any]) -> Event:
+_ACTIONS = {action.value: action for action in Action}
+
+
+def _command_event(data: bytes) -> Event:
     payload = _validated(_CommentPayload, data)
     command = command_line(payload.comment.body or "")
     reason = _why_not_obeyed(payload, has_command=command is not None)
     if reason or command is None:
-        return _ignored(data, reason)
+        return _ignored(payload, reason)
     verb, arguments = command
     author = payload.comment.user or payload.sender
     return CommandEvent(
@@ -327,10 +323,25 @@ def _place(repository: _Repository, number: int, installation: _Installation | N
     )
 
 
-def _ignored(data: dict[str, Any], reason: str) -> Ignored:
-    """An ignored event with what its record can show. Its ids are not used for anything, so bad ones are left out."""
+def _ignored(payload: _PullPayload | _CommentPayload, reason: str) -> Ignored:
     return Ignored(
         reason=reason,
+        repository=payload.repository.full_name,
+        installation=payload.installation.id if payload.installation else None,
+    )
+
+
+def _other_event(event_name: str, payload: bytes) -> Ignored:
+    """An event we know nothing of, with what its record can show. Its ids are not used, so bad ones are left out."""
+    try:
+        # The parser refuses NaN, nesting beyond 200 levels, lone surrogates and numbers of more than 4,300 digits.
+        data = from_json(payload, allow_inf_nan=False)
+    except ValueError as error:
+        raise InvalidPayload(f"the payload is not JSON: {error}") from None
+    if not isinstance(data, dict):
+        raise InvalidPayload("the payload is not a JSON object")
+    return Ignored(
+        reason=f"{event_name} is not acted on",
         repository=_optional(_Repository, data.get("repository"), "full_name") or "",
         installation=_optional(_Installation, data.get("installation"), "id"),
     )
@@ -343,10 +354,18 @@ def _optional(model: type[_Payload], value: object, field: str) -> Any:
         return None
 
 
-def _validated(model: type[P], data: dict[str, Any]) -> P:
+def _validated(model: type[P], payload: bytes) -> P:
     try:
-        return model.model_validate(data)
+        # What is not a field of the model is passed over by the parser, and never becomes an object: that is most of it.
+        return model.model_validate_json(payload)
     except ValidationError as error:
         problem = error.errors(include_url=False, include_context=False, include_input=False)[0]
         where = ".".join(str(part) for part in problem["loc"])
-        raise InvalidPayload(f"the payload's {where} is wrong: {problem['msg']}") from None
+        match problem["type"]:
+            case "json_invalid":
+                what = f"the payload is not JSON: {problem['msg']}"
+            case "model_type" if not where:
+                what = "the payload is not a JSON object"
+            case _:
+                what = f"the payload's {where} is wrong: {problem['msg']}"
+        raise InvalidPayload(what) from None

@@ -10,7 +10,6 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from fastapi import FastAPI
 from pydantic import TypeAdapter
 
 from app import __version__, library, web
@@ -42,7 +41,7 @@ class Service:
     """The running service: its engine, the application in front of it, and the repositories' mirrors behind it."""
 
     engine: Engine
-    app: FastAPI
+    app: web.Edge
 
 
 @asynccontextmanager

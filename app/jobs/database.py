@@ -15,6 +15,7 @@ import sqlite3
 import sys
 import threading
 import time
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -64,13 +65,15 @@ class Database:
             raise
 
     @contextmanager
-    def begin(self) -> Iterator[sa.Connection]:
+    def begin(self, *, urgent: bool = False) -> Iterator[sa.Connection]:
         """A transaction that may read and then write what it decided from: on SQLite it holds the write lock from the start.
 
-        Inside, nothing may ask for another connection: all of them may be waiting for this very transaction.
+        Inside, nothing may ask for another connection: all of them may be waiting for this very transaction. An `urgent` one
+        goes before all others that wait.
         """
         with self.own.begin() as connection:
             if self.is_sqlite:
+                connection.execution_options(urgent=urgent)
                 connection.exec_driver_sql("BEGIN IMMEDIATE")
             yield connection
 
@@ -164,19 +167,64 @@ def _sql_engine(address: sa.URL, *, busy_seconds: int, connections: int) -> sa.E
     return engine
 
 
+class Turn:
+    """The right to write, held by one thread at a time. The urgent get it before all others: GitHub waits for them."""
+
+    def __init__(self) -> None:
+        self._free = threading.Condition()
+        self._is_taken = False
+        self._urgent: deque[threading.Lock] = deque()
+
+    def acquire(self, *, urgent: bool, timeout_seconds: float) -> bool:
+        """Whether it was had in this time."""
+        if urgent:
+            return self._acquire_first(timeout_seconds)
+        with self._free:
+            had = self._free.wait_for(lambda: not self._is_taken, timeout_seconds)
+            self._is_taken = True
+            return had
+
+    def release(self) -> None:
+        """Pass it on."""
+        with self._free:
+            if self._urgent:
+                self._urgent.popleft().release()
+            else:
+                self._is_taken = False
+                self._free.notify()
+
+    def _acquire_first(self, timeout_seconds: float) -> bool:
+        with self._free:
+            if not self._is_taken:
+                self._is_taken = True
+                return True
+            handed = threading.Lock()
+            handed.acquire()
+            self._urgent.append(handed)
+        if handed.acquire(timeout=timeout_seconds):
+            return True
+        with self._free:
+            if handed not in self._urgent:
+                return True  # It was handed over at the last moment.
+            self._urgent.remove(handed)
+            return False
+
+
 def _write_in_turn(*engines: sa.Engine) -> None:
     """Let one thread of this process write at a time, and the others wait for it to finish.
 
     SQLite lets writers that meet nap and try again, the luckiest first: with twenty of them most of the time went by in
     naps. Waiting for each other here, they pass the lock on at once.
     """
-    turn = threading.Lock()
+    turn = Turn()
 
     def wait(connection: sa.Connection, cursor: Any, statement: str, *_: Any) -> None:
         begins = not cursor.connection.in_transaction and statement.lstrip()[:6].upper() in _WRITES
         # A wait that was in vain is SQLite's to decide on: it will say that it is busy. Whoever gets SQLite's lock that
         # way must not wait here again before it has given it back.
-        if begins and "has_turn" not in connection.info and turn.acquire(timeout=TURN_SECONDS):
+        if begins and "has_turn" not in connection.info and turn.acquire(
+            urgent=connection.get_execution_options().get("urgent", False), timeout_seconds=TURN_SECONDS
+        ):
             connection.info["has_turn"] = True
 
     def pass_on(_connection: Any, record: Any, *_: Any) -> None:

@@ -1,6 +1,6 @@
 """The engine room: deliveries go in and are safe when `accept` returns; reviews happen, whatever crashes in between.
 
-    accept ─► writer ─► one transaction: delivery row + `on_delivery` in the queue ─► workflows.py
+    accept ─► writer ─► one transaction: delivery rows + inbox ─► hand over: `on_delivery` in the queue ─► workflows.py
 
 SQLite is one executing process, held by a lock; PostgreSQL is any number of them (presence.py). The engine runs its
 workflows on a loop of its own, so that a busy review never slows a webhook's answer; the story and everything it opens
@@ -27,6 +27,8 @@ from app.events import CommandEvent, Event, Ignored
 from app.jobs import plan as planning
 from app.jobs.database import Database
 from app.jobs.delivery import Delivery, Receipt, Taken
+from app.jobs.inbox import HandOver, Inbox, Waiting
+from app.jobs.nudge import Nudge
 from app.jobs.presence import Presence, Reaper, Watch, checked_in
 from app.jobs.step import Timing
 from app.jobs.store import ACTIVE, DeliveryState, JobState, Store
@@ -125,6 +127,8 @@ class Engine:
         self._database: Database | None = None
         self._dbos: DBOS | None = None
         self._writer: Writer[Delivery, Receipt] | None = None
+        self._hand_over: HandOver | None = None
+        self._nudge: Nudge | None = None
         self._tending: list[asyncio.Task[None]] = []
         self._started = False
         self._stopping = False
@@ -166,9 +170,10 @@ class Engine:
 
         Raises `Transient` (DATABASE_BUSY) when it is not: then GitHub must not be told that it is.
         """
-        if self._writer is None or self._stopping:
+        if self._writer is None or self._hand_over is None or self._stopping:
             raise Transient(Code.DATABASE_BUSY, "The server is starting or stopping")
-        return await self._writer.write(delivery, timeout_seconds=ACCEPT_SECONDS)
+        with self._hand_over.waited_for():
+            return await self._writer.write(delivery, timeout_seconds=ACCEPT_SECONDS)
 
     async def why_not_ready(self) -> str:
         """Why no delivery should be sent here now; empty when all is well."""
@@ -256,6 +261,7 @@ class Engine:
             github=self._github,
             quiet_seconds=self._settings.quiet_seconds,
             timing=self._timing,
+            ring=self._ring,
         )
         if not self._database.is_sqlite:
             # Before anything is claimed: whoever claims without a lock looks dead.
@@ -263,6 +269,8 @@ class Engine:
         self._launch(self._database)
         if self._presence is not None:
             self._watch = self._watched(self._presence)
+        self._inbox = Inbox(self._store, self._workflows.enqueue_delivery)
+        self._hand_over = HandOver(self._inbox.hand_over, on_queued=lambda: self._ring(INGEST))
         self._writer = Writer(self._commit)
 
     def _launch(self, database: Database) -> None:
@@ -284,6 +292,7 @@ class Engine:
         if not self._executes:
             DBOS.listen_queues([NO_QUEUE])
         DBOS.launch()
+        self._nudge = Nudge(self._dbos.background_thread_stop_events)
 
     def _register_queues(self) -> None:
         poll = self._timing.poll_seconds
@@ -302,7 +311,7 @@ class Engine:
             MANUAL,
             partition_concurrency=MANUAL_SLOTS_PER_REPOSITORY,
             worker_concurrency=MANUAL_SLOTS,
-            polling_interval_sec=2 * poll,
+            polling_interval_sec=poll,
         )
 
     def _watched(self, presence: Presence) -> Watch:
@@ -325,6 +334,9 @@ class Engine:
         if self._writer is not None:
             self._writer.close()
             self._writer = None
+        if self._hand_over is not None:
+            self._hand_over.end()
+            self._hand_over = None
         if self._watch is not None:
             self._watch.end()
             self._watch = None
@@ -367,32 +379,38 @@ class Engine:
     def _commit(self, deliveries: Sequence[Delivery]) -> list[Receipt]:
         guids = {delivery.guid for delivery in deliveries}
         failed = self._failed(guids)
-        with self._store.begin() as connection:
+        with self._store.begin(urgent=True) as connection:
             known = self._store.deliveries(connection, guids)
-            receipts: dict[int, Receipt] = {}
-            seen: set[str] = set()
-            for place, delivery in self._in_turn(deliveries):
-                if delivery.guid in seen:
-                    known |= self._store.deliveries(connection, [delivery.guid])
-                    failed.discard(delivery.guid)
-                seen.add(delivery.guid)
-                row = known.get(delivery.guid)
-                receipts[place] = self._take(connection, delivery, row, failed=delivery.guid in failed)
-            return [receipts[place] for place in range(len(deliveries))]
+            taken = self._take_new(connection, [one for one in deliveries if one.guid not in known])
+            receipts = [taken.pop(one.guid, None) for one in deliveries]
+            others = [place for place, receipt in enumerate(receipts) if receipt is None]
+            known = self._store.deliveries(connection, {deliveries[place].guid for place in others}) if others else {}
+            for place in others:
+                guid = deliveries[place].guid
+                receipts[place] = self._take_known(connection, deliveries[place], known[guid], failed=guid in failed)
+                failed.discard(guid)
+        if self._hand_over is not None:
+            self._hand_over.ring()
+        return receipts
 
-    def _in_turn(self, deliveries: Sequence[Delivery]) -> list[tuple[int, Delivery]]:
-        numbered = list(enumerate(deliveries))
-        if self._database is None or self._database.is_sqlite:
-            return numbered
-        # In one order everywhere, so that two processes with the same deliveries never wait for each other in a circle.
-        return sorted(numbered, key=lambda one: one[1].guid)
+    def _ring(self, queue: str) -> None:
+        """Something has come into this queue, or left it."""
+        if self._nudge is not None:
+            self._nudge.ring(queue)
+        if queue == INGEST and self._hand_over is not None:
+            self._hand_over.ring()
 
     def _failed(self, guids: Collection[str]) -> set[str]:
         """Those of these deliveries whose decision, or whose review, ended without success and not for a newer one."""
         with self._store.read() as connection:
             rows = self._store.deliveries(connection, guids).values()
+            if not rows:
+                return set()
             reviews = {row.guid: self._store.job(connection, row.job_key) for row in rows if row.job_key}
-        under_way = {row.guid: row.workflow_id for row in rows if row.state == DeliveryState.TAKEN}
+            waiting = self._store.are_waiting(connection, guids)
+        under_way = {
+            row.guid: row.workflow_id for row in rows if row.state == DeliveryState.TAKEN and row.guid not in waiting
+        }
         under_way |= {guid: job.workflow_id for guid, job in reviews.items() if job and job.state in ACTIVE}
         statuses = self._workflows.statuses(under_way.values())
         return {
@@ -401,10 +419,29 @@ class Engine:
             *(guid for guid, workflow_id in under_way.items() if statuses[workflow_id] in planning.DEAD),
         }
 
-    def _take(self, connection: sa.Connection, delivery: Delivery, row: Any, *, failed: bool) -> Receipt:
+    def _take_new(self, connection: sa.Connection, deliveries: Sequence[Delivery]) -> dict[str, Receipt]:
+        """The receipts of those that nobody had taken before, by id. One statement each for all: this is the bursts' way."""
+        receipts: dict[str, Receipt] = {}
+        rows: list[dict[str, Any]] = []
+        waiting: list[Waiting] = []
+        for delivery in deliveries:
+            if delivery.guid in receipts:
+                continue
+            event, ignored = delivery.event, self._why_ignored(delivery.event)
+            if ignored or isinstance(event, Ignored):
+                receipts[delivery.guid] = Receipt(Taken.IGNORED, ignored)
+            else:
+                workflow_id = delivery_workflow_id(delivery.guid, 1)
+                receipts[delivery.guid] = Receipt(Taken.ACCEPTED, "queued", workflow_id)
+                waiting.append(Waiting(delivery.guid, 1, event))
+            rows.append(_row(delivery, receipts[delivery.guid]))
+        # In one order everywhere, so that two processes with the same deliveries never wait for each other in a circle.
+        added = self._store.add_deliveries(connection, sorted(rows, key=lambda row: str(row["guid"])))
+        self._inbox.put(connection, [one for one in waiting if one.guid in added])
+        return {guid: receipt for guid, receipt in receipts.items() if guid in added}
+
+    def _take_known(self, connection: sa.Connection, delivery: Delivery, row: Any, *, failed: bool) -> Receipt:
         ignored = self._why_ignored(delivery.event)
-        if row is None:
-            return self._take_new(connection, delivery, ignored)
         if row.state != DeliveryState.IGNORED and not failed:
             return Receipt(Taken.DUPLICATE, "this delivery is known", row.workflow_id)
         if ignored or isinstance(delivery.event, Ignored):
@@ -412,7 +449,7 @@ class Engine:
         # It failed, or was ignored under other settings: GitHub redelivers under the same id, so it is begun again.
         attempt = row.attempt + 1
         workflow_id = delivery_workflow_id(delivery.guid, attempt)
-        self._workflows.enqueue_delivery(connection, guid=delivery.guid, attempt=attempt, event=delivery.event)
+        self._inbox.put_again(connection, Waiting(delivery.guid, attempt, delivery.event))
         values = {
             "attempt": attempt,
             "workflow_id": workflow_id,
@@ -422,30 +459,6 @@ class Engine:
         }
         self._store.change_delivery(connection, delivery.guid, **values)
         return Receipt(Taken.RETAKEN, "it failed before and is tried again", workflow_id)
-
-    def _take_new(self, connection: sa.Connection, delivery: Delivery, ignored: str) -> Receipt:
-        event = delivery.event
-        workflow_id = delivery_workflow_id(delivery.guid, 1)
-        place = None if isinstance(event, Ignored) else event.place
-        values = {
-            "guid": delivery.guid,
-            "event": delivery.name,
-            "repository": place.repository if place else getattr(event, "repository", ""),
-            "installation": place.installation if place else getattr(event, "installation", None),
-            "received_at": delivery.received_at,
-            "attempt": 1,
-            "put_back": 0,
-            "workflow_id": None if ignored else workflow_id,
-            "state": DeliveryState.IGNORED if ignored else DeliveryState.TAKEN,
-            "reason": ignored,
-            "job_key": None,
-        }
-        if not self._store.add_delivery(connection, values):
-            return Receipt(Taken.DUPLICATE, "another process took this delivery")
-        if ignored or isinstance(event, Ignored):
-            return Receipt(Taken.IGNORED, ignored)
-        self._workflows.enqueue_delivery(connection, guid=delivery.guid, attempt=1, event=event)
-        return Receipt(Taken.ACCEPTED, "queued", workflow_id)
 
     def _why_ignored(self, event: Event) -> str:
         if isinstance(event, Ignored):
@@ -575,6 +588,24 @@ def _quieten() -> None:
         logger.addHandler(logging.NullHandler())
     if not any(isinstance(one, _Expected) for one in logger.filters):
         logger.addFilter(_Expected())
+
+
+def _row(delivery: Delivery, receipt: Receipt) -> dict[str, Any]:
+    """A new delivery as it is remembered."""
+    event = delivery.event
+    return {
+        "guid": delivery.guid,
+        "event": delivery.name,
+        "repository": event.repository if isinstance(event, Ignored) else event.place.repository,
+        "installation": event.installation if isinstance(event, Ignored) else event.place.installation,
+        "received_at": delivery.received_at,
+        "attempt": 1,
+        "put_back": 0,
+        "workflow_id": receipt.job,
+        "state": DeliveryState.IGNORED if receipt.taken is Taken.IGNORED else DeliveryState.TAKEN,
+        "reason": receipt.reason if receipt.taken is Taken.IGNORED else "",
+        "job_key": None,
+    }
 
 
 def _record(row: Any) -> JobRecord:

@@ -46,8 +46,8 @@ class Timing:
 
     `settle_seconds`: GitHub ends a request of its own accord after 10 s, so a write whose answer was lost has either taken
     effect by then or never will. `retry_…`: the wait before a job is tried again, doubling from first to longest.
-    `poll_seconds`: how often a queue is asked for work; a look costs some milliseconds
-    of CPU, also when there is none. `tend_seconds`: how often dead jobs are looked for. On PostgreSQL, `look_seconds`: how
+    `poll_seconds`: how often a queue is asked for work that another process has queued, or that waited for its time; a look
+    costs some milliseconds of CPU, also when there is none. `tend_seconds`: how often dead jobs are looked for. On PostgreSQL, `look_seconds`: how
     often dead processes are looked for; `grace_seconds`: for how long one must be missed; `beat_seconds`: how often a
     process makes sure that it is not. `sweep_…`: when the first sweep starts, so that the webhook is open to what it asks
     for, and how often one starts; 0 for never.
@@ -56,7 +56,7 @@ class Timing:
     settle_seconds: float = 12.0
     retry_first_seconds: float = 30.0
     retry_longest_seconds: float = 300.0
-    poll_seconds: float = 0.15
+    poll_seconds: float = 0.5
     tend_seconds: float = 60.0
     look_seconds: float = 5.0
     grace_seconds: float = 10.0

@@ -1,6 +1,7 @@
 """What is remembered beside the engine's own tables, in the same database, so that one transaction covers both.
 
     deliveries   what GitHub was told is safe, and what became of it
+    inbox        deliveries that are not decided yet: waiting, or in the job engine's queue (inbox.py)
     jobs         a review per (repository, pull, head, trigger): its attempt, its workflow, how it ended
     outbox       effects that must not happen twice: intent, time of sending, what stands on the other side
     runs         which execution of a workflow is the one that may still send
@@ -64,6 +65,19 @@ deliveries = sa.Table(
     sa.Column("state", sa.String(16), nullable=False),
     sa.Column("reason", sa.Text, nullable=False),
     sa.Column("job_key", sa.String(200)),
+)
+inbox = sa.Table(
+    "principal_inbox",
+    metadata,
+    sa.Column("place", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True, autoincrement=True),
+    sa.Column("guid", sa.String(64), nullable=False, unique=True),
+    sa.Column("attempt", sa.Integer, nullable=False),
+    sa.Column("repository_id", sa.BigInteger, nullable=False),
+    sa.Column("number", sa.BigInteger, nullable=False),
+    sa.Column("by_hand", sa.Boolean, nullable=False),
+    sa.Column("event", sa.Text, nullable=False),
+    sa.Column("queued", sa.Boolean, nullable=False),
+    sa.Index("principal_inbox_of_pull", "queued", "repository_id", "number"),
 )
 jobs = sa.Table(
     "principal_jobs",
@@ -233,29 +247,91 @@ class Store:
         )
         return {row.guid: row for row in connection.execute(query)}
 
-    def add_delivery(self, connection: sa.Connection, values: Mapping[str, Any]) -> bool:
-        """Whether the delivery was added; False when another process added it first."""
-        added = connection.execute(self._insert(deliveries).values(**values).on_conflict_do_nothing())
-        return bool(added.rowcount)
+    def add_deliveries(self, connection: sa.Connection, rows: Sequence[Mapping[str, Any]]) -> set[str]:
+        """The ids of those that were added; the others had been added by another process first."""
+        if not rows:
+            return set()
+        added = self._insert(deliveries).on_conflict_do_nothing().returning(deliveries.c.guid)
+        return set(connection.scalars(added, list(rows)))
 
     def change_delivery(self, connection: sa.Connection, guid: str, **values: Any) -> None:
         """Change columns of a delivery."""
         connection.execute(sa.update(deliveries).where(deliveries.c.guid == guid).values(**values))
 
     def taken_deliveries(self, connection: sa.Connection) -> Sequence[sa.Row[Any]]:
-        """Every delivery that is not decided yet."""
-        return connection.execute(sa.select(deliveries).where(deliveries.c.state == DeliveryState.TAKEN)).all()
+        """Every delivery that a workflow is to decide on, and has not yet."""
+        waiting = sa.select(inbox.c.guid).where(~inbox.c.queued)
+        query = sa.select(deliveries).where(deliveries.c.state == DeliveryState.TAKEN, deliveries.c.guid.not_in(waiting))
+        return connection.execute(query).all()
 
     def end_delivery(
         self, guid: str, workflow_id: str, *, state: DeliveryState, reason: str, job_key: str | None
     ) -> None:
         """Record what became of a delivery, unless a later attempt has taken it over."""
         with self.begin() as connection:
-            connection.execute(
+            ended = connection.execute(
                 sa.update(deliveries)
                 .where(deliveries.c.guid == guid, deliveries.c.workflow_id == workflow_id)
                 .values(state=state, reason=reason, job_key=job_key)
             )
+            if ended.rowcount:
+                self.leave_inbox(connection, [guid])
+
+    # The inbox.
+
+    def enter_inbox(self, connection: sa.Connection, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Let deliveries wait, in this order."""
+        if rows:
+            connection.execute(sa.insert(inbox), [{**row, "queued": False} for row in rows])
+
+    def pulls_in_turn(self, *, most: int, queued_at_most: int) -> list[tuple[int, int]]:
+        """The pulls (repository id, number) whose waiting deliveries come next.
+
+        A person's command first, then the repositories in turn. A pull that has one in the queue waits for it, and all wait
+        while so many are in the queue.
+        """
+        queued = inbox.alias("queued")
+        has_one = sa.exists().where(
+            queued.c.queued, queued.c.repository_id == inbox.c.repository_id, queued.c.number == inbox.c.number
+        )
+        first = sa.func.min(inbox.c.place).label("first")
+        by_hand = sa.func.max(sa.cast(inbox.c.by_hand, sa.Integer)).label("by_hand")
+        pull = (inbox.c.repository_id, inbox.c.number)
+        pulls = sa.select(*pull, first, by_hand).where(~inbox.c.queued, ~has_one).group_by(*pull).subquery()
+        turn = sa.func.row_number().over(partition_by=pulls.c.repository_id, order_by=pulls.c.first)
+        query = sa.select(pulls.c.repository_id, pulls.c.number).order_by(pulls.c.by_hand.desc(), turn, pulls.c.first)
+        with self.read() as connection:
+            under_way = connection.scalar(sa.select(sa.func.count()).where(inbox.c.queued)) or 0
+            room = min(most, queued_at_most - under_way)
+            return [(row[0], row[1]) for row in connection.execute(query.limit(room))] if room > 0 else []
+
+    def waiting(self, connection: sa.Connection, pull: tuple[int, int], *, most: int) -> Sequence[sa.Row[Any]]:
+        """What waits for this pull, in order, locked; what another process is about to queue is left out."""
+        repository_id, number = pull
+        query = sa.select(inbox).where(~inbox.c.queued, inbox.c.repository_id == repository_id, inbox.c.number == number)
+        return connection.execute(query.order_by(inbox.c.place).limit(most).with_for_update(skip_locked=True)).all()
+
+    def are_waiting(self, connection: sa.Connection, guids: Iterable[str]) -> set[str]:
+        """Those of these deliveries that wait, and are not in the queue."""
+        return set(connection.scalars(sa.select(inbox.c.guid).where(~inbox.c.queued, inbox.c.guid.in_(list(guids)))))
+
+    def mark_queued(self, connection: sa.Connection, guids: Sequence[str]) -> None:
+        """These have come into the job engine's queue."""
+        connection.execute(sa.update(inbox).where(inbox.c.guid.in_(guids)).values(queued=True))
+
+    def leave_inbox(self, connection: sa.Connection, guids: Sequence[str]) -> None:
+        """These are decided, or will be tried again later."""
+        connection.execute(sa.delete(inbox).where(inbox.c.guid.in_(guids)))
+
+    def end_with(self, connection: sa.Connection, decided_by: Mapping[str, str]) -> None:
+        """Deliveries that another one decides: they are done."""
+        if not decided_by:
+            return
+        self.leave_inbox(connection, list(decided_by))
+        done = sa.update(deliveries).where(deliveries.c.guid == sa.bindparam("of"))
+        done = done.values(state=DeliveryState.DONE, reason=sa.bindparam("why"))
+        why = "a later delivery decides: {}".format
+        connection.execute(done, [{"of": guid, "why": why(decider)} for guid, decider in decided_by.items()])
 
     # Jobs.
 

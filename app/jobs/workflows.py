@@ -30,6 +30,7 @@ from app.core.pull import Pull
 from app.errors import Code, Permanent, PrincipalError, Transient
 from app.events import CommandEvent, Place, PullEvent, ReviewRequest
 from app.jobs import plan as planning
+from app.jobs.inbox import EVENT, Actionable
 from app.jobs.plan import Plan
 from app.jobs.step import DurableStep, Stop, Timing
 from app.jobs.store import ACTIVE, DeliveryState, JobState, Store
@@ -47,8 +48,6 @@ ROUNDS_AT_MOST = 60
 ATTEMPTS_AT_MOST = 100
 """How often one job is begun anew before it needs a person: by redelivery, or by a head that comes back."""
 
-Actionable = PullEvent | CommandEvent
-_EVENT: TypeAdapter[Actionable] = TypeAdapter(Actionable)
 _PULL = TypeAdapter(Pull)
 _REQUEST = TypeAdapter(ReviewRequest)
 _ENDING = TypeAdapter(Ending)
@@ -74,14 +73,24 @@ class Workflows:
     """The workflows' bodies and what they share. The engine registers them under their own names."""
 
     def __init__(
-        self, *, store: Store, client: DBOSClient, story: Story, github: Doors, quiet_seconds: float, timing: Timing
+        self,
+        *,
+        store: Store,
+        client: DBOSClient,
+        story: Story,
+        github: Doors,
+        quiet_seconds: float,
+        timing: Timing,
+        ring: Callable[[str], None],
     ) -> None:
+        """`ring` hears that something has come into a queue, or has left it."""
         self._store = store
         self._client = client
         self._story = story
         self._github = github
         self._quiet_seconds = quiet_seconds
         self._timing = timing
+        self._ring = ring
         self._running: dict[str, Stop] = {}
         self._stopped_before: set[str] = set()
 
@@ -102,11 +111,11 @@ class Workflows:
         }
         if delay_seconds:
             options["delay_seconds"] = delay_seconds
-        self._client.enqueue_in_transaction(connection, options, guid, _EVENT.dump_python(event, mode="json"))
+        self._client.enqueue_in_transaction(connection, options, guid, EVENT.dump_python(event, mode="json"))
 
     async def on_delivery(self, guid: str, event_json: dict[str, Any]) -> str:
         """Decide on one event. Returns the reason or the job's key, for whoever lists workflows."""
-        event = _EVENT.validate_python(event_json)
+        event = EVENT.validate_python(event_json)
         workflow_id = _workflow_id()
         with bind(delivery=guid, repository=event.place.repository, number=event.place.number):
             with self._stoppable(workflow_id) as stop:
@@ -136,7 +145,10 @@ class Workflows:
         seen = await step.run("see", lambda: self._see(event, asked, github.pull), Seen)
         await self._cancel(seen.losing)
         plan = planning.plan(asked, seen.pull, quiet_seconds=self._quiet_seconds)
-        return await step.run("place", lambda: self._store.call(self._place, plan, seen.pull, event.place), Placed)
+        placed = await step.run("place", lambda: self._store.call(self._place, plan, seen.pull, event.place), Placed)
+        for queue in (REVIEWS, MANUAL) if placed.job_key else ():
+            self._ring(queue)
+        return placed
 
     async def _see(
         self, event: Actionable, asked: PullEvent | ReviewRequest, read: Callable[[str, int], Awaitable[Pull]]
@@ -244,6 +256,7 @@ class Workflows:
                     return "taken over by a later attempt"
                 if row.put_back >= PUT_BACK_AT_MOST:
                     self._store.change_delivery(connection, guid, state=DeliveryState.FAILED, reason=str(error))
+                    self._store.leave_inbox(connection, [guid])
                     return str(error)
                 wait = self._timing.retry_seconds(row.put_back, error)
                 attempt = row.attempt + 1
@@ -251,11 +264,13 @@ class Workflows:
                 later = delivery_workflow_id(guid, attempt)
                 values = {"attempt": attempt, "put_back": row.put_back + 1, "workflow_id": later}
                 self._store.change_delivery(connection, guid, **values)
+                self._store.leave_inbox(connection, [guid])
                 return f"again in {wait:.0f} s: {error}"
 
         JOBS.labels("delivery", "put_back").inc()
         # Deciding what becomes of it and doing so is one transaction, so it needs no step of the engine's.
         reason = await self._store.call(put_back)
+        self._ring(INGEST)
         log.warning("delivery_put_back", reason=reason)
         return reason
 
@@ -263,6 +278,7 @@ class Workflows:
         self, guid: str, workflow_id: str, state: DeliveryState, reason: str, job_key: str | None
     ) -> None:
         await self._store.call(self._store.end_delivery, guid, workflow_id, state=state, reason=reason, job_key=job_key)
+        self._ring(INGEST)
         JOBS.labels("delivery", state.value).inc()
         log.info("delivery_decided", state=state.value, reason=reason, job=job_key)
 
@@ -295,6 +311,7 @@ class Workflows:
                 JOBS.labels("review", state.value).inc()
             JOB_SECONDS.observe(time.monotonic() - began)
             log.info("review_ended", state=state.value, **end)
+            self._ring(MANUAL if request.by_hand else REVIEWS)
             return state.value
 
     async def _in_rounds(self, story: Callable[[], Awaitable[Any]], step: DurableStep, stop: Stop) -> Any:

@@ -29,9 +29,6 @@ class _Waiting(Generic[Item, Result]):
     item: Item
     answer: asyncio.Future[Result]
 
-    def give(self, result: Result) -> None:
-        self.answer.get_loop().call_soon_threadsafe(_give, self.answer, result)
-
     def fail(self, error: Exception) -> None:
         self.answer.get_loop().call_soon_threadsafe(_fail, self.answer, error)
 
@@ -86,8 +83,7 @@ class Writer(Generic[Item, Result]):
         except Exception as error:  # noqa: BLE001 - the thread must live on, and everyone must get an answer.
             self._write_one_by_one(batch, error)
         else:
-            for one, result in zip(batch, results, strict=True):
-                one.give(result)
+            _give_all(batch, results)
 
     def _write_one_by_one(self, batch: Sequence[_Waiting[Item, Result]], error: Exception) -> None:
         if len(batch) > 1:
@@ -100,9 +96,19 @@ class Writer(Generic[Item, Result]):
         batch[0].fail(error if known else Transient(Code.DATABASE_BUSY, "The delivery could not be written"))
 
 
-def _give(answer: asyncio.Future[Result], result: Result) -> None:
-    if not answer.done():
-        answer.set_result(result)
+def _give_all(batch: Sequence[_Waiting[Item, Result]], results: Sequence[Result]) -> None:
+    # One call per loop wakes it once for all.
+    answers: dict[asyncio.AbstractEventLoop, list[tuple[asyncio.Future[Result], Result]]] = {}
+    for one, result in zip(batch, results, strict=True):
+        answers.setdefault(one.answer.get_loop(), []).append((one.answer, result))
+    for loop, some in answers.items():
+        loop.call_soon_threadsafe(_give, some)
+
+
+def _give(answers: Sequence[tuple[asyncio.Future[Result], Result]]) -> None:
+    for answer, result in answers:
+        if not answer.done():
+            answer.set_result(result)
 
 
 def _fail(answer: asyncio.Future[Result], error: Exception) -> None:

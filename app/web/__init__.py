@@ -11,14 +11,15 @@ from contextlib import contextmanager
 
 import uvicorn
 from fastapi import FastAPI
+from starlette.types import Receive, Scope, Send
 
 from app import __version__
 from app.jobs import Engine
 from app.settings import Settings
 from app.web import deadline, health, webhook
-from app.web.webhook import Limits
+from app.web.webhook import Limits, Webhook
 
-__all__ = ["Limits", "build", "server"]
+__all__ = ["Edge", "Limits", "build", "server"]
 
 CONNECTIONS_AT_MOST = 1000
 """Beyond these the server answers 503 at once: GitHub delivers again when asked, and the process keeps its memory."""
@@ -26,22 +27,27 @@ KEEP_ALIVE_SECONDS = 10
 WAITING_CONNECTIONS = 2048
 
 
-def build(settings: Settings, engine: Engine, *, limits: Limits | None = None) -> FastAPI:
+class Edge:
+    """The application: webhooks go their own way, everything else through the framework."""
+
+    def __init__(self, webhooks: Webhook, others: FastAPI) -> None:
+        self._webhooks = webhooks
+        self._others = others
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One request."""
+        is_webhook = scope["type"] == "http" and scope["path"] == webhook.PATH and scope["method"] == "POST"
+        await (self._webhooks if is_webhook else self._others)(scope, receive, send)
+
+
+def build(settings: Settings, engine: Engine, *, limits: Limits | None = None) -> Edge:
     """The application, over an engine that main starts and stops.
 
     Raises `UserError` naming the variable when the App is half configured: an edge that cannot prove is not opened.
     """
-    app = FastAPI(
-        title="Principal",
-        version=__version__,
-        openapi_url=None,
-        docs_url=None,
-        redoc_url=None,
-        max_body_size=webhook.BODY_AT_MOST_BYTES,
-    )
-    app.include_router(webhook.router(settings, engine, limits or Limits()))
-    app.include_router(health.router(engine))
-    return app
+    others = FastAPI(title="Principal", version=__version__, openapi_url=None, docs_url=None, redoc_url=None)
+    others.include_router(health.router(engine))
+    return Edge(Webhook(settings, engine, limits or Limits()), others)
 
 
 class Server(uvicorn.Server):
@@ -55,7 +61,7 @@ class Server(uvicorn.Server):
         yield
 
 
-def server(app: FastAPI, settings: Settings, *, limits: Limits | None = None) -> Server:
+def server(app: Edge, settings: Settings, *, limits: Limits | None = None) -> Server:
     """What serves the application; `await server.serve()` returns after `should_exit` is set.
 
     A slow client is cut off: while it sends a request's head by the connection's deadline, while it sends a body by the

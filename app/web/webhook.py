@@ -10,7 +10,6 @@ https://docs.github.com/en/webhooks/using-webhooks/validating-webhook-deliveries
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import hmac
 import re
 import time
@@ -19,11 +18,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import ParamSpec, TypeVar
 
-from fastapi import APIRouter, Request
-from fastapi.responses import JSONResponse
-from pydantic import SecretStr
-from starlette.exceptions import HTTPException
-from starlette.requests import ClientDisconnect
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse
+from starlette.types import Receive, Scope, Send
 
 from app import telemetry
 from app.errors import PrincipalError
@@ -32,6 +29,7 @@ from app.jobs import Delivery, Engine, Receipt, Taken
 from app.settings import Settings
 from app.telemetry import WEBHOOK_SECONDS, WEBHOOKS, log
 
+PATH = "/webhooks/github"
 BODY_AT_MOST_BYTES = 25 * 1024 * 1024
 """GitHub sends no more: a larger event is not delivered at all."""
 BODY_ALWAYS_BYTES = 256 * 1024
@@ -90,18 +88,21 @@ class Room:
             self._taken_bytes -= taken
 
 
-def router(settings: Settings, engine: Engine, limits: Limits) -> APIRouter:
-    """The webhook's route. Raises `UserError` when the App is half configured."""
-    app = settings.app()
-    gate = _Gate(secrets=app.webhook_secrets if app else (), engine=engine, limits=limits, room=Room())
-    routes = APIRouter()
+class Webhook:
+    """The webhook as an ASGI application of its own: a framework around it would cost as much as all the rest of an answer."""
 
-    @routes.post("/webhooks/github")
-    async def webhook(request: Request) -> JSONResponse:
+    def __init__(self, settings: Settings, engine: Engine, limits: Limits) -> None:
+        """Raises `UserError` when the App is half configured."""
+        app = settings.app()
+        secrets = tuple(secret.get_secret_value().encode() for secret in app.webhook_secrets) if app else ()
+        self._gate = _Gate(secrets=secrets, engine=engine, limits=limits, room=Room())
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """GitHub delivers here."""
         began = time.monotonic()
+        request = Request(scope, receive)
         try:
-            receipt = await gate.answer(request)
+            receipt = await self._gate.answer(request)
             status = 202 if receipt.taken in (Taken.ACCEPTED, Taken.RETAKEN) else 200
             content = {"status": receipt.taken.value, "reason": receipt.reason, "job": receipt.job}
         except Refused as refused:
@@ -112,16 +113,14 @@ def router(settings: Settings, engine: Engine, limits: Limits) -> APIRouter:
         WEBHOOK_SECONDS.observe(time.monotonic() - began)
         # After a refusal the rest of the body may still be on its way: it is not read, the connection ends.
         end = {"connection": "close"} if status in (408, 413, 415, 503) else {}
-        return JSONResponse(content, status_code=status, headers=end)
-
-    return routes
+        await JSONResponse(content, status_code=status, headers=end)(scope, receive, send)
 
 
 @dataclass(frozen=True, slots=True)
 class _Gate:
     """The way of one request, from its first byte to its receipt."""
 
-    secrets: Sequence[SecretStr]
+    secrets: Sequence[bytes]
     engine: Engine
     limits: Limits
     room: Room
@@ -164,8 +163,6 @@ class _Gate:
             raise Refused(408, f"The body did not arrive within {self.limits.read_seconds:g} seconds") from None
         except ClientDisconnect:
             raise Refused(400, "The connection ended before the body did") from None
-        except HTTPException as error:
-            raise Refused(error.status_code, str(error.detail)) from None
         return b"".join(parts)
 
     async def _accepted(self, delivery: Delivery) -> Receipt:
@@ -176,7 +173,7 @@ class _Gate:
             raise Refused(503, error.what) from error
 
 
-def is_signed(body: bytes, signatures: Sequence[str], secrets: Sequence[SecretStr]) -> bool:
+def is_signed(body: bytes, signatures: Sequence[str], secrets: Sequence[bytes]) -> bool:
     """Whether exactly one well-formed signature is there and one of the secrets made it. Compares in constant time."""
     if len(signatures) != 1:
         return False
@@ -184,12 +181,8 @@ def is_signed(body: bytes, signatures: Sequence[str], secrets: Sequence[SecretSt
     given = _SIGNATURE.fullmatch(signatures[0].encode("latin-1", "replace"))
     if given is None:
         return False
-    matches = [
-        hmac.compare_digest(
-            hmac.new(secret.get_secret_value().encode(), body, hashlib.sha256).hexdigest().encode(), given[1]
-        )
-        for secret in secrets
-    ]
+    digest = bytes.fromhex(given[1].decode())
+    matches = [hmac.compare_digest(hmac.digest(secret, body, "sha256"), digest) for secret in secrets]
     return any(matches)
 
 
