@@ -130,7 +130,7 @@ def superseded(by: str = "") -> CheckText:
 def skipped(reason: str) -> CheckText:
     """The check run of a pull request that is not to be reviewed, with the reason."""
     return CheckText(
-        Conclusion.NEUTRAL,
+        Conclusion.SKIPPED,
         f"Not reviewed: {gate.plain(reason, longest=150)}",
         f"Not reviewed: {gate.line(reason).rstrip('.')}.",
     )
