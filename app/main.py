@@ -17,6 +17,7 @@ from app import __version__, library, web
 from app.analysis import Scanner
 from app.core import comment
 from app.core.comment import CheckText
+from app.core.pace import Book
 from app.core.pull import Pull
 from app.core.report import Review
 from app.errors import MEANINGS, Code, Permanent, UserError
@@ -51,8 +52,8 @@ async def service(settings: Settings, *, timing: Timing | None = None, executes:
 
     Raises `UserError` naming the variable when it is half configured, and when the database cannot be used.
     """
-    # Recovered reviews run before `start` returns, so the story asks for the key when it needs it.
-    story = PullStory(settings, key=lambda: engine.secret_key)
+    # Recovered reviews run before `start` returns, so the story asks for the key and the book when it needs them.
+    story = PullStory(settings, key=lambda: engine.secret_key, book=lambda: engine.book)
     engine = _engine(settings, story, timing=timing, executes=executes)
     application = web.build(settings, engine)
     async with _running(engine, story, executes=executes):
@@ -116,7 +117,7 @@ async def work(settings: Settings, *, timing: Timing | None = None) -> None:
         raise UserError(what, Code.SETTINGS_INVALID)
     if settings.app() is None:
         raise UserError("GITHUB_APP_ID is missing: a worker reviews as the GitHub App", Code.SETTINGS_INVALID)
-    story = PullStory(settings, key=lambda: engine.secret_key)
+    story = PullStory(settings, key=lambda: engine.secret_key, book=lambda: engine.book)
     engine = _engine(settings, story, timing=timing, executes=True)
     ended = asyncio.Event()
     _on_signals(ended.set)
@@ -134,7 +135,7 @@ def _on_signals(stop: Callable[[], None]) -> None:
 class PullStory:
     """The story as the job engine sees it: `app.review` with this process's doors."""
 
-    def __init__(self, settings: Settings, *, key: Callable[[], bytes]) -> None:
+    def __init__(self, settings: Settings, *, key: Callable[[], bytes], book: Callable[[], Book]) -> None:
         self._settings = settings
         self._key = key
         self._library = library.load(skills=settings.skills, rules=settings.rules)
@@ -143,7 +144,7 @@ class PullStory:
         self._models = Models.build(settings, on_call=_count_model_call)
         self.scanner = Scanner()
         self.mirrors = Mirrors(settings.data_dir / "mirrors", settings.github_server_url)
-        self.app = _github_app(settings)
+        self.app = _github_app(settings, book)
 
     async def door(self, place: Place) -> GitHub:
         """GitHub as the installation of this place sees it."""
@@ -191,7 +192,7 @@ class PullStory:
         return await self.door(Place(request.repository, request.repository_id, request.number, request.installation))
 
 
-def _github_app(settings: Settings) -> App | None:
+def _github_app(settings: Settings, book: Callable[[], Book]) -> App | None:
     identity = settings.app()
     if identity is None:
         return None
@@ -200,6 +201,7 @@ def _github_app(settings: Settings) -> App | None:
         private_key_pem=identity.private_key.get_secret_value(),
         api_url=settings.github_api_url,
         on_call=_count_github_call,
+        book=book,
     )
 
 

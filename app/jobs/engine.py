@@ -22,9 +22,11 @@ import sqlalchemy as sa
 from dbos import DBOS, DBOSClient, DBOSConfig, DBOSPortableJSONSerializer
 
 from app import commands
+from app.core.pace import Book
 from app.errors import Code, PrincipalError, Transient, UserError
 from app.events import CommandEvent, Event, Ignored
 from app.jobs import plan as planning
+from app.jobs.book import PaceBook
 from app.jobs.database import Database
 from app.jobs.delivery import Delivery, Receipt, Taken
 from app.jobs.presence import Presence, Reaper, Watch, checked_in
@@ -223,6 +225,11 @@ class Engine:
         return self._secret_key
 
     @property
+    def book(self) -> Book:
+        """Where the pace of the installations is kept. Known once started."""
+        return self._book
+
+    @property
     def executor_id(self) -> str:
         """The name of this process in the job engine's tables. Known once started."""
         return self._executor_id
@@ -239,6 +246,7 @@ class Engine:
             raise UserError(what, Code.SETTINGS_INVALID)
         self._store = Store(self._database)
         self._store.open()
+        self._book = PaceBook(self._database, self._store, spacing=self._timing.spacing)
         given = self._settings.secret_key
         self._secret_key = given.get_secret_value().encode() if given else self._store.secret_key()
         # Lazy because it must not connect before the tables are there; and it may not wait, because GitHub does not.

@@ -3,6 +3,7 @@
     deliveries   what GitHub was told is safe, and what became of it
     jobs         a review per (repository, pull, head, trigger): its attempt, its workflow, how it ended
     outbox       effects that must not happen twice: intent, time of sending, what stands on the other side
+    pace         until when each installation's turns to write are given away, and until when it is paused (book.py)
     runs         which execution of a workflow is the one that may still send
     artifacts    large results of steps, compressed, by their hash
     meta         the schema's version, the secret key
