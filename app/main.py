@@ -25,7 +25,7 @@ from app.events import Place, ReviewRequest
 from app.git import Mirrors
 from app.github import App, GitHub
 from app.github import Call as GitHubCall
-from app.jobs import Ending, Engine, Timing
+from app.jobs import PUT_OFF, Ending, Engine, Timing
 from app.llm.models import Models
 from app.llm.talk import Call as ModelCall
 from app.review import House, Outcome, Reviewer, Step, review_pull, settle
@@ -157,12 +157,13 @@ class PullStory:
         return await review_pull(request, pull=pull, house=self._house(), step=step, told=_count_findings)
 
     async def settle(self, request: ReviewRequest, *, ending: Ending, effects: Mapping[str, Any]) -> None:
-        """The check run of a review that ended from outside, ended as well."""
+        """The check run of a review that ended from outside, ended as well; one of its own where it had none to tell with."""
         standing = effects.get(f"{post.CHECK_KEY}{request.key}")
-        if standing is None:
-            return
-        check = TypeAdapter(post.Check).validate_python(standing)
-        await settle(request, _ending_text(ending), check=check, house=self._house())
+        if standing is not None:
+            check = TypeAdapter(post.Check).validate_python(standing)
+            await settle(request, _ending_text(ending), check=check, house=self._house())
+        elif ending.state in ("failed", PUT_OFF):
+            await post.tell(_ending_text(ending), request=request, github=await self._of_request(request))
 
     async def tidy(self) -> None:
         """The mirrors brought back to their size. Runs on another loop than the reviews: lock files keep them apart."""
@@ -211,10 +212,11 @@ def _ending_text(ending: Ending) -> CheckText:
             return comment.superseded()
         case "cancelled":
             return comment.skipped(ending.detail or "the pull request was closed or became a draft")
-        case _:
+        case state:
             code = ending.code or Code.INTERNAL
             meaning = MEANINGS[code]
-            return comment.failed(code=code, what=ending.detail, why=meaning.why, action=meaning.action)
+            told = comment.deferred if state == PUT_OFF else comment.failed
+            return told(code=code, what=ending.detail, why=meaning.why, action=meaning.action)
 
 
 def _count_findings(found: Review) -> None:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from app.core import gate
@@ -117,6 +117,11 @@ def failed(*, code: str, what: str, why: str, action: str) -> CheckText:
         title=f"Not reviewed: {gate.plain(what, longest=150).rstrip('.')} ({code})",
         summary=f"Not reviewed: {gate.line(what, longest=500).rstrip('.')}. {why} (`{code}`)\n\n**What to do:** {action}",
     )
+
+
+def deferred(*, code: str, what: str, why: str, action: str) -> CheckText:
+    """The check run of a review that was put off: as of one that failed, but a later look finds it not done."""
+    return replace(failed(code=code, what=what, why=why, action=action), conclusion=Conclusion.SKIPPED)
 
 
 def superseded(by: str = "") -> CheckText:

@@ -49,9 +49,7 @@ NO_QUEUE = "-"
 RECOVERIES_AT_MOST = 3
 INGEST_SLOTS = 20
 REVIEW_SLOTS = 32
-REVIEW_SLOTS_PER_REPOSITORY = 4
 MANUAL_SLOTS = 8
-MANUAL_SLOTS_PER_REPOSITORY = 2
 ENGINE_THREADS = 32
 ACCEPT_SECONDS = 8.0
 """GitHub waits ten seconds: a delivery that is not safe by then gets a 503, which GitHub shows as failed."""
@@ -299,18 +297,12 @@ class Engine:
         self._client.register_queue(
             INGEST, partition_concurrency=1, worker_concurrency=INGEST_SLOTS, polling_interval_sec=poll
         )
+        # One at a time per lane (lanes.py): that is what bounds an installation, and a repository within it.
         self._client.register_queue(
-            REVIEWS,
-            partition_concurrency=REVIEW_SLOTS_PER_REPOSITORY,
-            worker_concurrency=REVIEW_SLOTS,
-            polling_interval_sec=poll,
+            REVIEWS, partition_concurrency=1, worker_concurrency=REVIEW_SLOTS, polling_interval_sec=poll
         )
-        # Slots of its own, because priorities do not reach over partitions: a person's request never waits for pushes.
         self._client.register_queue(
-            MANUAL,
-            partition_concurrency=MANUAL_SLOTS_PER_REPOSITORY,
-            worker_concurrency=MANUAL_SLOTS,
-            polling_interval_sec=2 * poll,
+            MANUAL, partition_concurrency=1, worker_concurrency=MANUAL_SLOTS, polling_interval_sec=2 * poll
         )
 
     def _watched(self, presence: Presence) -> Watch:

@@ -44,7 +44,7 @@ Stored = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """How long the jobs wait, in seconds. Tests make it short; nothing else does.
+    """How long the jobs wait, in seconds, and how many may. Tests make it short; nothing else does.
 
     `settle_seconds`: GitHub ends a request of its own accord after 10 s, so a write whose answer was lost has either taken
     effect by then or never will. `retry_…`: the wait before a job is tried again, doubling from first to longest.
@@ -53,6 +53,7 @@ class Timing:
     often dead processes are looked for; `grace_seconds`: for how long one must be missed; `beat_seconds`: how often a
     process makes sure that it is not. `sweep_…`: when the first sweep starts, so that the webhook is open to what it asks
     for, and how often one starts; 0 for never. `spacing`: how fast one installation may write.
+    `reviews_at_most` and `commands_at_most`: how many may be waited for, over all processes, before some are put off.
     """
 
     settle_seconds: float = 12.0
@@ -66,6 +67,8 @@ class Timing:
     sweep_after_start_seconds: float = 5.0
     sweep_seconds: float = 600.0
     spacing: Spacing = AS_GITHUB_ASKS
+    reviews_at_most: int = 1_000
+    commands_at_most: int = 200
 
     def retry_seconds(self, tries: int, error: Transient) -> float:
         """How long to wait after this many tries: the time that the other side named, else our own doubling wait.

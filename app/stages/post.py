@@ -12,7 +12,7 @@ from app.core.pull import Conclusion, StatusState
 from app.core.report import Review
 from app.errors import Code, Permanent
 from app.events import ReviewRequest
-from app.stages.step import Step
+from app.stages.step import AtOnce, Step
 from app.telemetry import log
 
 if TYPE_CHECKING:
@@ -69,6 +69,20 @@ async def start_check(request: ReviewRequest, *, repository: str, head: Sha, git
     # The pull's number survives a re-run from a fork, where GitHub does not tell it.
     external_id = str(request.number)
     return await step.once(f"{CHECK_KEY}{request.key}", look=look, send=send, result=Check)
+
+
+async def tell(text: CheckText, *, request: ReviewRequest, github: GitHub) -> None:
+    """A check run with this text on the head of a review that never began one. When it stands there already, nothing."""
+    if request.head is None:
+        return
+    if github.may_write_checks:
+        standing = await github.find_check(
+            request.repository, head=request.head, name=CHECK_NAME, external_id=str(request.number)
+        )
+        if standing is not None and standing.conclusion is text.conclusion:
+            return
+    check = await start_check(request, repository=request.repository, head=request.head, github=github, step=AtOnce())
+    await finish_check(text, check=check, github=github)
 
 
 async def finish_check(text: CheckText, *, check: Check, github: GitHub) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass, field
 
 import pytest
@@ -22,9 +23,7 @@ class Desk:
     began: list[tuple[float, Kind]] = field(default_factory=list)
 
     def take(self, kind: Kind, patience_seconds: float = PATIENCE_SECONDS) -> Turn:
-        turn, self.page = take(
-            self.page, kind, spacing=AS_GITHUB_ASKS, now=self.now, patience_seconds=patience_seconds
-        )
+        turn, self.page = take(self.page, kind, spacing=AS_GITHUB_ASKS, now=self.now, patience_seconds=patience_seconds)
         if turn.mine:
             self.began.append((self.now + turn.wait_seconds, kind))
         return turn
@@ -99,7 +98,7 @@ def test_no_minute_holds_more_than_github_allows(asked: list[tuple[float, Kind]]
         desk.now += rest
         desk.take(kind)
     notices, writes = desk.times(Kind.NOTICE), desk.times(Kind.WRITE)
-    assert all(later - earlier >= 3 - 1e-6 for earlier, later in zip(notices, notices[1:], strict=False))
+    assert all(later - earlier >= 3 - 1e-6 for earlier, later in itertools.pairwise(notices))
     assert all(later - earlier >= 1 - 1e-6 for earlier, later in zip(writes, writes[3:], strict=False))
 
 

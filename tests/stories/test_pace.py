@@ -54,9 +54,7 @@ def clock() -> Clock:
 
 
 @contextmanager
-def book_at(
-    address: str, clock: Callable[[], float], spacing: Spacing = AS_GITHUB_ASKS
-) -> Iterator[PaceBook]:
+def book_at(address: str, clock: Callable[[], float], spacing: Spacing = AS_GITHUB_ASKS) -> Iterator[PaceBook]:
     """The book as a process opens it."""
     database = Database(address)
     try:

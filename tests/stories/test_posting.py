@@ -171,7 +171,7 @@ def test_r24_a_push_while_the_review_waits_for_its_turn_is_seen_before_it_is_pos
 
 
 def test_r25_a_pull_closed_while_the_review_waits_for_its_turn_gets_none(github, pull, clock):
-    clock.meanwhile = lambda: pull.close()
+    clock.meanwhile = pull.close
     (made,) = posted(github, pull, review_of(pull, finding("First thing", 39)), clock)
     assert made.state == "closed"
     assert pull.reviews == []
