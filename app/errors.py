@@ -40,6 +40,7 @@ class Code(StrEnum):
     MODEL_REPLY_BROKEN = "MODEL_REPLY_BROKEN"
     MODEL_PAUSED = "MODEL_PAUSED"
     BUDGET_SPENT = "BUDGET_SPENT"
+    QUEUE_FULL = "QUEUE_FULL"
     ANALYSIS_FAILED = "ANALYSIS_FAILED"
     SETTINGS_INVALID = "SETTINGS_INVALID"
     INPUT_INVALID = "INPUT_INVALID"
@@ -148,6 +149,10 @@ MEANINGS: dict[Code, Meaning] = {
     Code.BUDGET_SPENT: Meaning(
         "A token or money limit set by the operator is reached.",
         "Raise the limit, or wait for the next day.",
+    ),
+    Code.QUEUE_FULL: Meaning(
+        "More reviews wait than the bot can make soon, so this one was put off.",
+        "Nothing to do: it is made when the queue is short again; `/review` asks for it now.",
     ),
     Code.ANALYSIS_FAILED: Meaning(
         "The rules could not look at a file: the parser crashed on it or took too long.",

@@ -16,6 +16,7 @@ from app import __version__, library, web
 from app.analysis import Scanner
 from app.core import comment
 from app.core.comment import CheckText
+from app.core.pace import Book
 from app.core.pull import Pull
 from app.core.report import Review
 from app.errors import MEANINGS, Code, Permanent, UserError
@@ -23,7 +24,7 @@ from app.events import Place, ReviewRequest
 from app.git import Mirrors
 from app.github import App, GitHub
 from app.github import Call as GitHubCall
-from app.jobs import Ending, Engine, Timing
+from app.jobs import PUT_OFF, Ending, Engine, Timing
 from app.llm.models import Models
 from app.llm.talk import Call as ModelCall
 from app.review import House, Outcome, Reviewer, Step, review_pull, settle
@@ -50,8 +51,8 @@ async def service(settings: Settings, *, timing: Timing | None = None, executes:
 
     Raises `UserError` naming the variable when it is half configured, and when the database cannot be used.
     """
-    # Recovered reviews run before `start` returns, so the story asks for the key when it needs it.
-    story = PullStory(settings, key=lambda: engine.secret_key)
+    # Recovered reviews run before `start` returns, so the story asks for the key and the book when it needs them.
+    story = PullStory(settings, key=lambda: engine.secret_key, book=lambda: engine.book)
     engine = _engine(settings, story, timing=timing, executes=executes)
     application = web.build(settings, engine)
     async with _running(engine, story, executes=executes):
@@ -115,7 +116,7 @@ async def work(settings: Settings, *, timing: Timing | None = None) -> None:
         raise UserError(what, Code.SETTINGS_INVALID)
     if settings.app() is None:
         raise UserError("GITHUB_APP_ID is missing: a worker reviews as the GitHub App", Code.SETTINGS_INVALID)
-    story = PullStory(settings, key=lambda: engine.secret_key)
+    story = PullStory(settings, key=lambda: engine.secret_key, book=lambda: engine.book)
     engine = _engine(settings, story, timing=timing, executes=True)
     ended = asyncio.Event()
     _on_signals(ended.set)
@@ -133,7 +134,7 @@ def _on_signals(stop: Callable[[], None]) -> None:
 class PullStory:
     """The story as the job engine sees it: `app.review` with this process's doors."""
 
-    def __init__(self, settings: Settings, *, key: Callable[[], bytes]) -> None:
+    def __init__(self, settings: Settings, *, key: Callable[[], bytes], book: Callable[[], Book]) -> None:
         self._settings = settings
         self._key = key
         self._library = library.load(skills=settings.skills, rules=settings.rules)
@@ -142,7 +143,7 @@ class PullStory:
         self._models = Models.build(settings, on_call=_count_model_call)
         self.scanner = Scanner()
         self.mirrors = Mirrors(settings.data_dir / "mirrors", settings.github_server_url)
-        self.app = _github_app(settings)
+        self.app = _github_app(settings, book)
 
     async def door(self, place: Place) -> GitHub:
         """GitHub as the installation of this place sees it."""
@@ -155,12 +156,13 @@ class PullStory:
         return await review_pull(request, pull=pull, house=self._house(), step=step, told=_count_findings)
 
     async def settle(self, request: ReviewRequest, *, ending: Ending, effects: Mapping[str, Any]) -> None:
-        """The check run of a review that ended from outside, ended as well."""
+        """The check run of a review that ended from outside, ended as well; one of its own where it had none to tell with."""
         standing = effects.get(f"{post.CHECK_KEY}{request.key}")
-        if standing is None:
-            return
-        check = TypeAdapter(post.Check).validate_python(standing)
-        await settle(request, _ending_text(ending), check=check, house=self._house())
+        if standing is not None:
+            check = TypeAdapter(post.Check).validate_python(standing)
+            await settle(request, _ending_text(ending), check=check, house=self._house())
+        elif ending.state in ("failed", PUT_OFF):
+            await post.tell(_ending_text(ending), request=request, github=await self._of_request(request))
 
     async def tidy(self) -> None:
         """The mirrors brought back to their size. Runs on another loop than the reviews: lock files keep them apart."""
@@ -190,7 +192,7 @@ class PullStory:
         return await self.door(Place(request.repository, request.repository_id, request.number, request.installation))
 
 
-def _github_app(settings: Settings) -> App | None:
+def _github_app(settings: Settings, book: Callable[[], Book]) -> App | None:
     identity = settings.app()
     if identity is None:
         return None
@@ -199,6 +201,7 @@ def _github_app(settings: Settings) -> App | None:
         private_key_pem=identity.private_key.get_secret_value(),
         api_url=settings.github_api_url,
         on_call=_count_github_call,
+        book=book,
     )
 
 
@@ -208,10 +211,11 @@ def _ending_text(ending: Ending) -> CheckText:
             return comment.superseded()
         case "cancelled":
             return comment.skipped(ending.detail or "the pull request was closed or became a draft")
-        case _:
+        case state:
             code = ending.code or Code.INTERNAL
             meaning = MEANINGS[code]
-            return comment.failed(code=code, what=ending.detail, why=meaning.why, action=meaning.action)
+            told = comment.deferred if state == PUT_OFF else comment.failed
+            return told(code=code, what=ending.detail, why=meaning.why, action=meaning.action)
 
 
 def _count_findings(found: Review) -> None:

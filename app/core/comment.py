@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from app.core import gate
@@ -119,6 +119,11 @@ def failed(*, code: str, what: str, why: str, action: str) -> CheckText:
     )
 
 
+def deferred(*, code: str, what: str, why: str, action: str) -> CheckText:
+    """The check run of a review that was put off: as of one that failed, but a later look finds it not done."""
+    return replace(failed(code=code, what=what, why=why, action=action), conclusion=Conclusion.SKIPPED)
+
+
 def superseded(by: str = "") -> CheckText:
     """The check run of a review that a newer push overtook."""
     newer = f" by {gate.span(by[:7])}" if by else ""
@@ -130,7 +135,7 @@ def superseded(by: str = "") -> CheckText:
 def skipped(reason: str) -> CheckText:
     """The check run of a pull request that is not to be reviewed, with the reason."""
     return CheckText(
-        Conclusion.NEUTRAL,
+        Conclusion.SKIPPED,
         f"Not reviewed: {gate.plain(reason, longest=150)}",
         f"Not reviewed: {gate.line(reason).rstrip('.')}.",
     )

@@ -12,15 +12,18 @@ from typing import Self
 
 from app import retry
 from app.core.installed import HookDelivery, Installation
+from app.core.pace import Book
 from app.errors import Code, UserError
 from app.github import replies
 from app.github.client import TRIES, GitHub
 from app.github.credentials import AppKeys, InstallationToken
-from app.github.pace import Pace, Sleep
+from app.github.pace import Memory, Pace, Sleep
 from app.github.transport import PER_PAGE, Limits, Transport
 from app.github.wire import Effect, OnCall, Reply, Request, next_cursor
 
 INSTALLATION_PAGES = 10
+OWN = 0
+"""No installation's number: the App's own requests have a pace as well."""
 
 
 class App:
@@ -34,11 +37,15 @@ class App:
         api_url: str,
         on_call: OnCall | None = None,
         limits: Limits | None = None,
+        book: Callable[[], Book] | None = None,
         sleep: Sleep = asyncio.sleep,
         clock: Callable[[], float] = time.time,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Raises `UserError` naming the variable when the id, the key or the address cannot be right."""
+        """`book` gives what keeps the installations' pace for every process; without it this one keeps it for itself.
+
+        Raises `UserError` naming the variable when the id, the key or the address cannot be right.
+        """
         identity = str(app_id).strip()
         if not identity:
             raise UserError("GITHUB_APP_ID is empty", Code.SETTINGS_INVALID)
@@ -56,7 +63,9 @@ class App:
         self._monotonic = monotonic
         self._lock = threading.Lock()
         self._paces: dict[int, Pace] = {}
-        self._own_pace = Pace(sleep=sleep, monotonic=monotonic)
+        self._memory = Memory(monotonic=monotonic)
+        self._book = book or (lambda: self._memory)
+        self._own_pace = self._pace(OWN)
 
     def __repr__(self) -> str:
         return f"App({self._keys!r})"
@@ -138,7 +147,7 @@ class App:
 
         async def attempt() -> Reply:
             return await self._own_pace.paced(
-                request.effect, lambda: self._transport.run(lambda: self._keys.send(request), request)
+                request.kind, lambda: self._transport.run(lambda: self._keys.send(request), request)
             )
 
         return await retry.call(attempt, tries=TRIES, sleep=self._sleep)
@@ -147,5 +156,7 @@ class App:
         with self._lock:
             known = self._paces.get(installation_id)
             if known is None:
-                known = self._paces[installation_id] = Pace(sleep=self._sleep, monotonic=self._monotonic)
+                known = self._paces[installation_id] = Pace(
+                    installation_id, book=self._book, sleep=self._sleep, monotonic=self._monotonic
+                )
             return known

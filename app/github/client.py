@@ -20,6 +20,7 @@ from github.Auth import Token
 from app import retry
 from app.core.change import Sha
 from app.core.installed import InstalledRepository
+from app.core.pace import Kind
 from app.core.pull import (
     CheckAnnotation,
     CheckRun,
@@ -195,6 +196,13 @@ class GitHub:
 
     # Reviews and comments
 
+    async def turn_to_post(self) -> None:
+        """Wait until a review may be posted, so that what must be true right before it can be read after the wait.
+
+        Raises `Transient` (GITHUB_RATE_LIMITED) with the time to come back when that is long.
+        """
+        await self._pace.turn(Kind.NOTICE)
+
     async def post_review(
         self,
         repository: str,
@@ -204,9 +212,11 @@ class GitHub:
         body: str,
         comments: Sequence[ReviewComment] = (),
         verdict: Verdict = Verdict.COMMENT,
+        in_turn: bool = False,
     ) -> PostedReview:
         """The review as posted: everything in one request, sent once, all of it or nothing.
 
+        With `in_turn` the caller has waited with `turn_to_post`; else the wait is here.
         Raises `Transient(GITHUB_ANSWER_UNKNOWN)` when it may have been posted: look at `own_reviews` before another try.
         Raises `Permanent(GITHUB_REFUSED)` for an anchor outside the diff (GitHub does not say which) and for too long texts.
         """
@@ -224,7 +234,8 @@ class GitHub:
             },
             number=number,
         )
-        return replies.read(replies.Review, await self._send(request), request).value()
+        request = replace(request, notifies=True)
+        return replies.read(replies.Review, await self._send(request, in_turn=in_turn), request).value()
 
     async def own_reviews(self, repository: str, number: int) -> tuple[PostedReview, ...]:
         """The reviews that may be ours, oldest first: an App's are by bots. Which are ours, their signed markers tell."""
@@ -249,7 +260,7 @@ class GitHub:
             body={"body": _text(body, limit=MAX_BODY, what="the comment")},
             number=number,
         )
-        return await self._created(request)
+        return await self._created(replace(request, notifies=True))
 
     async def react_to_comment(self, repository: str, comment_id: int, content: str = "eyes") -> None:
         """Put a reaction (`eyes`, `+1`, `confused`, …) on a comment of the conversation."""
@@ -414,16 +425,16 @@ class GitHub:
                 break
         return found
 
-    async def _send(self, request: Request) -> Reply:
+    async def _send(self, request: Request, *, in_turn: bool = False) -> Reply:
         if request.effect is Effect.ONCE:
             # A token that must be fetched first may fail and be tried again; the write itself is sent once.
             await self.ready()
-            return await self._attempt(request)
+            return await self._attempt(request, in_turn=in_turn)
         return await self._retried(lambda: self._attempt(request))
 
-    async def _attempt(self, request: Request) -> Reply:
+    async def _attempt(self, request: Request, *, in_turn: bool = False) -> Reply:
         return await self._pace.paced(
-            request.effect, lambda: self._transport.run(lambda: self._exchange(request), request)
+            request.kind, lambda: self._transport.run(lambda: self._exchange(request), request), in_turn=in_turn
         )
 
     def _exchange(self, request: Request) -> Reply:

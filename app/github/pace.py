@@ -1,9 +1,10 @@
 """How fast one installation may go: calls ask for their turn, and what GitHub said about “too fast” counts for all of them.
 
-    turn(effect) ─► at once · after a short wait · or `Transient(GITHUB_RATE_LIMITED)` with the time to come back
+    turn(kind) ─► at once · after a short wait · or `Transient(GITHUB_RATE_LIMITED)` with the time to come back
 
-GitHub allows an installation 900 points a minute (a read is 1, a write 5), 80 content-creating requests a minute and 500
-an hour, and bans who goes on after being told to wait. The bounds here stay below.
+The book (app/core/pace.py) spaces the writes and knows the pauses, for every process that acts for the installation.
+GitHub also allows 900 points a minute (a read is 1, a write 5), 80 content-creating requests a minute and 500 an hour, and
+bans who goes on after being told to wait; what this process spends stays below.
 https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api#about-secondary-rate-limits
 """
 
@@ -12,18 +13,20 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Awaitable, Callable
 
+from app.core import pace
+from app.core.pace import AS_GITHUB_ASKS, Book, Kind, Page, Spacing, Turn
 from app.errors import Code, Transient
 from app.github import errors
-from app.github.wire import Effect, Reply
+from app.github.wire import Reply
 
 POINTS_PER_MINUTE = 800
 WRITES_PER_MINUTE = 60
 WRITES_PER_HOUR = 450
 WRITE_POINTS = 5
-PATIENCE_SECONDS = 5.0
+PATIENCE_SECONDS = 20.0
 """A longer wait is the caller's to decide about: it holds a job that other work could overtake."""
 TURNS_ASKED = 20
 
@@ -59,10 +62,46 @@ class Window:
             self._sum += cost
 
 
-class Pace:
-    """The pace of one installation, shared by all who act for it."""
+class Memory:
+    """The book of one process that shares nothing with others."""
 
-    def __init__(self, *, sleep: Sleep = asyncio.sleep, monotonic: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, spacing: Spacing = AS_GITHUB_ASKS, *, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._spacing = spacing
+        self._monotonic = monotonic
+        self._lock = threading.Lock()
+        self._pages: defaultdict[int, Page] = defaultdict(Page)
+
+    async def take(self, installation: int, kind: Kind, *, patience_seconds: float) -> Turn:
+        """See `Book.take`."""
+        with self._lock:
+            page, now = self._pages[installation], self._monotonic()
+            turn, self._pages[installation] = pace.take(
+                page, kind, spacing=self._spacing, now=now, patience_seconds=patience_seconds
+            )
+        return turn
+
+    async def pause(self, installation: int, seconds: float) -> None:
+        """See `Book.pause`."""
+        with self._lock:
+            page = self._pages[installation]
+            self._pages[installation] = pace.paused(page, seconds, now=self._monotonic())
+
+
+class Pace:
+    """The pace of one installation, shared by all in this process who act for it."""
+
+    def __init__(
+        self,
+        installation: int = 0,
+        *,
+        book: Callable[[], Book] | None = None,
+        sleep: Sleep = asyncio.sleep,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """`book` is asked for at every turn: the one in the database is opened after this is made."""
+        memory = Memory(monotonic=monotonic)
+        self._installation = installation
+        self._book = book or (lambda: memory)
         self._sleep = sleep
         self._monotonic = monotonic
         self._lock = threading.Lock()
@@ -70,12 +109,19 @@ class Pace:
         self._points = Window(seconds=60, bound=POINTS_PER_MINUTE)
         self._writes = (Window(seconds=60, bound=WRITES_PER_MINUTE), Window(seconds=3_600, bound=WRITES_PER_HOUR))
 
-    async def turn(self, effect: Effect) -> None:
+    async def turn(self, kind: Kind) -> None:
         """Wait for the turn of one request. Raises `Transient` with the time to come back when that is long."""
+        asked, counted = kind, False
         for _ in range(TURNS_ASKED):
-            wait = self._take(effect)
+            wait = 0.0 if counted else self._count(kind)
             if wait <= 0:
-                return
+                counted = True
+                turn = await self._book().take(self._installation, asked, patience_seconds=PATIENCE_SECONDS)
+                wait = turn.wait_seconds
+                if turn.mine and wait <= 0:
+                    return
+                # Whoever waited for a turn of theirs asks again only whether GitHub wants quiet since: as a read does.
+                asked = Kind.READ if turn.mine else kind
             if wait > PATIENCE_SECONDS:
                 break
             await self._sleep(wait)
@@ -83,34 +129,38 @@ class Pace:
             Code.GITHUB_RATE_LIMITED, "GitHub asked this installation to slow down", retry_after_seconds=wait
         )
 
-    async def paced(self, effect: Effect, send: Callable[[], Awaitable[Reply]]) -> Reply:
-        """The reply to one request sent in its turn; what it says about limits counts for all that come after."""
-        await self.turn(effect)
+    async def paced(self, kind: Kind, send: Callable[[], Awaitable[Reply]], *, in_turn: bool = False) -> Reply:
+        """The reply to one request sent in its turn; what it says about limits counts for all that come after.
+
+        With `in_turn` its turn has come already (`turn`), and only a pause holds it.
+        """
+        await self.turn(Kind.READ if in_turn else kind)
         try:
             reply = await send()
         except Transient as error:
             if error.code is Code.GITHUB_RATE_LIMITED:
-                self.pause(error.retry_after_seconds or errors.SECONDARY_WAIT_SECONDS)
+                await self.pause(error.retry_after_seconds or errors.SECONDARY_WAIT_SECONDS)
             raise
         exhausted_for = errors.reset_seconds(reply)
         if exhausted_for is not None:
-            self.pause(exhausted_for)
+            await self.pause(exhausted_for)
         return reply
 
     @property
     def is_paused(self) -> bool:
-        """Whether GitHub told this installation to wait, and the time is not over."""
+        """Whether GitHub told this installation to wait, as far as this process heard, and the time is not over."""
         with self._lock:
             return self._closed_until > self._monotonic()
 
-    def pause(self, seconds: float) -> None:
-        """Let no request pass for so long."""
+    async def pause(self, seconds: float) -> None:
+        """Let no request pass for so long, of this process or another."""
         with self._lock:
             self._closed_until = max(self._closed_until, self._monotonic() + seconds)
+        await self._book().pause(self._installation, seconds)
 
-    def _take(self, effect: Effect) -> float:
-        """How long this request must wait; when that is 0, it is counted."""
-        points, write = (1, 0) if effect is Effect.READ else (WRITE_POINTS, 1)
+    def _count(self, kind: Kind) -> float:
+        """How long this request must wait for what this process has spent; when that is 0, it is counted."""
+        points, write = (1, 0) if kind is Kind.READ else (WRITE_POINTS, 1)
         with self._lock:
             now = self._monotonic()
             wait = max(

@@ -13,6 +13,7 @@ from email.utils import parsedate_to_datetime
 from enum import Enum
 from urllib.parse import parse_qs, quote
 
+from app.core.pace import Kind
 from app.errors import UserError
 
 CURSOR_AT_MOST_CHARACTERS = 200
@@ -41,6 +42,14 @@ class Request:
     effect: Effect = Effect.READ
     query: Mapping[str, str | int] = field(default_factory=dict)
     body: Mapping[str, object] | None = None
+    notifies: bool = False
+
+    @property
+    def kind(self) -> Kind:
+        """What it is to the pace."""
+        if self.effect is Effect.READ:
+            return Kind.READ
+        return Kind.NOTICE if self.notifies else Kind.WRITE
 
     @property
     def path(self) -> str:

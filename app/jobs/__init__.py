@@ -8,9 +8,10 @@ from app.jobs.delivery import Delivery, Receipt, Taken
 from app.jobs.engine import DeliveryRecord, Engine, JobRecord
 from app.jobs.step import Timing
 from app.jobs.store import DeliveryState, JobState
-from app.jobs.story import Door, Doors, Ending, Outcome, Story
+from app.jobs.story import PUT_OFF, Door, Doors, Ending, Outcome, Story
 
 __all__ = [
+    "PUT_OFF",
     "Delivery",
     "DeliveryRecord",
     "DeliveryState",

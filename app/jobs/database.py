@@ -222,8 +222,12 @@ def _write_in_turn(*engines: sa.Engine) -> None:
         begins = not cursor.connection.in_transaction and statement.lstrip()[:6].upper() in _WRITES
         # A wait that was in vain is SQLite's to decide on: it will say that it is busy. Whoever gets SQLite's lock that
         # way must not wait here again before it has given it back.
-        if begins and "has_turn" not in connection.info and turn.acquire(
-            urgent=connection.get_execution_options().get("urgent", False), timeout_seconds=TURN_SECONDS
+        if (
+            begins
+            and "has_turn" not in connection.info
+            and turn.acquire(
+                urgent=connection.get_execution_options().get("urgent", False), timeout_seconds=TURN_SECONDS
+            )
         ):
             connection.info["has_turn"] = True
 

@@ -22,9 +22,11 @@ import sqlalchemy as sa
 from dbos import DBOS, DBOSClient, DBOSConfig, DBOSPortableJSONSerializer
 
 from app import commands
+from app.core.pace import Book
 from app.errors import Code, PrincipalError, Transient, UserError
 from app.events import CommandEvent, Event, Ignored
 from app.jobs import plan as planning
+from app.jobs.book import PaceBook
 from app.jobs.database import Database
 from app.jobs.delivery import Delivery, Receipt, Taken
 from app.jobs.inbox import HandOver, Inbox, Waiting
@@ -49,9 +51,7 @@ NO_QUEUE = "-"
 RECOVERIES_AT_MOST = 3
 INGEST_SLOTS = 20
 REVIEW_SLOTS = 32
-REVIEW_SLOTS_PER_REPOSITORY = 4
 MANUAL_SLOTS = 8
-MANUAL_SLOTS_PER_REPOSITORY = 2
 ENGINE_THREADS = 32
 ACCEPT_SECONDS = 8.0
 """GitHub waits ten seconds: a delivery that is not safe by then gets a 503, which GitHub shows as failed."""
@@ -228,6 +228,11 @@ class Engine:
         return self._secret_key
 
     @property
+    def book(self) -> Book:
+        """Where the pace of the installations is kept. Known once started."""
+        return self._book
+
+    @property
     def executor_id(self) -> str:
         """The name of this process in the job engine's tables. Known once started."""
         return self._executor_id
@@ -244,6 +249,7 @@ class Engine:
             raise UserError(what, Code.SETTINGS_INVALID)
         self._store = Store(self._database)
         self._store.open()
+        self._book = PaceBook(self._database, self._store, spacing=self._timing.spacing)
         given = self._settings.secret_key
         self._secret_key = given.get_secret_value().encode() if given else self._store.secret_key()
         # Lazy because it must not connect before the tables are there; and it may not wait, because GitHub does not.
@@ -300,18 +306,12 @@ class Engine:
         self._client.register_queue(
             INGEST, partition_concurrency=1, worker_concurrency=INGEST_SLOTS, polling_interval_sec=poll
         )
+        # One at a time per lane (lanes.py): that is what bounds an installation, and a repository within it.
         self._client.register_queue(
-            REVIEWS,
-            partition_concurrency=REVIEW_SLOTS_PER_REPOSITORY,
-            worker_concurrency=REVIEW_SLOTS,
-            polling_interval_sec=poll,
+            REVIEWS, partition_concurrency=1, worker_concurrency=REVIEW_SLOTS, polling_interval_sec=poll
         )
-        # Slots of its own, because priorities do not reach over partitions: a person's request never waits for pushes.
         self._client.register_queue(
-            MANUAL,
-            partition_concurrency=MANUAL_SLOTS_PER_REPOSITORY,
-            worker_concurrency=MANUAL_SLOTS,
-            polling_interval_sec=poll,
+            MANUAL, partition_concurrency=1, worker_concurrency=MANUAL_SLOTS, polling_interval_sec=poll
         )
 
     def _watched(self, presence: Presence) -> Watch:
@@ -382,13 +382,14 @@ class Engine:
         with self._store.begin(urgent=True) as connection:
             known = self._store.deliveries(connection, guids)
             taken = self._take_new(connection, [one for one in deliveries if one.guid not in known])
-            receipts = [taken.pop(one.guid, None) for one in deliveries]
-            others = [place for place, receipt in enumerate(receipts) if receipt is None]
-            known = self._store.deliveries(connection, {deliveries[place].guid for place in others}) if others else {}
-            for place in others:
-                guid = deliveries[place].guid
-                receipts[place] = self._take_known(connection, deliveries[place], known[guid], failed=guid in failed)
-                failed.discard(guid)
+            receipts: list[Receipt] = []
+            for one in deliveries:
+                receipt = taken.pop(one.guid, None)
+                if receipt is None:
+                    row = self._store.deliveries(connection, [one.guid])[one.guid]
+                    receipt = self._take_known(connection, one, row, failed=one.guid in failed)
+                    failed.discard(one.guid)
+                receipts.append(receipt)
         if self._hand_over is not None:
             self._hand_over.ring()
         return receipts

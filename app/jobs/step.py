@@ -25,8 +25,10 @@ from dbos import DBOS
 from dbos import error as engine_error
 from pydantic import TypeAdapter
 
+from app.core.pace import AS_GITHUB_ASKS, Spacing
 from app.errors import Code, Permanent, PrincipalError, Transient, UserError
 from app.jobs.store import ACTIVE, SendState, Sent, Store
+from app.stages.step import at_once
 from app.telemetry import log
 
 T = TypeVar("T")
@@ -42,15 +44,17 @@ Stored = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """How long the jobs wait, in seconds. Tests make it short; nothing else does.
+    """How long the jobs wait, in seconds, and how many may. Tests make it short; nothing else does.
 
     `settle_seconds`: GitHub ends a request of its own accord after 10 s, so a write whose answer was lost has either taken
     effect by then or never will. `retry_…`: the wait before a job is tried again, doubling from first to longest.
     `poll_seconds`: how often a queue is asked for work that another process has queued, or that waited for its time; a look
-    costs some milliseconds of CPU, also when there is none. `tend_seconds`: how often dead jobs are looked for. On PostgreSQL, `look_seconds`: how
-    often dead processes are looked for; `grace_seconds`: for how long one must be missed; `beat_seconds`: how often a
-    process makes sure that it is not. `sweep_…`: when the first sweep starts, so that the webhook is open to what it asks
-    for, and how often one starts; 0 for never.
+    costs some milliseconds of CPU, also when there is none. `tend_seconds`: how often dead jobs are looked for. On
+    PostgreSQL, `look_seconds`: how often dead processes are looked for; `grace_seconds`: for how long one must be missed;
+    `beat_seconds`: how often a process makes sure that it is not. `sweep_…`: when the first sweep starts, so that the
+    webhook is open to what it asks for, and how often one starts; 0 for never. `spacing`: how fast one installation may
+    write.
+    `reviews_at_most` and `commands_at_most`: how many may be waited for, over all processes, before some are put off.
     """
 
     settle_seconds: float = 12.0
@@ -63,11 +67,20 @@ class Timing:
     beat_seconds: float = 2.0
     sweep_after_start_seconds: float = 5.0
     sweep_seconds: float = 600.0
+    spacing: Spacing = AS_GITHUB_ASKS
+    reviews_at_most: int = 1_000
+    commands_at_most: int = 200
 
     def retry_seconds(self, tries: int, error: Transient) -> float:
-        """How long to wait after this many tries: our own doubling wait, or longer where the other side named a time."""
+        """How long to wait after this many tries: the time that the other side named, else our own doubling wait.
+
+        Whoever was told a time and is refused again waits longer each time as well.
+        """
+        named = error.retry_after_seconds
+        if named is not None and tries == 0:
+            return named
         doubled = self.retry_first_seconds * float(2 ** min(tries, 10))
-        return max(min(doubled, self.retry_longest_seconds), error.retry_after_seconds or 0.0)
+        return max(min(doubled, self.retry_longest_seconds), named or 0.0)
 
 
 class Stop:
@@ -100,6 +113,10 @@ class Stop:
             if not task.done():
                 task.cancel()
                 await asyncio.wait({task})
+
+
+async def _coroutine(work: Callable[[], Awaitable[T]]) -> T:
+    return await work()
 
 
 def cancelled() -> BaseException:
@@ -140,7 +157,13 @@ class DurableStep:
         return await self._remember(name, step, adapter, preemptible=preemptible)
 
     async def once(
-        self, key: str, *, look: Callable[[], Awaitable[T | None]], send: Callable[[], Awaitable[T]], result: Any
+        self,
+        key: str,
+        *,
+        look: Callable[[], Awaitable[T | None]],
+        send: Callable[[], Awaitable[T]],
+        result: Any,
+        turn: Callable[[], Awaitable[None]] = at_once,
     ) -> T:
         """See `review.Step.once`.
 
@@ -151,7 +174,9 @@ class DurableStep:
         adapter: TypeAdapter[T] = _adapter(result)
 
         async def step() -> Stored:
-            return await self._stored(key, lambda: self._once(key, look=look, send=send, adapter=adapter), adapter)
+            return await self._stored(
+                key, lambda: self._once(key, turn=turn, look=look, send=send, adapter=adapter), adapter
+            )
 
         return await self._remember(f"once:{key}", step, adapter, preemptible=False)
 
@@ -194,6 +219,7 @@ class DurableStep:
         self,
         key: str,
         *,
+        turn: Callable[[], Awaitable[None]],
         look: Callable[[], Awaitable[T | None]],
         send: Callable[[], Awaitable[T]],
         adapter: TypeAdapter[T],
@@ -203,6 +229,7 @@ class DurableStep:
             mine = await self._wait_until_settled(key)
             if mine and mine.state is SendState.SENT and mine.remote is not None:
                 return adapter.validate_python(json.loads(mine.remote))
+            await self._stop.guard(_coroutine(turn))
             found = await look()
             if found is not None:
                 await self._end_send(key, _as_text(adapter, found))

@@ -4,6 +4,7 @@
     inbox        deliveries that are not decided yet: waiting, or in the job engine's queue (inbox.py)
     jobs         a review per (repository, pull, head, trigger): its attempt, its workflow, how it ended
     outbox       effects that must not happen twice: intent, time of sending, what stands on the other side
+    pace         until when each installation's turns to write are given away, and until when it is paused (book.py)
     runs         which execution of a workflow is the one that may still send
     artifacts    large results of steps, compressed, by their hash
     meta         the schema's version, the secret key
@@ -261,7 +262,9 @@ class Store:
     def taken_deliveries(self, connection: sa.Connection) -> Sequence[sa.Row[Any]]:
         """Every delivery that a workflow is to decide on, and has not yet."""
         waiting = sa.select(inbox.c.guid).where(~inbox.c.queued)
-        query = sa.select(deliveries).where(deliveries.c.state == DeliveryState.TAKEN, deliveries.c.guid.not_in(waiting))
+        query = sa.select(deliveries).where(
+            deliveries.c.state == DeliveryState.TAKEN, deliveries.c.guid.not_in(waiting)
+        )
         return connection.execute(query).all()
 
     def end_delivery(
@@ -308,7 +311,9 @@ class Store:
     def waiting(self, connection: sa.Connection, pull: tuple[int, int], *, most: int) -> Sequence[sa.Row[Any]]:
         """What waits for this pull, in order, locked; what another process is about to queue is left out."""
         repository_id, number = pull
-        query = sa.select(inbox).where(~inbox.c.queued, inbox.c.repository_id == repository_id, inbox.c.number == number)
+        query = sa.select(inbox).where(
+            ~inbox.c.queued, inbox.c.repository_id == repository_id, inbox.c.number == number
+        )
         return connection.execute(query.order_by(inbox.c.place).limit(most).with_for_update(skip_locked=True)).all()
 
     def are_waiting(self, connection: sa.Connection, guids: Iterable[str]) -> set[str]:

@@ -37,9 +37,15 @@ class Outcome(Protocol):
         ...
 
 
+PUT_OFF = "put off"
+
+
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """How a review ended that could not say so itself: `superseded`, `cancelled` or `failed`, with a code and a sentence."""
+    """How a review ended that could not say so itself, with a code and a sentence.
+
+    `superseded`, `cancelled`, `failed`, or `put off` until there is room. The last two may come to one that never began.
+    """
 
     state: str
     code: Code | None

@@ -249,4 +249,8 @@ def in_turn(repositories: Iterable[InstalledRepository], *, after: int) -> list[
 async def _was_answered(github: Listing, repository: str, pull: OpenPull) -> bool:
     """Whether our check run on the head tells an outcome that our database has forgotten: by retention, or a restore."""
     check = await github.find_check(repository, head=pull.head_sha, name=CHECK_NAME, external_id=str(pull.number))
-    return check is not None and check.conclusion not in (None, Conclusion.CANCELLED)
+    return check is not None and check.conclusion not in _NO_OUTCOME
+
+
+_NO_OUTCOME = frozenset({None, Conclusion.CANCELLED, Conclusion.SKIPPED})
+"""Overtaken, or closed in the meantime: the pull is open, so its head was not reviewed yet."""

@@ -31,15 +31,22 @@ from app.errors import Code, Permanent, PrincipalError, Transient
 from app.events import CommandEvent, Place, PullEvent, ReviewRequest
 from app.jobs import plan as planning
 from app.jobs.inbox import EVENT, Actionable
+from app.jobs.lanes import Lanes, take_seat
+from app.jobs.overload import making_room, waiting
 from app.jobs.plan import Plan
 from app.jobs.step import DurableStep, Stop, Timing
 from app.jobs.store import ACTIVE, DeliveryState, JobState, Store
-from app.jobs.story import Doors, Ending, Story
+from app.jobs.story import PUT_OFF, Doors, Ending, Story
 from app.telemetry import JOB_SECONDS, JOBS, bind, log
 
 APPLICATION = "principal"
 INGEST, REVIEWS, MANUAL = "ingest", "reviews", "manual"
 
+LANES: Mapping[str, Lanes] = {
+    REVIEWS: Lanes(of_installation=8, of_repository=4),
+    # Slots of its own, because priorities do not reach over queues: a person's request never waits for pushes.
+    MANUAL: Lanes(of_installation=4, of_repository=2),
+}
 READS_OF_A_LAGGING_PULL = 3
 READ_AGAIN_SECONDS = 1.0
 PUT_BACK_AT_MOST = 60
@@ -123,11 +130,12 @@ class Workflows:
                 try:
                     placed = await self._decide(event, step)
                 except Transient as error:
-                    return await self._put_back(guid, event, workflow_id, error)
+                    return await self._put_back(guid, event, workflow_id, step, error)
                 except Exception as error:  # noqa: BLE001 - a delivery must end in a state, whatever happened.
                     cause = _cause(error)
-                    await self._end_delivery(guid, workflow_id, DeliveryState.FAILED, str(cause), None)
                     log.error("delivery_failed", code=cause.code, what=cause.what)
+                    await self._tell_undecided(event, cause, step, workflow_id)
+                    await self._end_delivery(guid, workflow_id, DeliveryState.FAILED, str(cause), None)
                     return str(cause)
             await self._end_delivery(guid, workflow_id, DeliveryState.DONE, placed.reason, placed.job_key)
             return placed.job_key or placed.reason
@@ -167,6 +175,33 @@ class Workflows:
             pull = await read(event.place.repository, event.place.number)
         return pull
 
+    async def _tell_undecided(
+        self, event: Actionable, cause: PrincipalError, step: DurableStep, workflow_id: str
+    ) -> None:
+        """Let people see that nothing will come of an event: 😕 on a command, a check run on the head of a push."""
+        if isinstance(event, CommandEvent):
+            await self._shrug(event, step)
+        elif cause.code is not Code.GITHUB_GONE:
+            await self._store.call(self._tell_of_head, event, cause, workflow_id)
+
+    async def _shrug(self, event: CommandEvent, step: DurableStep) -> None:
+        async def shrug() -> None:
+            github = await self._github(event.place)
+            await github.react_to_comment(event.place.repository, event.comment, "confused")
+
+        try:
+            await step.run("shrug", shrug, type(None))
+        except PrincipalError as error:
+            log.warning("command_not_answered", code=error.code, what=error.what)
+
+    def _tell_of_head(self, event: PullEvent, cause: PrincipalError, workflow_id: str) -> None:
+        place = event.place
+        request = ReviewRequest(
+            place.repository, place.repository_id, place.number, place.installation, head=event.head, trigger="push"
+        )
+        with self._store.begin() as connection:
+            self._enqueue_settle(connection, workflow_id, request, Ending("failed", cause.code, cause.what))
+
     def _jobs_of(self, place: Place) -> Sequence[Any]:
         with self._store.read() as connection:
             return self._store.jobs_of_pull(connection, place.repository_id, place.number)
@@ -198,8 +233,18 @@ class Workflows:
             attempt = (before.attempt if before else 0) + 1
             if attempt > ATTEMPTS_AT_MOST:
                 return Placed(None, "the job was begun too often")
+            if wanted.request.by_hand and waiting(connection, MANUAL) >= self._timing.commands_at_most:
+                self._enqueue_settle(connection, f"{wanted.request.key}:{attempt}", wanted.request, _PUT_OFF)
+                return Placed(None, "too many commands wait")
+            self._put_off(connection, making_room(connection, REVIEWS, at_most=self._timing.reviews_at_most))
             self._enqueue_review(connection, wanted, pull, attempt)
             return Placed(wanted.request.key, "queued")
+
+    def _put_off(self, connection: sa.Connection, rows: Sequence[Any]) -> None:
+        """End jobs that wait, telling people so: the sweeps find their heads again when there is room."""
+        if rows:
+            log.warning("reviews_put_off", number=len(rows))
+            self._end_jobs(connection, rows, _PUT_OFF)
 
     def _enqueue_review(self, connection: sa.Connection, plan: Plan, pull: Pull, attempt: int) -> None:
         request = plan.request
@@ -208,11 +253,21 @@ class Workflows:
         # The engine ignores an id it has seen, so a job that is begun again needs a new one: ids end in the attempt.
         workflow_id = f"{request.key}:{attempt}"
         queue = MANUAL if request.by_hand else REVIEWS
+        installation = request.installation or 0
+        seat = take_seat(
+            connection,
+            installation=installation,
+            repository_id=request.repository_id,
+            queue=queue,
+            workflow_id=workflow_id,
+            lanes=LANES[queue],
+        )
         options: EnqueueOptions = {
             "workflow_name": "review_pull",
             "queue_name": queue,
             "workflow_id": workflow_id,
-            "queue_partition_key": str(request.repository_id),
+            "queue_partition_key": f"{installation}:{seat.lane}",
+            "priority": seat.place,
         }
         if plan.delay_seconds:
             options["delay_seconds"] = plan.delay_seconds
@@ -246,7 +301,9 @@ class Workflows:
             },
         )
 
-    async def _put_back(self, guid: str, event: Actionable, workflow_id: str, error: Transient) -> str:
+    async def _put_back(
+        self, guid: str, event: Actionable, workflow_id: str, step: DurableStep, error: Transient
+    ) -> str:
         """Queue the delivery again for later, so that one installation that must wait holds no slot of the others'."""
 
         def put_back() -> str:
@@ -257,7 +314,7 @@ class Workflows:
                 if row.put_back >= PUT_BACK_AT_MOST:
                     self._store.change_delivery(connection, guid, state=DeliveryState.FAILED, reason=str(error))
                     self._store.leave_inbox(connection, [guid])
-                    return str(error)
+                    return _GIVEN_UP
                 wait = self._timing.retry_seconds(row.put_back, error)
                 attempt = row.attempt + 1
                 self.enqueue_delivery(connection, guid=guid, attempt=attempt, event=event, delay_seconds=wait)
@@ -267,11 +324,16 @@ class Workflows:
                 self._store.leave_inbox(connection, [guid])
                 return f"again in {wait:.0f} s: {error}"
 
-        JOBS.labels("delivery", "put_back").inc()
         # Deciding what becomes of it and doing so is one transaction, so it needs no step of the engine's.
         reason = await self._store.call(put_back)
-        self._ring(INGEST)
-        log.warning("delivery_put_back", reason=reason)
+        if reason == _GIVEN_UP:
+            JOBS.labels("delivery", DeliveryState.FAILED.value).inc()
+            log.error("delivery_failed", code=error.code, what=error.what)
+            await self._tell_undecided(event, error, step, workflow_id)
+        else:
+            self._ring(INGEST)
+            JOBS.labels("delivery", "put_back").inc()
+            log.warning("delivery_put_back", reason=reason)
         return reason
 
     async def _end_delivery(
@@ -365,26 +427,30 @@ class Workflows:
     def _end_jobs(self, connection: sa.Connection, rows: Iterable[Any], ending: Ending) -> None:
         """End those of these jobs that are active, and queue what tells people about the ones that had begun."""
         by_id = {row.workflow_id: row for row in rows}
-        state = JobState(ending.state)
+        state = JobState.CANCELLED if ending.state == PUT_OFF else JobState(ending.state)
         code = ending.code.value if ending.code else ""
         for workflow_id in self._store.end_jobs(connection, list(by_id), state=state, code=code, detail=ending.detail):
             JOBS.labels("review", state.value).inc()
-            if by_id[workflow_id].state == JobState.RUNNING:
-                self._enqueue_settle(connection, by_id[workflow_id], ending)
+            row = by_id[workflow_id]
+            if row.state == JobState.RUNNING or ending.state == PUT_OFF:
+                self._enqueue_settle(connection, workflow_id, _REQUEST.validate_json(row.request), ending)
 
-    def _enqueue_settle(self, connection: sa.Connection, row: Any, ending: Ending) -> None:
+    def _enqueue_settle(
+        self, connection: sa.Connection, workflow_id: str, request: ReviewRequest, ending: Ending
+    ) -> None:
         # The wait lets a request that was on its way when the job was stopped take effect, so that it can be found.
         self._client.enqueue_in_transaction(
             connection,
             {
                 "workflow_name": "settle",
                 "queue_name": INGEST,
-                "workflow_id": f"settle:{row.workflow_id}",
-                "queue_partition_key": f"settle:{row.workflow_id}",
+                "workflow_id": f"settle:{workflow_id}",
+                # What is put off comes in crowds: one after the other, so that deliveries keep their slots.
+                "queue_partition_key": f"settle:{request.installation if ending.state == PUT_OFF else workflow_id}",
                 "delay_seconds": self._timing.settle_seconds,
             },
-            row.workflow_id,
-            json.loads(row.request),
+            workflow_id,
+            _REQUEST.dump_python(request, mode="json"),
             _ENDING.dump_python(ending, mode="json"),
         )
 
@@ -451,7 +517,9 @@ class Workflows:
         )
 
 
+_GIVEN_UP = "given up"
 _ASKED_TYPE: Any = ReviewRequest | Refused
+_PUT_OFF = Ending(PUT_OFF, Code.QUEUE_FULL, "Too many reviews wait already")
 _DIED = Ending("failed", Code.INTERNAL, "The job stopped the server's process several times and is not tried again")
 _JOB_STATES: Mapping[str, JobState] = {"failed": JobState.FAILED, "superseded": JobState.SUPERSEDED}
 

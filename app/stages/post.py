@@ -12,7 +12,8 @@ from app.core.pull import Conclusion, StatusState
 from app.core.report import Review
 from app.errors import Code, Permanent
 from app.events import ReviewRequest
-from app.stages.step import Step
+from app.stages.step import AtOnce, Step
+from app.telemetry import log
 
 if TYPE_CHECKING:
     from app.github import GitHub
@@ -70,6 +71,20 @@ async def start_check(request: ReviewRequest, *, repository: str, head: Sha, git
     return await step.once(f"{CHECK_KEY}{request.key}", look=look, send=send, result=Check)
 
 
+async def tell(text: CheckText, *, request: ReviewRequest, github: GitHub) -> None:
+    """A check run with this text on the head of a review that never began one. When it stands there already, nothing."""
+    if request.head is None:
+        return
+    if github.may_write_checks:
+        standing = await github.find_check(
+            request.repository, head=request.head, name=CHECK_NAME, external_id=str(request.number)
+        )
+        if standing is not None and standing.conclusion is text.conclusion:
+            return
+    check = await start_check(request, repository=request.repository, head=request.head, github=github, step=AtOnce())
+    await finish_check(text, check=check, github=github)
+
+
 async def finish_check(text: CheckText, *, check: Check, github: GitHub) -> None:
     """The check run completed with this text; a commit status where check runs may not be written. Safe to repeat."""
     if check.id:
@@ -100,39 +115,35 @@ async def post(
                 return Posted("already", one.id, review.head)
         return None
 
-    async def send() -> Posted:
+    async def overtaken() -> Posted | None:
         now = await github.pull(repository, request.number)
         if not now.is_open:
             return Posted("closed", head=now.head_sha)
-        if now.head_sha != review.head:
-            return Posted("superseded", head=now.head_sha)
-        return Posted("posted", await _send(review, mark), review.head)
+        return Posted("superseded", head=now.head_sha) if now.head_sha != review.head else None
 
-    async def _send(review: Review, mark: str) -> int:
+    async def attempt(said: Review) -> Posted:
+        posted = await github.post_review(
+            repository,
+            request.number,
+            commit=said.head,
+            body=comment.body(said, marker=mark, version=version),
+            comments=comment.inline(said),
+            in_turn=True,
+        )
+        return Posted("posted", posted.id, said.head)
+
+    async def send() -> Posted:
+        if stale := await overtaken():
+            return stale
         try:
-            posted = await github.post_review(
-                repository,
-                request.number,
-                commit=review.head,
-                body=comment.body(review, marker=mark, version=version),
-                comments=comment.inline(review),
-            )
+            return await attempt(review)
         except Permanent as error:
             if error.code is not Code.GITHUB_REFUSED or not review.said:
                 raise
-            # GitHub takes all comments of a review or none, and does not say which one it refused. An orphan may
-            # stand there all the same, so look before everything is said in the body instead.
-            orphan = await look()
-            if orphan is not None and orphan.review_id is not None:
-                return orphan.review_id
-            folded = replace(review, said=(), folded=review.findings)
-            posted = await github.post_review(
-                repository,
-                request.number,
-                commit=review.head,
-                body=comment.body(folded, marker=mark, version=version),
-                comments=(),
-            )
-        return posted.id
+            log.warning("comments_refused", what=error.what, comments=len(review.said))
+        # GitHub takes all comments of a review or none, and does not say which one it refused, so everything is said in the
+        # body instead. That is another write, with a wait of its own: what was true before may not be any more.
+        await github.turn_to_post()
+        return await look() or await overtaken() or await attempt(replace(review, said=(), folded=review.findings))
 
-    return await step.once(mark, look=look, send=send, result=Posted)
+    return await step.once(mark, turn=github.turn_to_post, look=look, send=send, result=Posted)

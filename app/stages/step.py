@@ -12,6 +12,10 @@ SENDS = 3
 """How often an effect is tried, each time after a look."""
 
 
+async def at_once() -> None:
+    """Waits for nothing."""
+
+
 class Step(Protocol):
     """How the story's steps are run: at once, or durably by the job engine."""
 
@@ -29,8 +33,12 @@ class Step(Protocol):
         look: Callable[[], Awaitable[T | None]],
         send: Callable[[], Awaitable[T]],
         result: type[T],
+        turn: Callable[[], Awaitable[None]] = at_once,
     ) -> T:
-        """The result of an effect that happens once: `look` is asked before every `send`, also after a lost answer."""
+        """The result of an effect that happens once: `look` is asked before every `send`, also after a lost answer.
+
+        `turn` is awaited before each look: whatever the effect must wait for, so that looking and sending are one moment.
+        """
         ...
 
 
@@ -55,9 +63,11 @@ class AtOnce:
         look: Callable[[], Awaitable[T | None]],
         send: Callable[[], Awaitable[T]],
         result: type[T],
+        turn: Callable[[], Awaitable[None]] = at_once,
     ) -> T:
         """The result of `send`, or of what already stood there; a lost answer is looked for before it is sent again."""
         for left in reversed(range(SENDS)):
+            await turn()
             standing = await look()
             if standing is not None:
                 return standing

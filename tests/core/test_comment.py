@@ -637,7 +637,7 @@ def test_a_review_that_was_overtaken_or_skipped_says_so():
     )
     assert comment.superseded().summary == "Superseded; the newer head is reviewed."
     assert comment.skipped("a draft, see @bob.") == comment.CheckText(
-        Conclusion.NEUTRAL, "Not reviewed: a draft, see @bob.", "Not reviewed: a draft, see `@bob`."
+        Conclusion.SKIPPED, "Not reviewed: a draft, see @bob.", "Not reviewed: a draft, see `@bob`."
     )
     assert len(comment.skipped("s" * 400).title) == len("Not reviewed: ") + 150
 

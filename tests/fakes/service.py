@@ -23,6 +23,7 @@ from urllib.parse import urlsplit
 import structlog
 
 from app import telemetry, web
+from app.core.pace import Rate, Spacing
 from app.core.pull import Conclusion, Pull
 from app.errors import Code, Transient
 from app.events import Place, ReviewRequest
@@ -40,6 +41,8 @@ structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.
 ROOT = Path(__file__).parents[2]
 SECRET = "one-secret-of-the-tests"
 QUESTIONS = 3
+FREELY = Spacing(write=Rate(0), notice=Rate(0))
+"""Tests that are not about the pace post as fast as they can."""
 QUICK = Timing(
     settle_seconds=0.5,
     retry_first_seconds=0.2,
@@ -49,6 +52,7 @@ QUICK = Timing(
     look_seconds=0.3,
     grace_seconds=1.5,
     beat_seconds=0.3,
+    spacing=FREELY,
 )
 WAIT_SECONDS = 30.0
 
@@ -140,7 +144,11 @@ async def working(
         return await app.installation(place.installation, place.repository_id)
 
     pem = identity.private_key.get_secret_value() if identity else ""
-    app = App(app_id=identity.id, private_key_pem=pem, api_url=settings.github_api_url) if identity else None
+    app = (
+        App(app_id=identity.id, private_key_pem=pem, api_url=settings.github_api_url, book=lambda: engine.book)
+        if identity
+        else None
+    )
     engine = Engine(settings, story=ShortStory(door, ledger_url), github=door, timing=QUICK, executes=executes)
     await engine.start()
     try:

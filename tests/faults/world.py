@@ -30,10 +30,13 @@ from typing import Any, Self
 from app.jobs import Timing
 from app.sandbox import Kind, Sandbox
 from tests.fakes.models import Cut, FakeModels, Said, Sent
+from tests.fakes.service import FREELY
 from tests.stories.bot import SECRET, Bot, environment
 from tests.stories.test_main_job import BASE, CLAIM, FIX, VERDICT
 
-TIMING = Timing(settle_seconds=0.1, retry_first_seconds=0.05, retry_longest_seconds=0.5, poll_seconds=0.02)
+TIMING = Timing(
+    settle_seconds=0.1, retry_first_seconds=0.05, retry_longest_seconds=0.5, poll_seconds=0.02, spacing=FREELY
+)
 QUIET_SECONDS = 60.0
 LOOK_SECONDS = 0.03
 MOST_CALLS_PER_JOB = 40

@@ -19,6 +19,7 @@ from app import main, web
 from app.jobs import Timing
 from app.sandbox import Sandbox
 from app.settings import Settings
+from tests.fakes.service import FREELY
 
 ROOT = Path(__file__).parents[2]
 SECRET = "a webhook secret for the tests"
@@ -32,7 +33,7 @@ class Bot:
     def __init__(self, environ: Mapping[str, str], *, timing: Timing | None = None) -> None:
         self._environ = {"HOST": "127.0.0.1", "PORT": "0", **environ}
         self._timing = timing or Timing(
-            settle_seconds=0.2, retry_first_seconds=0.2, retry_longest_seconds=1.0, sweep_seconds=0
+            settle_seconds=0.2, retry_first_seconds=0.2, retry_longest_seconds=1.0, sweep_seconds=0, spacing=FREELY
         )
         self._started = threading.Event()
         self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()), name="bot", daemon=True)

@@ -19,11 +19,12 @@ from hypothesis import strategies as st
 
 from app.core.change import Sha
 from app.core.finding import Side
+from app.core.pace import Kind
 from app.core.pull import AnnotationLevel, CheckAnnotation, Conclusion, Permission, ReviewComment, StatusState, Verdict
 from app.errors import Code, Permanent, PrincipalError, Transient, UserError
 from app.github import App, Call, GitHub, Limits, errors, parse_pull_url
 from app.github.pace import POINTS_PER_MINUTE, WRITES_PER_HOUR, WRITES_PER_MINUTE, Pace
-from app.github.wire import Effect, Reply, Request, split
+from app.github.wire import Reply, Request, split
 from tests.fakes.scripted_github import (
     APP_ID,
     PEM,
@@ -229,7 +230,7 @@ def test_a_list_that_never_ends_is_read_to_a_bound(github: ScriptedGitHub, clock
 
 
 def test_open_pull_requests_are_listed_once_each(github: ScriptedGitHub, clock: Clock) -> None:
-    page = [pull_json(number=n) for n in range(1, 101)]
+    page = [pull_json(number=n, updated_at="2026-09-01T10:00:00Z") for n in range(1, 101)]
     path = "/repos/acme/shop/pulls"
     github.will("GET", path, lambda seen: json(200, page if seen.query["page"] == "1" else page[-1:]))
     found = tell(lambda door: door.open_pulls(SHOP), github, clock)
@@ -632,10 +633,10 @@ def test_another_refusal_is_told_in_github_s_words(github: ScriptedGitHub, clock
 
 
 LIMITS = {
-    "429 with Retry-After": (json(429, {}, retry_after="7"), 7),
+    "429 with Retry-After": (json(429, {}, retry_after="47"), 47),
     "429 alone": (json(429, {"message": "?"}), 60),
     "429 with a page": (Sent(429, b"<html>"), 60),
-    "403 with Retry-After": (json(403, {"message": "no"}, retry_after="8"), 8),
+    "403 with Retry-After": (json(403, {"message": "no"}, retry_after="48"), 48),
     "403 secondary": (json(403, {"message": "You have exceeded a secondary rate limit and have been…"}), 60),
     "403 abuse": (json(403, {"message": "You have triggered an abuse detection mechanism."}), 60),
     "422 abuse": (json(422, {"message": "Validation Failed", "errors": [{"code": "abuse"}]}), 60),
@@ -721,7 +722,7 @@ def test_writes_keep_below_github_s_limits(clock: Clock) -> None:
         began: list[float] = []
         while len(began) < WRITES_PER_HOUR + 20:
             try:
-                await pace.turn(Effect.ONCE)
+                await pace.turn(Kind.WRITE)
             except Transient as error:
                 await clock.sleep(error.retry_after_seconds or 0)
             else:
@@ -738,12 +739,12 @@ def test_reads_keep_below_github_s_points(clock: Clock) -> None:
 
     async def story() -> None:
         for _ in range(POINTS_PER_MINUTE):
-            await pace.turn(Effect.READ)
+            await pace.turn(Kind.READ)
         with pytest.raises(Transient) as caught:
-            await pace.turn(Effect.READ)
+            await pace.turn(Kind.READ)
         assert caught.value.retry_after_seconds == 60
         await clock.sleep(57)
-        await pace.turn(Effect.READ)
+        await pace.turn(Kind.READ)
 
     asyncio.run(story())
     assert clock.naps == [57, 3]

@@ -13,6 +13,7 @@ from app.jobs import Timing
 from app.sandbox import Sandbox
 from tests.fakes.contract import violations
 from tests.fakes.models import FakeModels
+from tests.fakes.service import FREELY
 from tests.stories.bot import SECRET, Bot, completed, environment, wait_for
 
 BASE = "export const total = 1;\n"
@@ -23,6 +24,7 @@ SWEEPING = Timing(
     retry_longest_seconds=1.0,
     sweep_after_start_seconds=0.1,
     sweep_seconds=0.5,
+    spacing=FREELY,
 )
 
 
