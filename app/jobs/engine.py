@@ -48,7 +48,8 @@ It stays the same over releases; changed workflows follow the patching rule in w
 """
 NO_QUEUE = "-"
 """What a process listens to that runs no jobs: an empty list would mean all."""
-RECOVERIES_AT_MOST = 3
+RECOVERIES_AT_MOST = 50
+"""Where the engine gives a job up by itself, blindly; long before, chances.py has looked at whether it gets anywhere."""
 INGEST_SLOTS = 20
 REVIEW_SLOTS = 32
 MANUAL_SLOTS = 8

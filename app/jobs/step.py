@@ -128,16 +128,29 @@ class DurableStep:
     """The steps of one attempt of one job. Not shared between jobs."""
 
     def __init__(
-        self, store: Store, *, workflow_id: str, job_key: str, stop: Stop, timing: Timing, run: str | None = None
+        self,
+        store: Store,
+        *,
+        workflow_id: str,
+        job_key: str,
+        stop: Stop,
+        timing: Timing,
+        run: str | None = None,
     ) -> None:
+        """`run` is what marks this execution of the job."""
+        self.workflow_id = workflow_id
         self._store = store
+        self._after_each: Callable[[], None] | None = None
         self._run = run
-        self._workflow_id = workflow_id
         self._job_key = job_key
         self._stop = stop
         self._timing = timing
         self._remembered: dict[tuple[str, int], Stored] = {}
         self._started: Counter[str] = Counter()
+
+    def after_each(self, told: Callable[[], None]) -> None:
+        """Have this called whenever one more step is remembered; what was remembered before does not count."""
+        self._after_each = told
 
     def begin_round(self) -> None:
         """Begin the story again from its first step: what succeeded in earlier rounds is not done again."""
@@ -187,7 +200,17 @@ class DurableStep:
         self._started[name] += 1
         stored = self._remembered.get(place)
         if stored is None:
-            stored = await DBOS.run_step_async({"name": name, "preemptible": preemptible}, step)
+            done = False
+
+            async def work() -> Stored:
+                nonlocal done
+                value = await step()
+                done = True
+                return value
+
+            stored = await DBOS.run_step_async({"name": name, "preemptible": preemptible}, work)
+            if done and self._after_each is not None:
+                self._after_each()
             if "error" not in stored:
                 self._remembered[place] = stored
         return await self._read(name, stored, adapter)
@@ -239,7 +262,7 @@ class DurableStep:
                 sent = await send()
             except PrincipalError as error:
                 if error.code is not Code.GITHUB_ANSWER_UNKNOWN:
-                    await self._store.call(self._store.drop_send, workflow_id=self._workflow_id, key=key)
+                    await self._store.call(self._store.drop_send, workflow_id=self.workflow_id, key=key)
                     raise
                 log.warning("answer_lost", effect=key)
                 lost = error
@@ -259,7 +282,7 @@ class DurableStep:
                 break
             # Bounded by the wait itself, so that a clock that jumped cannot hold the job for longer.
             await self._stop.guard(asyncio.sleep(min(wait_seconds, self._timing.settle_seconds)))
-        return next((row for row in rows if row.workflow_id == self._workflow_id), None)
+        return next((row for row in rows if row.workflow_id == self.workflow_id), None)
 
     def _sends(self, key: str) -> list[Sent]:
         with self._store.read() as connection:
@@ -269,16 +292,16 @@ class DurableStep:
         # In one transaction with the look at the job: a process that slept through its job's end must not send (R-12).
         with self._store.begin() as connection:
             job = self._store.job(connection, self._job_key)
-            if job is not None and (job.workflow_id != self._workflow_id or job.state not in ACTIVE):
+            if job is not None and (job.workflow_id != self.workflow_id or job.state not in ACTIVE):
                 raise cancelled()
             # The same for one that was taken for dead: another process runs the job now, and will look and send.
-            if self._run is not None and self._store.run_of(connection, self._workflow_id) != self._run:
+            if self._run is not None and self._store.run_of(connection, self.workflow_id) != self._run:
                 raise cancelled()
-            self._store.put_send(connection, workflow_id=self._workflow_id, job_key=self._job_key, key=key)
+            self._store.put_send(connection, workflow_id=self.workflow_id, job_key=self._job_key, key=key)
 
     async def _end_send(self, key: str, remote: str) -> None:
         await self._store.call(
-            self._store.end_send, workflow_id=self._workflow_id, job_key=self._job_key, key=key, remote=remote
+            self._store.end_send, workflow_id=self.workflow_id, job_key=self._job_key, key=key, remote=remote
         )
 
 

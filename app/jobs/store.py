@@ -212,7 +212,7 @@ class Store:
 
     def secret_key(self) -> bytes:
         """The key that signs markers and sessions: made once, then always the same."""
-        made = self._insert(meta).values(name="secret_key", value=secrets.token_hex(32))
+        made = self.insert(meta).values(name="secret_key", value=secrets.token_hex(32))
         with self.begin() as connection:
             # Several processes may start at once: the first key stays, and everyone reads it.
             connection.execute(made.on_conflict_do_nothing())
@@ -252,7 +252,7 @@ class Store:
         """The ids of those that were added; the others had been added by another process first."""
         if not rows:
             return set()
-        added = self._insert(deliveries).on_conflict_do_nothing().returning(deliveries.c.guid)
+        added = self.insert(deliveries).on_conflict_do_nothing().returning(deliveries.c.guid)
         return set(connection.scalars(added, list(rows)))
 
     def change_delivery(self, connection: sa.Connection, guid: str, **values: Any) -> None:
@@ -356,7 +356,7 @@ class Store:
 
     def put_job(self, connection: sa.Connection, values: Mapping[str, Any]) -> None:
         """Add a job, or begin the next attempt of the one that has this key."""
-        statement = self._insert(jobs).values(**values)
+        statement = self.insert(jobs).values(**values)
         changed = {name: value for name, value in values.items() if name != "key"}
         connection.execute(statement.on_conflict_do_update(index_elements=[jobs.c.key], set_=changed))
 
@@ -373,7 +373,7 @@ class Store:
     def start_job(self, workflow_id: str, run: str) -> bool:
         """Mark a job as running, by this run and no earlier one. False when it was ended: then nothing may be done for it."""
         values = {"token": run, "began_at": time.time()}
-        statement = self._insert(runs).values(workflow_id=workflow_id, **values)
+        statement = self.insert(runs).values(workflow_id=workflow_id, **values)
         with self.begin() as connection:
             connection.execute(statement.on_conflict_do_update(index_elements=["workflow_id"], set_=values))
             changed = connection.execute(
@@ -421,14 +421,14 @@ class Store:
     def put_send(self, connection: sa.Connection, *, workflow_id: str, job_key: str, key: str) -> None:
         """Record the intent to send now."""
         now = {"state": SendState.SENDING, "sending_at": time.time(), "remote": None}
-        statement = self._insert(outbox).values(workflow_id=workflow_id, job_key=job_key, key=key, **now)
+        statement = self.insert(outbox).values(workflow_id=workflow_id, job_key=job_key, key=key, **now)
         connection.execute(statement.on_conflict_do_update(index_elements=["workflow_id", "key"], set_=now))
 
     def end_send(self, *, workflow_id: str, job_key: str, key: str, remote: str) -> None:
         """Record what stands on the other side."""
         values = {"state": SendState.SENT, "remote": remote}
         with self.begin() as connection:
-            statement = self._insert(outbox).values(
+            statement = self.insert(outbox).values(
                 workflow_id=workflow_id, job_key=job_key, key=key, sending_at=time.time(), **values
             )
             connection.execute(statement.on_conflict_do_update(index_elements=["workflow_id", "key"], set_=values))
@@ -452,7 +452,7 @@ class Store:
         name = hashlib.sha256(data).hexdigest()
         values = {"sha256": name, "kind": kind[:64], "body": zlib.compress(data, 6), "created_at": time.time()}
         with self.begin() as connection:
-            statement = self._insert(artifacts).values(**values)
+            statement = self.insert(artifacts).values(**values)
             again = {"created_at": values["created_at"]}
             connection.execute(statement.on_conflict_do_update(index_elements=["sha256"], set_=again))
         return name
@@ -487,10 +487,11 @@ class Store:
             )
 
     def _put_meta(self, connection: sa.Connection, name: str, value: str) -> None:
-        statement = self._insert(meta).values(name=name, value=value)
+        statement = self.insert(meta).values(name=name, value=value)
         connection.execute(statement.on_conflict_do_update(index_elements=["name"], set_={"value": value}))
 
-    def _insert(self, table: sa.Table) -> SqliteInsert | PostgresInsert:
+    def insert(self, table: sa.Table) -> SqliteInsert | PostgresInsert:
+        """An insert that can say what to do on a conflict, as this database says it."""
         return sqlite.insert(table) if self._database.is_sqlite else postgresql.insert(table)
 
 

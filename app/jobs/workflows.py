@@ -11,6 +11,7 @@ names of steps puts the new order behind `DBOS.patch_async(NAME)`, and removes t
 from __future__ import annotations
 
 import asyncio
+import functools
 import json
 import secrets
 import time
@@ -30,6 +31,7 @@ from app.core.pull import Pull
 from app.errors import Code, Permanent, PrincipalError, Transient
 from app.events import CommandEvent, Place, PullEvent, ReviewRequest
 from app.jobs import plan as planning
+from app.jobs.chances import DIED, Chances
 from app.jobs.inbox import EVENT, Actionable
 from app.jobs.lanes import Lanes, take_seat
 from app.jobs.overload import making_room, waiting
@@ -98,6 +100,7 @@ class Workflows:
         self._quiet_seconds = quiet_seconds
         self._timing = timing
         self._ring = ring
+        self._chances = Chances(store, client)
         self._running: dict[str, Stop] = {}
         self._stopped_before: set[str] = set()
 
@@ -128,7 +131,8 @@ class Workflows:
             with self._stoppable(workflow_id) as stop:
                 step = self._step(workflow_id, f"delivery:{guid}", stop)
                 try:
-                    placed = await self._decide(event, step)
+                    async with self._chances.begin(step):
+                        placed = await self._decide(event, step)
                 except Transient as error:
                     return await self._put_back(guid, event, workflow_id, step, error)
                 except Exception as error:  # noqa: BLE001 - a delivery must end in a state, whatever happened.
@@ -361,7 +365,9 @@ class Workflows:
             began = time.monotonic()
             step = self._step(workflow_id, request.key, stop, run=run)
             try:
-                outcome = await self._in_rounds(lambda: self._story.review(request, pull=pull, step=step), step, stop)
+                async with self._chances.begin(step):
+                    tell = functools.partial(self._story.review, request, pull=pull, step=step)
+                    outcome = await self._in_rounds(tell, step, stop)
                 state = _JOB_STATES.get(outcome.state, JobState.DONE)
                 end = {"code": outcome.code, "detail": outcome.detail, "review_id": outcome.review_id}
             except Exception as error:  # noqa: BLE001 - a review must end in a state, whatever happened.
@@ -414,7 +420,9 @@ class Workflows:
         ):
             step = self._step(own_id, own_id, stop)
             try:
-                await self._in_rounds(lambda: step.run("tell", tell, type(None), preemptible=False), step, stop)
+                async with self._chances.begin(step):
+                    telling = functools.partial(step.run, "tell", tell, type(None), preemptible=False)
+                    await self._in_rounds(telling, step, stop)
             except PrincipalError as error:
                 log.error("settle_failed", code=error.code, what=error.what)
 
@@ -520,7 +528,7 @@ class Workflows:
 _GIVEN_UP = "given up"
 _ASKED_TYPE: Any = ReviewRequest | Refused
 _PUT_OFF = Ending(PUT_OFF, Code.QUEUE_FULL, "Too many reviews wait already")
-_DIED = Ending("failed", Code.INTERNAL, "The job stopped the server's process several times and is not tried again")
+_DIED = Ending("failed", Code.INTERNAL, DIED)
 _JOB_STATES: Mapping[str, JobState] = {"failed": JobState.FAILED, "superseded": JobState.SUPERSEDED}
 
 

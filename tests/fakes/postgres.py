@@ -61,6 +61,16 @@ class Postgres:
 
 
 @contextmanager
+def any_server() -> Iterator[Postgres | None]:
+    """None where TEST_DATABASE_URL names a server, else a private one."""
+    if os.environ.get("TEST_DATABASE_URL"):
+        yield None
+        return
+    with server() as private:
+        yield private
+
+
+@contextmanager
 def server() -> Iterator[Postgres]:
     """A private server. Without PostgreSQL's programs the test is skipped, where they are not required."""
     binaries = _binaries()

@@ -1,21 +1,35 @@
-"""The bot as a process whose waits are short: what the killing tests start in place of `principal serve`."""
+"""The bot as processes whose waits are short: what the killing tests start in place of `principal serve` and `worker`.
+
+python -m tests.faults.serve              deliveries and reviews
+python -m tests.faults.serve accept       deliveries alone
+python -m tests.faults.serve work         reviews alone
+"""
 
 from __future__ import annotations
 
 import asyncio
 import os
+import sys
+from dataclasses import replace
 
 from app import main, telemetry, web
 from app.settings import Settings
 from tests.faults.world import TIMING
 
+SOON = replace(TIMING, look_seconds=0.3, grace_seconds=0.6, beat_seconds=0.2)
+"""Dead processes are noticed after a second in place of ten."""
 
-async def serve() -> None:
-    settings = Settings.load(os.environ)
-    telemetry.configure(level=settings.log_level)
-    async with main.service(settings, timing=TIMING) as running:
+
+async def serve(settings: Settings, *, executes: bool) -> None:
+    async with main.service(settings, timing=SOON, executes=executes) as running:
         await web.server(running.app, settings).serve()
 
 
 if __name__ == "__main__":
-    asyncio.run(serve())
+    wanted = Settings.load(os.environ)
+    telemetry.configure(level=wanted.log_level)
+    match sys.argv[1:]:
+        case ["work"]:
+            asyncio.run(main.work(wanted, timing=SOON))
+        case part:
+            asyncio.run(serve(wanted, executes=part != ["accept"]))

@@ -27,6 +27,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, Self
 
+import psycopg
+
 from app.jobs import Timing
 from app.sandbox import Kind, Sandbox
 from tests.fakes.models import Cut, FakeModels, Said, Sent
@@ -142,8 +144,18 @@ class Asked:
 class World:
     """One bot, one GitHub and one model server for a whole module of cases."""
 
-    def __init__(self, folder: Path, *, bot: Callable[[dict[str, str]], Any] | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        bot: Callable[[dict[str, str]], Any] | None = None,
+        database: str = "",
+        thinking_seconds: float = 0.0,
+    ) -> None:
+        """`database` is a PostgreSQL to work on; `thinking_seconds` is how long the model takes for every answer."""
         self.folder = folder
+        self._database = database
+        self._thinking_seconds = thinking_seconds
         self.github = Sandbox()
         self.models = FakeModels()
         self._make = bot or (lambda environ: Bot(environ, timing=TIMING))
@@ -160,6 +172,8 @@ class World:
         self.models.__enter__()
         self.models.answers(self._answer)
         more = {**self.models.environment("openai"), "PRINCIPAL_MODEL": "openai:gpt-6.1-sol"}
+        if self._database:
+            more["DATABASE_URL"] = self._database
         self.bot = self._make(environment(self.github, self.folder, **more))
         self.bot.__enter__()
         self.github.webhook(f"{self.bot.url}/webhooks/github", secret=SECRET)
@@ -257,6 +271,9 @@ class World:
 
     def rows(self, query: str, *values: object) -> list[tuple[Any, ...]]:
         """What the bot's database says."""
+        if self._database:
+            with psycopg.connect(self._database, options="-c search_path=public,dbos") as connection:
+                return connection.execute(query.replace("?", "%s"), values).fetchall()
         path = f"file:{self.folder / 'principal.db'}?mode=ro"
         with closing(sqlite3.connect(path, uri=True, timeout=5)) as database:
             return database.execute(query, values).fetchall()
@@ -270,6 +287,14 @@ class World:
         """The state of every delivery of the pull that was accepted for work, by its id."""
         query = "SELECT guid, state FROM principal_deliveries WHERE repository = ?"
         return dict(self.rows(query, f"{under.owner}/shop"))
+
+    def recorded(self, under: Under) -> set[str]:
+        """The purposes whose answer is remembered, for the pull's present attempts: it must never be bought again."""
+        query = (
+            "SELECT function_name FROM operation_outputs JOIN principal_jobs"
+            " ON principal_jobs.workflow_id = operation_outputs.workflow_uuid WHERE repository_id = ?"
+        )
+        return {name.split(" ")[0] for (name,) in self.rows(query, under.repository.id)}
 
     def is_quiet(self, under: Under) -> bool:
         """Whether nothing is left to do for the pull."""
@@ -416,6 +441,8 @@ class World:
             reached, let_go = waiting
             reached.set()
             let_go.wait(QUIET_SECONDS)
+        if self._thinking_seconds:
+            time.sleep(self._thinking_seconds)
         match side:
             case None:
                 return _reply(purpose, name)
