@@ -25,7 +25,8 @@ KILLS = 20
 REVIEWS = 40
 WORKERS = 3
 THINKING_SECONDS = 0.15
-MOST_ANSWERS_BETWEEN_KILLS = 6
+FEWEST_ANSWERS_BETWEEN_KILLS, MOST_ANSWERS_BETWEEN_KILLS = 3, 9
+"""Six on average: forty reviews ask for 120 answers."""
 PURPOSES = frozenset(call.path for call in CALLS if call.method == "MODEL")
 
 
@@ -96,7 +97,7 @@ class Killing:
         """The report of all kills, when nothing is left to do."""
         for number in range(KILLS):
             self._send(REVIEWS * (number + 1) // KILLS - len(self.unders))
-            self._wait_for_answers(self._dice.randint(1, MOST_ANSWERS_BETWEEN_KILLS))
+            self._wait_for_answers(self._dice.randint(FEWEST_ANSWERS_BETWEEN_KILLS, MOST_ANSWERS_BETWEEN_KILLS))
             self._kill()
         began = time.monotonic()
         left = self.world.wait_until_quiet(*self.unders)

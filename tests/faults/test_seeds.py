@@ -9,10 +9,10 @@ import pytest
 from tests.faults.seeds import run, schedule
 from tests.faults.world import World
 
-SEEDS = 40
-"""What two cores play in about a minute. `benchmarks/faults.py --seeds N` plays as many as there is time for."""
-GROUP = 10
-AT_ONCE = 5
+SEEDS = 300
+"""What two cores play in some minutes. `python -m benchmarks.faults --seeds N` plays as many as there is time for."""
+GROUP = 50
+AT_ONCE = 12
 
 pytestmark = pytest.mark.timeout(300)
 

@@ -37,7 +37,7 @@ from tests.stories.bot import SECRET, Bot, environment
 from tests.stories.test_main_job import BASE, CLAIM, FIX, VERDICT
 
 TIMING = Timing(
-    settle_seconds=0.1, retry_first_seconds=0.05, retry_longest_seconds=0.5, poll_seconds=0.02, spacing=FREELY
+    settle_seconds=0.1, retry_first_seconds=0.05, retry_longest_seconds=0.5, poll_seconds=0.1, spacing=FREELY
 )
 QUIET_SECONDS = 60.0
 LOOK_SECONDS = 0.03
@@ -161,6 +161,10 @@ class World:
         self._make = bot or (lambda environ: Bot(environ, timing=TIMING))
         self._numbers = itertools.count()
         self._lock = threading.Lock()
+        self._looking = threading.Lock()
+        self._looked_at = 0.0
+        self._seen_jobs: dict[int, list[tuple[Any, ...]]] = {}
+        self._seen_deliveries: dict[str, dict[str, str]] = {}
         self._asked: list[Asked] = []
         self._seen: Counter[tuple[str, str]] = Counter()
         self._unders: dict[str, Under] = {}
@@ -259,6 +263,11 @@ class World:
 
     # What was seen.
 
+    @property
+    def unders(self) -> list[Under]:
+        """Every pull of this world."""
+        return list(self._unders.values())
+
     def calls(self, under: Under) -> list[Any]:
         """The requests that GitHub had for this pull, in order."""
         own = (f"/{under.owner}/", f"/installations/{under.installation}/")
@@ -268,6 +277,25 @@ class World:
         """The requests that the model server had for this pull, in order."""
         with self._lock:
             return [one for one in self._asked if one.mark.startswith(under.mark)]
+
+    def _look(self) -> None:
+        """One look at the database for everybody who waits: hundreds of cases that each look would slow the bot down."""
+        jobs: dict[int, list[tuple[Any, ...]]] = defaultdict(list)
+        for repository, *job in self.rows(
+            "SELECT repository_id, head, trigger, state, code, attempt FROM principal_jobs"
+        ):
+            jobs[repository].append(tuple(job))
+        deliveries: dict[str, dict[str, str]] = defaultdict(dict)
+        for repository, guid, state in self.rows("SELECT repository, guid, state FROM principal_deliveries"):
+            deliveries[repository][guid] = state
+        self._seen_jobs, self._seen_deliveries = jobs, deliveries
+        self._looked_at = time.monotonic()
+
+    def looked(self) -> None:
+        """Returns when the last look at the database is fresh."""
+        with self._looking:
+            if time.monotonic() - self._looked_at > LOOK_SECONDS:
+                self._look()
 
     def rows(self, query: str, *values: object) -> list[tuple[Any, ...]]:
         """What the bot's database says."""
@@ -298,13 +326,15 @@ class World:
 
     def is_quiet(self, under: Under) -> bool:
         """Whether nothing is left to do for the pull."""
-        jobs, deliveries = self.jobs(under), self.deliveries(under)
+        if not under.handle.check_runs or any(run.status != "completed" for run in under.handle.check_runs):
+            return False
+        self.looked()
+        jobs = self._seen_jobs.get(under.repository.id, [])
+        deliveries = self._seen_deliveries.get(f"{under.owner}/shop", {})
         return (
             bool(deliveries)
             and all(state != "taken" for state in deliveries.values())
             and all(state in DONE for _, _, state, _, _ in jobs)
-            and bool(under.handle.check_runs)
-            and all(run.status == "completed" for run in under.handle.check_runs)
         )
 
     def wait_until_quiet(self, *unders: Under, seconds: float = QUIET_SECONDS) -> list[Under]:
