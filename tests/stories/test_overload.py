@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import dataclasses
 import threading
 
 import pytest
 
 from app.jobs import Timing
-from tests.fakes.contract import described_github
+from app.sandbox import Sandbox
+from tests.fakes.contract import violations
 from tests.fakes.models import FakeModels
 from tests.fakes.service import FREELY
-from tests.stories.bot import SECRET, Bot, completed, environment, wait_for
+from tests.stories.bot import SECRET, WAIT_SECONDS, Bot, completed, environment, wait_for
+from tests.stories.test_sweeps import Clock, dead_address
 
 QUEUE = Timing(
     settle_seconds=0.1,
@@ -21,29 +24,53 @@ QUEUE = Timing(
     reviews_at_most=6,
     commands_at_most=1,
 )
-BASE = "export const total = 1;\n"
-CLEAN = {"review": {"overview": "It counts.", "findings": []}}
+CLEAN = {"overview": "It counts.", "findings": []}
 
 
 @pytest.fixture
-def github():
-    with described_github() as sandbox:
+def clock():
+    return Clock()
+
+
+@pytest.fixture
+def github(clock):
+    with Sandbox(clock=clock) as sandbox:
+        sandbox.webhook(f"{dead_address()}/webhooks/github", secret=SECRET)
         yield sandbox
+        assert violations(sandbox.requests) == []
 
 
 @pytest.fixture
-def models():
+def go_on():
+    """Until it is set, no model answers."""
+    event = threading.Event()
+    yield event
+    event.set()
+
+
+@pytest.fixture
+def models(go_on):
+    def review(_request):
+        go_on.wait(WAIT_SECONDS)
+        return CLEAN
+
     with FakeModels() as server:
-        server.answers_instantly(CLEAN)
+        server.answers_instantly({"review": review})
         yield server
+        go_on.set()
 
 
-def with_model(models):
-    return {**models.environment("openai"), "PRINCIPAL_MODEL": "openai:gpt-6.1-sol"}
+def bot_of(github, models, folder, **timing):
+    model = {**models.environment("openai"), "PRINCIPAL_MODEL": "openai:gpt-6.1-sol"}
+    return Bot(environment(github, folder, **model), timing=dataclasses.replace(QUEUE, **timing))
+
+
+def listen(github, bot):
+    github.webhook(f"{bot.url}/webhooks/github", secret=SECRET)
 
 
 def repository_of(github, name):
-    made = github.create_repository(name, files={"src/a.ts": BASE})
+    made = github.create_repository(name, files={"src/a.ts": "export const total = 1;\n"})
     made.add_collaborator("alice", "write")
     return made
 
@@ -59,62 +86,68 @@ def told(pull):
     return [run.output.title for run in pull.check_runs if run.status == "completed"]
 
 
-def test_when_too_many_wait_the_busiest_repository_s_oldest_is_put_off_and_told(github, models, tmp_path):
-    gate = threading.Event()
-    models.will_hang(gate, times=100)
-    with Bot(environment(github, tmp_path, **with_model(models)), timing=QUEUE) as bot:
-        github.webhook(f"{bot.url}/webhooks/github", secret=SECRET)
+def those_told(pulls):
+    return wait_for(lambda: [pull for pull in pulls if told(pull)], why="nobody was told")
+
+
+def test_when_too_many_wait_the_busiest_repository_s_oldest_is_put_off_and_told(github, models, go_on, tmp_path):
+    with bot_of(github, models, tmp_path) as bot:
+        listen(github, bot)
         # Four run, of which none is put off, and two wait: the queue is full.
         noisy = open_pulls(repository_of(github, "acme/noisy"), 6)
         models.wait_for_requests(4)
         (quiet,) = open_pulls(repository_of(github, "acme/quiet"), 1)
         assert quiet.delivery.status_code == 202
         models.wait_for_requests(5)
-        put_off = wait_for(lambda: [pull for pull in noisy if told(pull)], why="nobody was told")
-        assert len(put_off) == 1
-        (run,) = put_off[0].check_runs
-        assert (run.conclusion, run.output.title) == ("skipped", "Not reviewed: Too many reviews wait already (QUEUE_FULL)")
+        (put_off,) = those_told(noisy)
+        (run,) = put_off.check_runs
+        assert run.conclusion == "skipped"
+        assert run.output.title == "Not reviewed: Too many reviews wait already (QUEUE_FULL)"
         assert "`/review` asks for it now" in run.output.summary
-        assert told(quiet) == []
-        gate.set()
+        go_on.set()
+        for pull in [quiet, *noisy]:
+            completed(pull)
+    assert [len(pull.reviews) for pull in [quiet, *noisy]] == [int(pull is not put_off) for pull in [quiet, *noisy]]
 
 
-def test_what_was_put_off_is_reviewed_when_there_is_room(github, models, tmp_path):
-    gate = threading.Event()
-    models.will_hang(gate, times=4)
-    with Bot(environment(github, tmp_path, **with_model(models)), timing=QUEUE) as bot:
-        github.webhook(f"{bot.url}/webhooks/github", secret=SECRET)
+def test_a_person_whose_review_was_put_off_may_ask_for_it_now(github, models, go_on, tmp_path):
+    with bot_of(github, models, tmp_path) as bot:
+        listen(github, bot)
         pulls = open_pulls(repository_of(github, "acme/noisy"), 7)
-        (put_off,) = wait_for(lambda: [pull for pull in pulls if told(pull)], why="nobody was told")
+        (put_off,) = those_told(pulls)
         put_off.comment("/review", by="alice")
+        models.wait_for_requests(5)
+        go_on.set()
         wait_for(lambda: len(put_off.reviews) == 1, why="the person's request was not heard")
-        gate.set()
 
 
-def test_a_command_too_many_is_seen_and_answered(github, models, tmp_path):
-    gate = threading.Event()
-    models.will_hang(gate, times=100)
-    with Bot(environment(github, tmp_path, **with_model(models)), timing=QUEUE) as bot:
-        github.webhook(f"{bot.url}/webhooks/github", secret=SECRET)
+def test_a_command_too_many_is_seen_and_answered(github, models, go_on, tmp_path):
+    with bot_of(github, models, tmp_path) as bot:
+        listen(github, bot)
         first, second = open_pulls(repository_of(github, "acme/shop"), 2, draft=True)
         first.comment("/review", by="alice")
         models.wait_for_requests(1)
         comment = second.comment("/review", by="alice")
         assert second.delivery.status_code == 202
-        wait_for(lambda: told(second), why="nobody was told")
+        those_told([second])
         assert "QUEUE_FULL" in told(second)[0]
         assert [reaction.content for reaction in comment.reactions] == ["eyes"]
-        gate.set()
+        go_on.set()
 
 
-def test_a_pull_that_was_put_off_is_found_by_the_next_sweep(github, models, tmp_path):
-    gate = threading.Event()
-    models.will_hang(gate, times=100)
-    with Bot(environment(github, tmp_path, **with_model(models)), timing=QUEUE) as bot:
-        github.webhook(f"{bot.url}/webhooks/github", secret=SECRET)
-        pulls = open_pulls(repository_of(github, "acme/noisy"), 7)
-        (put_off,) = wait_for(lambda: [pull for pull in pulls if told(pull)], why="nobody was told")
-        gate.set()
+def test_what_was_put_off_is_made_by_a_sweep_when_there_is_room(github, clock, models, go_on, tmp_path):
+    clock.ago(minutes=10)
+    pulls = open_pulls(repository_of(github, "acme/noisy"), 7, deliver=False)
+    clock.now()
+    with bot_of(github, models, tmp_path) as bot:
+        listen(github, bot)
+        github.deliver_held()
+        (put_off,) = those_told(pulls)
+        go_on.set()
         for pull in pulls:
             completed(pull)
     assert put_off.reviews == []
+    with bot_of(github, models, tmp_path, sweep_after_start_seconds=0.1, sweep_seconds=0.5) as bot:
+        listen(github, bot)
+        wait_for(lambda: put_off.reviews, why="no sweep found it")
+    assert [len(pull.reviews) for pull in pulls] == [1] * 7
