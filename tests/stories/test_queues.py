@@ -9,7 +9,6 @@ import itertools
 
 import pytest
 
-from app.jobs.engine import REVIEW_SLOTS
 from app.jobs.workflows import LANES, MANUAL, REVIEWS
 from tests.fakes.contract import described_github
 from tests.fakes.ledger import Ledger
@@ -92,15 +91,14 @@ def test_an_installation_has_so_many_reviews_at_once_and_leaves_the_other_slots_
 
 
 def test_a_person_s_request_has_slots_of_its_own(github, service, models):
-    """Every slot of the process holds a review that a push asked for; a comment's review begins all the same."""
+    """Every lane of the installation holds a review that a push asked for; a comment's review begins all the same."""
     models.hold()
-    owners = REVIEW_SLOTS // LANES[REVIEWS].of_installation + 1
-    busy = [pull for owner in range(owners) for _ in range(2) for pull in pulls(repository(github, f"o{owner}"), 4)]
-    until(lambda: len(begun(models, busy)) == REVIEW_SLOTS)
+    busy = [pull for _ in range(3) for pull in pulls(repository(github, "acme"), 4)]
+    until(lambda: len(begun(models, busy)) == LANES[REVIEWS].of_installation)
     waiting = next(pull for pull in busy if pull not in begun(models, busy))
     waiting.comment("/review", by="alice")
     models.wait_for(waiting.head_sha, 1)
-    assert len(begun(models, busy)) == REVIEW_SLOTS + 1
+    assert len(begun(models, busy)) == LANES[REVIEWS].of_installation + 1
     models.release()
     for pull in busy:
         until(lambda pull=pull: pull.reviews)
