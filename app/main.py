@@ -32,7 +32,8 @@ from app.settings import Settings
 from app.stages import post
 from app.telemetry import FINDINGS, GITHUB_CALLS, MODEL_CALLS, MODEL_COST, MODEL_TOKENS, log
 
-GRACE_SECONDS = 30.0
+GRACE_SECONDS = 24.0
+"""With the server's own end, below the thirty seconds after which most platforms kill."""
 MIRROR_IDLE_SECONDS = 3600.0
 """A review may read its mirror for so long after it was filled: none is pruned before."""
 
@@ -87,6 +88,7 @@ async def _running(engine: Engine, story: PullStory, *, executes: bool) -> Async
 
 async def serve(settings: Settings, *, executes: bool = True) -> None:
     """Serve until SIGTERM or Ctrl-C, then let what runs finish within half a minute."""
+    stopping: list[asyncio.Task[None]] = []
     async with service(settings, executes=executes) as running:
         log.info(
             "serving",
@@ -97,13 +99,18 @@ async def serve(settings: Settings, *, executes: bool = True) -> None:
             executes=executes,
         )
         server = web.server(running.app, settings)
-
-        def stop() -> None:
-            server.should_exit = True
-
-        _on_signals(stop)
+        _on_signals(lambda: stopping.append(asyncio.create_task(_stop(running.engine, server))))
         await server.serve()
     log.info("stopped")
+
+
+async def _stop(engine: Engine, server: web.Server) -> None:
+    """Let the work end before the door closes: whoever balances the load hears of it, and what still comes in is kept."""
+    log.info("stopping")
+    try:
+        await engine.stop(GRACE_SECONDS)
+    finally:
+        server.should_exit = True
 
 
 async def work(settings: Settings, *, timing: Timing | None = None) -> None:

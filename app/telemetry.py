@@ -42,6 +42,12 @@ WEBHOOK_SECONDS = Histogram(
     registry=REGISTRY,
 )
 JOBS = Counter("principal_jobs", "Finished jobs, by kind and outcome", ["kind", "outcome"], registry=REGISTRY)
+FAILURES = Counter(
+    "principal_failures",
+    "Reviews and deliveries that came to nothing, by error code",
+    ["kind", "code"],
+    registry=REGISTRY,
+)
 JOB_SECONDS = Histogram(
     "principal_job_seconds",
     "Time from the start of a review to its end",

@@ -153,7 +153,10 @@ class Engine:
         self._tending = [asyncio.create_task(self._tend()), asyncio.create_task(self._sweep())]
 
     async def stop(self, grace_seconds: float = 30.0) -> None:
-        """Take nothing new, let what runs finish for so long, and leave the rest for the next start. May be called twice."""
+        """Begin nothing new, let what runs finish for so long, and leave the rest for the next start. May be called twice.
+
+        `why_not_ready` says so at once; deliveries that still come are taken until the end.
+        """
         self._stopping = True
         for task in self._tending:
             task.cancel()
@@ -171,7 +174,7 @@ class Engine:
 
         Raises `Transient` (DATABASE_BUSY) when it is not: then GitHub must not be told that it is.
         """
-        if self._writer is None or self._hand_over is None or self._stopping:
+        if self._writer is None or self._hand_over is None:
             raise Transient(Code.DATABASE_BUSY, "The server is starting or stopping")
         with self._hand_over.waited_for():
             return await self._writer.write(delivery, timeout_seconds=ACCEPT_SECONDS)
@@ -332,18 +335,19 @@ class Engine:
         return {workflow.executor_id for workflow in claimed if workflow.executor_id}
 
     def _close(self, grace_seconds: float) -> None:
-        if self._writer is not None:
-            self._writer.close()
-            self._writer = None
         if self._hand_over is not None:
+            # What is taken from now on stays in the inbox, for the other processes or the next start.
             self._hand_over.end()
-            self._hand_over = None
         if self._watch is not None:
             self._watch.end()
             self._watch = None
         if self._dbos is not None:
             self._drain(self._dbos, grace_seconds)
             self._dbos = None
+        if self._writer is not None:
+            writer, self._writer = self._writer, None
+            writer.close()
+        self._hand_over = None
         if self._presence is not None:
             self._presence.leave()
             self._presence = None

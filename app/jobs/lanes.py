@@ -2,9 +2,9 @@
 
     seat(taken, repository) ─► Seat(lane, place)          the queue runs one review a lane, by place
 
-So one installation never takes all slots of a process, one repository never all lanes of its installation, and who comes to
-a lane that is full of another's reviews waits for the one that runs and one more, not for all. The places are the start tags
-of fair queuing: each repository counts on from its own last place, and from what the lane serves now.
+So one installation never takes all slots of a process, and one repository never all lanes of its installation. Who comes to
+a lane that is full of another's reviews waits for the one that runs and one more, not for all. The places are the start
+tags of fair queuing: each repository counts on from its own last place, and from what the lane serves now.
 https://en.wikipedia.org/wiki/Fair_queuing
 """
 

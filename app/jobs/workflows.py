@@ -39,7 +39,7 @@ from app.jobs.plan import Plan
 from app.jobs.step import DurableStep, Stop, Timing
 from app.jobs.store import ACTIVE, DeliveryState, JobState, Store
 from app.jobs.story import PUT_OFF, Doors, Ending, Story
-from app.telemetry import JOB_SECONDS, JOBS, bind, log
+from app.telemetry import FAILURES, JOB_SECONDS, JOBS, bind, log
 
 APPLICATION = "principal"
 INGEST, REVIEWS, MANUAL = "ingest", "reviews", "manual"
@@ -137,7 +137,6 @@ class Workflows:
                     return await self._put_back(guid, event, workflow_id, step, error)
                 except Exception as error:  # noqa: BLE001 - a delivery must end in a state, whatever happened.
                     cause = _cause(error)
-                    log.error("delivery_failed", code=cause.code, what=cause.what)
                     await self._tell_undecided(event, cause, step, workflow_id)
                     await self._end_delivery(guid, workflow_id, DeliveryState.FAILED, str(cause), None)
                     return str(cause)
@@ -183,6 +182,8 @@ class Workflows:
         self, event: Actionable, cause: PrincipalError, step: DurableStep, workflow_id: str
     ) -> None:
         """Let people see that nothing will come of an event: 😕 on a command, a check run on the head of a push."""
+        log.error("delivery_failed", code=cause.code, what=cause.what)
+        FAILURES.labels("delivery", cause.code).inc()
         if isinstance(event, CommandEvent):
             await self._shrug(event, step)
         elif cause.code is not Code.GITHUB_GONE:
@@ -247,8 +248,8 @@ class Workflows:
     def _put_off(self, connection: sa.Connection, rows: Sequence[Any]) -> None:
         """End jobs that wait, telling people so: the sweeps find their heads again when there is room."""
         if rows:
-            log.warning("reviews_put_off", number=len(rows))
-            self._end_jobs(connection, rows, _PUT_OFF)
+            for workflow_id in self._end_jobs(connection, rows, _PUT_OFF):
+                log.warning("review_put_off", job=workflow_id, code=_PUT_OFF.code)
 
     def _enqueue_review(self, connection: sa.Connection, plan: Plan, pull: Pull, attempt: int) -> None:
         request = plan.request
@@ -332,7 +333,6 @@ class Workflows:
         reason = await self._store.call(put_back)
         if reason == _GIVEN_UP:
             JOBS.labels("delivery", DeliveryState.FAILED.value).inc()
-            log.error("delivery_failed", code=error.code, what=error.what)
             await self._tell_undecided(event, error, step, workflow_id)
         else:
             self._ring(INGEST)
@@ -377,6 +377,8 @@ class Workflows:
             else:
                 await self._store.call(lambda: self._store.finish_job(workflow_id, state=state, **end))
                 JOBS.labels("review", state.value).inc()
+                if outcome.code:
+                    FAILURES.labels("review", outcome.code).inc()
             JOB_SECONDS.observe(time.monotonic() - began)
             log.info("review_ended", state=state.value, **end)
             self._ring(MANUAL if request.by_hand else REVIEWS)
@@ -432,16 +434,23 @@ class Workflows:
             if row is not None:
                 self._end_jobs(connection, [row], ending)
 
-    def _end_jobs(self, connection: sa.Connection, rows: Iterable[Any], ending: Ending) -> None:
-        """End those of these jobs that are active, and queue what tells people about the ones that had begun."""
+    def _end_jobs(self, connection: sa.Connection, rows: Iterable[Any], ending: Ending) -> list[str]:
+        """End those of these jobs that are active, and queue what tells people about the ones that had begun.
+
+        Returns the workflows of the jobs that were ended.
+        """
         by_id = {row.workflow_id: row for row in rows}
         state = JobState.CANCELLED if ending.state == PUT_OFF else JobState(ending.state)
         code = ending.code.value if ending.code else ""
-        for workflow_id in self._store.end_jobs(connection, list(by_id), state=state, code=code, detail=ending.detail):
+        ended = self._store.end_jobs(connection, list(by_id), state=state, code=code, detail=ending.detail)
+        for workflow_id in ended:
             JOBS.labels("review", state.value).inc()
+            if code:
+                FAILURES.labels("review", code).inc()
             row = by_id[workflow_id]
             if row.state == JobState.RUNNING or ending.state == PUT_OFF:
                 self._enqueue_settle(connection, workflow_id, _REQUEST.validate_json(row.request), ending)
+        return ended
 
     def _enqueue_settle(
         self, connection: sa.Connection, workflow_id: str, request: ReviewRequest, ending: Ending
@@ -488,7 +497,8 @@ class Workflows:
             return 0
         with self._store.begin() as connection:
             self._end_jobs(connection, cancelled, Ending("cancelled", None, planning.CANCELLED_BY_OPERATOR))
-            self._end_jobs(connection, dead, _DIED)
+            for workflow_id in self._end_jobs(connection, dead, _DIED):
+                log.error("review_died", job=workflow_id, code=_DIED.code)
         for guid, name in lost:
             self._store.end_delivery(guid, name, state=DeliveryState.FAILED, reason=_DIED.detail, job_key=None)
         return len(cancelled) + len(dead) + len(lost)

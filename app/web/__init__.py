@@ -19,12 +19,14 @@ from app.settings import Settings
 from app.web import deadline, health, webhook
 from app.web.webhook import Limits, Webhook
 
-__all__ = ["Edge", "Limits", "build", "server"]
+__all__ = ["Edge", "Limits", "Server", "build", "server"]
 
 CONNECTIONS_AT_MOST = 1000
 """Beyond these the server answers 503 at once: GitHub delivers again when asked, and the process keeps its memory."""
 KEEP_ALIVE_SECONDS = 10
 WAITING_CONNECTIONS = 2048
+STOP_SECONDS = 5
+"""What is being answered when the server stops has so long: all work has come to rest before."""
 
 
 class Edge:
@@ -81,6 +83,6 @@ def server(app: Edge, settings: Settings, *, limits: Limits | None = None) -> Se
         limit_concurrency=CONNECTIONS_AT_MOST,
         backlog=WAITING_CONNECTIONS,
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
-        timeout_graceful_shutdown=webhook.ANSWER_AT_MOST_SECONDS,
+        timeout_graceful_shutdown=STOP_SECONDS,
     )
     return Server(config)

@@ -34,7 +34,6 @@ BODY_AT_MOST_BYTES = 25 * 1024 * 1024
 """GitHub sends no more: a larger event is not delivered at all."""
 BODY_ALWAYS_BYTES = 256 * 1024
 BODIES_AT_MOST_BYTES = 128 * 1024 * 1024
-ANSWER_AT_MOST_SECONDS = 30
 AT_ONCE_BYTES = 64 * 1024
 """Larger bodies are hashed and parsed in a thread: it takes a tenth of a second, in which nobody else would be answered."""
 

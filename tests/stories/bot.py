@@ -36,7 +36,7 @@ class Bot:
             settle_seconds=0.2, retry_first_seconds=0.2, retry_longest_seconds=1.0, sweep_seconds=0, spacing=FREELY
         )
         self._started = threading.Event()
-        self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()), name="bot", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="bot", daemon=True)
         self._server: Any = None
         self._failure: BaseException | None = None
         self.url = ""
@@ -59,23 +59,30 @@ class Bot:
         self._thread.join(START_SECONDS)
         assert not self._thread.is_alive(), "the bot did not stop"
 
-    async def _serve(self) -> None:
+    def _run(self) -> None:
         try:
-            settings = Settings.load(self._environ)
-            async with main.service(settings, timing=self._timing) as running:
-                self._server = web.server(running.app, settings)
-                serving = asyncio.create_task(self._server.serve())
-                while not self._server.started and not serving.done():  # noqa: ASYNC110 - uvicorn has no event for it
-                    await asyncio.sleep(0.005)
-                host, port = self._server.servers[0].sockets[0].getsockname()[:2]
-                self.url = f"http://{host}:{port}"
-                self._started.set()
-                await serving
+            asyncio.run(self._serve())
         except BaseException as failure:
             self._failure = failure
             self._started.set()
             if not isinstance(failure, Exception):
                 raise
+
+    async def _serve(self) -> None:
+        settings = Settings.load(self._environ)
+        async with main.service(settings, timing=self._timing) as running:
+            await self._answer(running.app, settings)
+
+    async def _answer(self, app: web.Edge, settings: Settings) -> None:
+        """Serve until the block ends."""
+        self._server = web.server(app, settings)
+        serving = asyncio.create_task(self._server.serve())
+        while not self._server.started and not serving.done():  # noqa: ASYNC110 - uvicorn has no event for it
+            await asyncio.sleep(0.005)
+        host, port = self._server.servers[0].sockets[0].getsockname()[:2]
+        self.url = f"http://{host}:{port}"
+        self._started.set()
+        await serving
 
 
 def environment(github: Sandbox, folder: Path, **more: str) -> dict[str, str]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import signal
+import threading
 from collections import Counter
 
 from app.sandbox import Sandbox
 from tests.fakes import contract
 from tests.fakes.models import FakeModels
-from tests.stories.bot import SECRET, BotProcess, completed, environment, wait_for
+from tests.stories.bot import SECRET, START_SECONDS, WAIT_SECONDS, BotProcess, completed, environment, wait_for
 from tests.stories.test_main_job import BASE, CLAIM, FIX, HEAD, VERDICT, with_model
 
 REPLIES = {
@@ -80,3 +82,32 @@ def test_a_second_process_on_the_same_data_is_refused_and_says_why(tmp_path):
         assert "another" in second.stderr.lower()
         assert "Traceback" not in second.stderr
         assert bot.is_ready()
+
+
+def test_r07_told_to_stop_it_finishes_what_runs_begins_nothing_more_and_takes_what_still_comes(tmp_path):
+    """Readiness goes off first; a delivery that comes in the last moments is answered, kept, and decided by the next start."""
+    go_on = threading.Event()
+
+    def review(_request):
+        go_on.wait(WAIT_SECONDS)
+        return REPLIES["review"]
+
+    with Sandbox() as github, FakeModels() as models:
+        models.answers_instantly({**REPLIES, "review": review})
+        with BotProcess(environment(github, tmp_path, **with_model(models))) as bot:
+            running = open_pull(github, bot)
+            models.wait_for_requests(1)
+            bot.process.send_signal(signal.SIGTERM)
+            wait_for(lambda: not bot.is_ready(), why="it still says that it is ready")
+            late = running.repository.open_pull(files={"src/late.ts": HEAD}, title="Late", body="")
+            assert late.delivery.status_code == 202
+            go_on.set()
+            assert bot.process.wait(START_SECONDS) == 0
+            assert len(running.reviews) == 1
+            assert [run.status for run in running.check_runs] == ["completed"]
+            assert late.check_runs == []
+            bot.start()
+            completed(late)
+            assert bot.terminate() == 0
+        assert (len(running.reviews), len(late.reviews)) == (1, 1)
+        assert contract.violations(github.requests) == []

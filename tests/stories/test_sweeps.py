@@ -126,6 +126,18 @@ def test_a_pull_whose_webhook_was_never_sent_is_found_by_its_head(github, clock,
     assert len(pull.reviews) == 1
 
 
+def test_sweeps_cost_a_review_none_of_its_calls(github, clock, tmp_path):
+    """Sweeps come every half second while one review after the other is made: they list, and ask for no pull that is new."""
+    with Bot(environment(github, tmp_path), timing=SWEEPING) as bot:
+        listen(github, bot)
+        repository = repository_of(github)
+        for number in range(2):
+            completed(open_pull(repository, number))
+            wait_for_sweeps(github)
+    asked = [one for one in github.requests.rest if one.path.startswith("/repos/acme/shop/")]
+    assert len([one for one in asked if one.path != "/repos/acme/shop/pulls"]) <= 2 * 8
+
+
 def test_a_delivery_that_failed_four_days_ago_is_not_asked_for_again(github, clock, tmp_path):
     clock.ago(days=4)
     pull = open_pull(repository_of(github), draft=True)

@@ -50,14 +50,16 @@ def test_r08_a_delivery_that_is_not_safe_is_never_answered_with_success(github, 
         assert get(service, "/ready")[0] == 200
 
 
-def test_readiness_goes_off_first_when_the_service_stops(github, tmp_path):
+def test_readiness_goes_off_first_when_the_service_stops_and_deliveries_are_safe_until_the_end(github, tmp_path):
     with Service(environment(github, tmp_path)) as service:
         stopping = threading.Thread(target=lambda: service.run(service.engine.stop(grace_seconds=0)))
         stopping.start()
         until(lambda: get(service, "/ready")[0] == 503)
+        status, _ = post(service, PING, guid="late")
+        assert bool(rows(tmp_path, "late")) == (status == 200)
+        stopping.join()
         assert post(service, PING, guid="too-late")[0] == 503
         assert get(service, "/health")[0] == 200
-        stopping.join()
 
 
 HEADS = {"announced": [("Content-Length", "100")], "chunked": [("Transfer-Encoding", "chunked")]}
