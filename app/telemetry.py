@@ -80,7 +80,10 @@ def configure(*, level: str = "INFO", stream: TextIO | None = None) -> None:
     """Send our own events and those of the libraries to `stream` (standard error by default), a JSON line each."""
     logging.raiseExceptions = False
     stream = stream or sys.stderr
-    told = [structlog.contextvars.merge_contextvars, structlog.processors.TimeStamper(fmt="iso", utc=True)]
+    told: list[structlog.typing.Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
     written: list[structlog.typing.Processor] = [
         structlog.processors.format_exc_info,
         _bound_fields,

@@ -187,12 +187,16 @@ def _providers(settings: Settings) -> list[Provider[Any]]:
         from app.llm.openai import OpenAI  # noqa: PLC0415 - see the docstring
 
         key = _plain(settings.openai_api_key)
-        providers.append(OpenAI(key=key, base_url=settings.openai_base_url, timeout_seconds=seconds, calls_at_once=at_once))
+        providers.append(
+            OpenAI(key=key, base_url=settings.openai_base_url, timeout_seconds=seconds, calls_at_once=at_once)
+        )
     if settings.anthropic_api_key or settings.anthropic_base_url:
         from app.llm.anthropic import Anthropic  # noqa: PLC0415 - see the docstring
 
         key = _plain(settings.anthropic_api_key)
-        providers.append(Anthropic(key=key, base_url=settings.anthropic_base_url, timeout_seconds=seconds, calls_at_once=at_once))
+        providers.append(
+            Anthropic(key=key, base_url=settings.anthropic_base_url, timeout_seconds=seconds, calls_at_once=at_once)
+        )
     return providers
 
 

@@ -20,7 +20,7 @@ from rich.table import Table
 from benchmarks.load import reviews, webhooks
 from benchmarks.load.bot import Bot, environment, until
 from benchmarks.load.client import Sent
-from benchmarks.load.world import SlowModel, World, world
+from benchmarks.load.world import SlowModel, world
 
 REPOSITORIES, PULLS_EACH = 100, 3
 BURST, BURST_PER_SECOND = 10_000, 1000.0

@@ -78,6 +78,8 @@ def cleared_seconds(world: World, folder: Path, *, workers: int, model_seconds: 
             own = doors | {"PRINCIPAL_DATA_DIR": str(folder / f"data-{workers}-{worker}")}
             stack.enter_context(Bot(own, folder, command=("worker",)))
         began = time.monotonic()
-        webhooks.send(webhooks.address(front), world.payloads("opened"), number=number, per_second=200, prefix="backlog")
+        webhooks.send(
+            webhooks.address(front), world.payloads("opened"), number=number, per_second=200, prefix="backlog"
+        )
         until(lambda: world.reviewed() == number, "the backlog was not cleared", seconds=START_SECONDS)
         return time.monotonic() - began

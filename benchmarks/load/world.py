@@ -6,7 +6,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 from app.sandbox import Sandbox
 from app.sandbox.verbs import PullHandle
@@ -60,7 +60,7 @@ class SlowModel:
         self._models = FakeModels()
         self._models.answers_instantly({"review": self._review})
 
-    def __enter__(self) -> SlowModel:
+    def __enter__(self) -> Self:
         self._models.start()
         return self
 
@@ -70,7 +70,11 @@ class SlowModel:
 
     @property
     def environment(self) -> dict[str, str]:
-        return {"PRINCIPAL_MODEL": MODEL, "PRINCIPAL_MODEL_TIMEOUT_SECONDS": "900", **self._models.environment("openai")}
+        return {
+            "PRINCIPAL_MODEL": MODEL,
+            "PRINCIPAL_MODEL_TIMEOUT_SECONDS": "900",
+            **self._models.environment("openai"),
+        }
 
     @property
     def asked(self) -> int:
