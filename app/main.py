@@ -34,7 +34,7 @@ from app.stages import post
 from app.telemetry import FINDINGS, GITHUB_CALLS, MODEL_CALLS, MODEL_COST, MODEL_TOKENS, log
 
 GRACE_SECONDS = 30.0
-SWITCH_SECONDS = 0.001
+SWITCH_SECONDS = 0.0005
 """A webhook's answer asks for the interpreter's lock some ten times, and waits up to so long for every busy thread each time."""
 MIRROR_IDLE_SECONDS = 3600.0
 """A review may read its mirror for so long after it was filled: none is pruned before."""
