@@ -129,7 +129,7 @@ def slow_clients(service: Service) -> float:
     return float(line.split()[1])
 
 
-def answer_of(client):
+def answer_of(client: socket.socket) -> bytes:
     """All of an answer, which may come in parts."""
     received = b""
     while not received.endswith(b"}"):
