@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import sys
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -34,6 +35,8 @@ from app.telemetry import FINDINGS, GITHUB_CALLS, MODEL_CALLS, MODEL_COST, MODEL
 
 GRACE_SECONDS = 24.0
 """With the server's own end, below the thirty seconds after which most platforms kill."""
+SWITCH_SECONDS = 0.0005
+"""A webhook's answer asks for the interpreter's lock some ten times, and waits up to so long for every busy thread each time."""
 MIRROR_IDLE_SECONDS = 3600.0
 """A review may read its mirror for so long after it was filled: none is pruned before."""
 
@@ -89,6 +92,7 @@ async def _running(engine: Engine, story: PullStory, *, executes: bool) -> Async
 async def serve(settings: Settings, *, executes: bool = True) -> None:
     """Serve until SIGTERM or Ctrl-C, then let what runs finish within half a minute."""
     stopping: list[asyncio.Task[None]] = []
+    sys.setswitchinterval(SWITCH_SECONDS)
     async with service(settings, executes=executes) as running:
         log.info(
             "serving",

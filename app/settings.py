@@ -115,6 +115,7 @@ class Settings(BaseModel):
     triage_model: str | None = Field(None, alias="PRINCIPAL_TRIAGE_MODEL")
     effort: Effort = Field(Effort.STANDARD, alias="PRINCIPAL_EFFORT")
     model_timeout_seconds: float = Field(120.0, alias="PRINCIPAL_MODEL_TIMEOUT_SECONDS", gt=0, le=3600)
+    model_calls_at_once: int = Field(32, alias="PRINCIPAL_MODEL_CALLS_AT_ONCE", ge=1, le=2000)
     max_tokens_per_review: int = Field(400_000, alias="PRINCIPAL_MAX_TOKENS_PER_REVIEW", ge=0)
     daily_budget_usd: float | None = Field(None, alias="PRINCIPAL_DAILY_BUDGET_USD", ge=0, allow_inf_nan=False)
     repository_budget_usd: float | None = Field(
@@ -130,6 +131,7 @@ class Settings(BaseModel):
     public_url: Url | None = Field(None, alias="PRINCIPAL_PUBLIC_URL")
     quiet_seconds: float = Field(15.0, alias="PRINCIPAL_QUIET_SECONDS", ge=0, le=3600)
     retention_days: float = Field(30.0, alias="PRINCIPAL_RETENTION_DAYS", gt=0, le=3660)
+    reviews_at_once: int = Field(300, alias="PRINCIPAL_REVIEWS_AT_ONCE", ge=1, le=2000)
     repositories: Words = Field((), alias="PRINCIPAL_REPOSITORIES")
     allow_verdict: bool = Field(default=False, alias="PRINCIPAL_ALLOW_VERDICT")
 

@@ -29,7 +29,8 @@ HEADERS_LOGGED = (
 )
 """The only headers that may be logged: GitHub itself has sent webhook secrets in a header by mistake."""
 
-log: structlog.stdlib.BoundLogger = structlog.get_logger("principal")
+NAME = "principal"
+log: structlog.typing.FilteringBoundLogger = structlog.get_logger(NAME)
 
 REGISTRY = CollectorRegistry()
 ProcessCollector(registry=REGISTRY)
@@ -83,40 +84,55 @@ FINDINGS = Counter(
 
 def configure(*, level: str = "INFO", stream: TextIO | None = None) -> None:
     """Send our own events and those of the libraries to `stream` (standard error by default), a JSON line each."""
-    # A full disk or a closed pipe behind the log must never stop the work (R-44).
     logging.raiseExceptions = False
-    shared: list[structlog.typing.Processor] = [
+    stream = stream or sys.stderr
+    told: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
-        structlog.stdlib.add_log_level,
-        structlog.stdlib.add_logger_name,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
-        structlog.processors.format_exc_info,
     ]
+    written: list[structlog.typing.Processor] = [
+        structlog.processors.format_exc_info,
+        _bound_fields,
+        structlog.processors.JSONRenderer(ensure_ascii=True),
+    ]
+    # Our own events go straight to the stream: a log record of the standard library would cost more than all the rest.
     structlog.configure(
-        processors=[
-            structlog.stdlib.filter_by_level,
-            *shared,
-            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
-        ],
-        wrapper_class=structlog.stdlib.BoundLogger,
-        logger_factory=structlog.stdlib.LoggerFactory(),
+        processors=[structlog.processors.add_log_level, _add_name, *told, *written],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level]),
+        logger_factory=lambda *_: _Lines(stream),
         cache_logger_on_first_use=False,
     )
-    handler = logging.StreamHandler(stream or sys.stderr)
+    handler = logging.StreamHandler(stream)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=shared,
-            processors=[
-                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                _bound_fields,
-                structlog.processors.JSONRenderer(ensure_ascii=True),
-            ],
+            foreign_pre_chain=[structlog.stdlib.add_log_level, structlog.stdlib.add_logger_name, *told],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *written],
         )
     )
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.WARNING)
-    logging.getLogger("principal").setLevel(level)
+
+
+class _Lines:
+    """Writes lines. A full disk or a closed pipe behind the log must never stop the work (R-44)."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def msg(self, line: str) -> None:
+        try:
+            self._stream.write(line + "\n")
+            self._stream.flush()
+        except (OSError, ValueError):
+            pass
+
+    debug = info = warning = error = critical = exception = msg
+
+
+def _add_name(_logger: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    event["logger"] = NAME
+    return event
 
 
 @contextmanager

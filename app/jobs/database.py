@@ -184,6 +184,11 @@ class Turn:
             self._is_taken = True
             return had
 
+    @property
+    def urgent_waiting(self) -> int:
+        """How many urgent ones wait."""
+        return len(self._urgent)
+
     def release(self) -> None:
         """Pass it on."""
         with self._free:

@@ -51,7 +51,6 @@ NO_QUEUE = "-"
 RECOVERIES_AT_MOST = 50
 """Where the engine gives a job up by itself, blindly; long before, chances.py has looked at whether it gets anywhere."""
 INGEST_SLOTS = 20
-REVIEW_SLOTS = 32
 MANUAL_SLOTS = 8
 ENGINE_THREADS = 32
 ACCEPT_SECONDS = 8.0
@@ -312,7 +311,10 @@ class Engine:
         )
         # One at a time per lane (lanes.py): that is what bounds an installation, and a repository within it.
         self._client.register_queue(
-            REVIEWS, partition_concurrency=1, worker_concurrency=REVIEW_SLOTS, polling_interval_sec=poll
+            REVIEWS,
+            partition_concurrency=1,
+            worker_concurrency=self._settings.reviews_at_once,
+            polling_interval_sec=poll,
         )
         self._client.register_queue(
             MANUAL, partition_concurrency=1, worker_concurrency=MANUAL_SLOTS, polling_interval_sec=poll

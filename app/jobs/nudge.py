@@ -15,7 +15,7 @@ from collections.abc import Sequence
 THREAD = "queue-worker-"
 LOOKS = 2
 """The second one finds what the first was too early for: a slot is free only a moment after its job says that it ended."""
-APART_SECONDS = 0.15
+APART_SECONDS = 0.25
 
 
 class Nudge:

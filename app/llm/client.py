@@ -13,7 +13,7 @@ import os
 import ssl
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 from weakref import WeakKeyDictionary
 
@@ -21,7 +21,7 @@ import httpx2
 
 CONNECT_SECONDS = 10.0
 CLOSE_SECONDS = 5.0
-CALLS_AT_ONCE = 8
+CALLS_AT_ONCE = 32
 """Calls to one provider that are under way at a time; more wait for their turn."""
 ANSWER_AT_MOST_BYTES = 16 * 1024 * 1024
 
@@ -73,7 +73,9 @@ def http_client(timeout_seconds: float) -> httpx2.AsyncClient:
     """A client with our bounds. `timeout_seconds` bounds each wait; the caller bounds the whole."""
     timeout = httpx2.Timeout(timeout_seconds, connect=min(CONNECT_SECONDS, timeout_seconds))
     trust = _trust(os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR"))
-    return BoundedClient(timeout=timeout, verify=trust, follow_redirects=False)
+    # Whoever calls has waited for their turn already: a second bound here would only be a silent one.
+    limits = httpx2.Limits(max_connections=None, max_keepalive_connections=CALLS_AT_ONCE)
+    return BoundedClient(timeout=timeout, verify=trust, follow_redirects=False, limits=limits)
 
 
 @functools.cache
@@ -88,7 +90,7 @@ class Lane(Generic[Client]):
     """One event loop's way to a provider: its client, and the turns that are left."""
 
     client: Client
-    turns: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(CALLS_AT_ONCE))
+    turns: asyncio.Semaphore
 
 
 class Lanes(Generic[Client]):
@@ -97,8 +99,9 @@ class Lanes(Generic[Client]):
     The job engine runs its work on a loop of its own, beside that of the web server.
     """
 
-    def __init__(self, make: Callable[[], Client]) -> None:
+    def __init__(self, make: Callable[[], Client], *, calls_at_once: int) -> None:
         self._make = make
+        self._calls_at_once = calls_at_once
         self._lanes: WeakKeyDictionary[asyncio.AbstractEventLoop, Lane[Client]] = WeakKeyDictionary()
         self._keepers: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Task[None]] = WeakKeyDictionary()
         self._lock = threading.Lock()
@@ -110,7 +113,7 @@ class Lanes(Generic[Client]):
             lane = self._lanes.get(loop)
             if lane is None:
                 client = self._make()
-                lane = self._lanes[loop] = Lane(client)
+                lane = self._lanes[loop] = Lane(client, asyncio.Semaphore(self._calls_at_once))
                 # The loop's end cancels what still waits on it: the last moment to close a connection.
                 self._keepers[loop] = loop.create_task(_keep(client))
             return lane

@@ -181,18 +181,22 @@ class Models:
 
 def _providers(settings: Settings) -> list[Provider[Any]]:
     """The providers that are set up. An SDK takes seconds to import, so one that is not set up is left alone."""
-    seconds = settings.model_timeout_seconds
+    seconds, at_once = settings.model_timeout_seconds, settings.model_calls_at_once
     providers: list[Provider[Any]] = []
     if settings.openai_api_key or settings.openai_base_url:
         from app.llm.openai import OpenAI  # noqa: PLC0415 - see the docstring
 
         key = _plain(settings.openai_api_key)
-        providers.append(OpenAI(key=key, base_url=settings.openai_base_url, timeout_seconds=seconds))
+        providers.append(
+            OpenAI(key=key, base_url=settings.openai_base_url, timeout_seconds=seconds, calls_at_once=at_once)
+        )
     if settings.anthropic_api_key or settings.anthropic_base_url:
         from app.llm.anthropic import Anthropic  # noqa: PLC0415 - see the docstring
 
         key = _plain(settings.anthropic_api_key)
-        providers.append(Anthropic(key=key, base_url=settings.anthropic_base_url, timeout_seconds=seconds))
+        providers.append(
+            Anthropic(key=key, base_url=settings.anthropic_base_url, timeout_seconds=seconds, calls_at_once=at_once)
+        )
     return providers
 
 

@@ -19,7 +19,7 @@ from pydantic import BaseModel
 from app.core.prompt import Prompt
 from app.errors import Code, Permanent
 from app.llm import failure
-from app.llm.client import Client, Lane, Lanes
+from app.llm.client import CALLS_AT_ONCE, Client, Lane, Lanes
 from app.llm.failure import Rejection
 from app.llm.prices import Tokens
 
@@ -77,12 +77,14 @@ class Provider(ABC, Generic[Client]):
     """Fields that a compatible server may not have, each with the words by which its refusal names it."""
     schema_field: ClassVar[str]
 
-    def __init__(self, *, key: str | None, base_url: str | None, timeout_seconds: float) -> None:
+    def __init__(
+        self, *, key: str | None, base_url: str | None, timeout_seconds: float, calls_at_once: int = CALLS_AT_ONCE
+    ) -> None:
         self.base_url = (base_url or self.home).rstrip("/")
         self.timeout_seconds = timeout_seconds
         self._key = key
         self._abilities: dict[str, Abilities] = {}
-        self._lanes: Lanes[Client] = Lanes(self._client)
+        self._lanes: Lanes[Client] = Lanes(self._client, calls_at_once=calls_at_once)
 
     @property
     def at_home(self) -> bool:

@@ -39,19 +39,18 @@ class Cost:
 class Bot:
     """`principal serve` or `principal worker`, ready once it is entered."""
 
-    def __init__(self, environ: dict[str, str], folder: Path, *, command: str = "serve") -> None:
+    def __init__(self, environ: dict[str, str], folder: Path, *, command: tuple[str, ...] = ("serve",)) -> None:
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.command = command
-        self._said = folder / f"{command}-{self.port}.log"
-        clean = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR", "SW") if name in os.environ}
+        self._said = folder / f"{command[0]}-{self.port}.log"
+        clean = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
         self._environ = clean | {"PYTHONPATH": str(ROOT), "PORT": str(self.port), "HOST": "127.0.0.1"} | environ
 
     def __enter__(self) -> Self:
         with self._said.open("wb") as said:
-            self.process = subprocess.Popen(
-                [sys.executable, "-P", "-m", "app", self.command], env=self._environ, cwd="/", stderr=said, stdout=said
-            )
+            program = [sys.executable, "-P", "-m", "app", *self.command]
+            self.process = subprocess.Popen(program, env=self._environ, cwd="/", stderr=said, stdout=said)
         until(self.is_ready, f"the bot did not become ready: {self._said}")
         return self
 
@@ -67,7 +66,7 @@ class Bot:
     def is_ready(self) -> bool:
         if self.process.poll() is not None:
             raise SystemExit(f"the bot ended: {self.said()[-2000:]}")
-        if self.command == "worker":
+        if self.command == ("worker",):
             return '"working"' in self.said()
         try:
             with urllib.request.urlopen(f"{self.url}/ready", timeout=1) as reply:

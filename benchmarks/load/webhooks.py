@@ -60,7 +60,7 @@ def baseline(payloads: list[str], *, number: int, per_second: float) -> Sent:
             server.kill()
 
 
-def webhooks(bot: Bot) -> str:
+def address(bot: Bot) -> str:
     return f"{bot.url}/webhooks/github"
 
 

@@ -11,6 +11,9 @@ import pytest
 import sqlalchemy as sa
 from dbos import DBOS, DBOSConfig, DBOSPortableJSONSerializer
 
+from app.jobs.nudge import THREAD, Nudge
+from tests.fakes.service import until
+
 
 @pytest.fixture
 def engine(tmp_path):
@@ -71,3 +74,32 @@ def test_giving_back_queues_what_a_dead_executor_claimed_and_counts_the_tries(en
     with engine.connect() as connection:
         row = connection.exec_driver_sql("SELECT queue_name, executor_id, recovery_attempts FROM workflow_status").one()
     assert tuple(row) == ("work", "living", 2)
+
+
+def test_a_queue_that_is_rung_for_is_looked_into_at_once_and_stops_at_once(engine):
+    """It would look once an hour: that it works shows that its wait was ended, and by nothing but the event it waits on."""
+    config: DBOSConfig = {
+        "name": "contract",
+        "application_version": "1",
+        "executor_id": "living",
+        "system_database_engine": engine,
+        "serializer": DBOSPortableJSONSerializer(),
+        "log_level": "ERROR",
+    }
+    dbos = DBOS(config=config)
+
+    @DBOS.workflow(name="answer")
+    async def answer(number: int) -> int:
+        return number
+
+    DBOS.launch()
+    nudge = Nudge(dbos.background_thread_stop_events)
+    DBOS.register_queue("seldom", polling_interval_sec=3600)
+    until(lambda: any(thread.name == f"{THREAD}seldom" for thread in threading.enumerate()))
+    for number in range(2):
+        handle = DBOS.enqueue_workflow("seldom", answer, number)
+        nudge.ring("seldom")
+        until(lambda handle=handle: handle.get_status().status == "SUCCESS")
+    for stopping in dbos.background_thread_stop_events:
+        stopping.set()
+    until(lambda: not any(thread.name.startswith(THREAD) for thread in threading.enumerate()))
