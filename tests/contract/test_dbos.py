@@ -65,9 +65,10 @@ def test_giving_back_queues_what_a_dead_executor_claimed_and_counts_the_tries(en
         # As if another executor had claimed it, and died.
         connection.exec_driver_sql("UPDATE workflow_status SET executor_id = 'dead'")
     assert DBOS._recover_pending_workflows(["somebody else"]) == []
-    release.set()
+    # The first run is still held here: if it went on, it might end before the work is given back.
     given_back = DBOS._recover_pending_workflows(["dead"])
     assert [one.workflow_id for one in given_back] == [handle.workflow_id]
+    release.set()
     assert handle.get_result() == "bought"
     assert DBOS._recover_pending_workflows(["dead"]) == []
     assert steps == ["first"]
