@@ -17,6 +17,9 @@ import sqlalchemy as sa
 
 from app.jobs.store import ACTIVE, jobs, metadata
 
+SEATS_LOCK = 7_236_122
+"""The first half of the locks on PostgreSQL under which an installation's seats are given; the second is a hash of its id."""
+
 seats = sa.Table(
     "principal_seats",
     metadata,
@@ -61,6 +64,9 @@ def take_seat(
     connection: sa.Connection, *, installation: int, repository_id: int, queue: str, workflow_id: str, lanes: Lanes
 ) -> Seat:
     """The seat of this review, written down inside this transaction."""
+    if connection.dialect.name == "postgresql":
+        # Two that look for a free lane at once would both take the same one. SQLite has one writer anyway.
+        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(SEATS_LOCK, sa.func.hashint8(installation))))
     active = sa.select(jobs.c.workflow_id).where(jobs.c.state.in_(ACTIVE))
     connection.execute(sa.delete(seats).where(seats.c.installation == installation, seats.c.workflow_id.not_in(active)))
     rows = connection.execute(sa.select(seats).where(seats.c.installation == installation, seats.c.queue == queue))
