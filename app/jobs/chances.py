@@ -5,7 +5,7 @@
 A process takes everything that runs in it along, so its death says little about one job. What counts is where: a job that
 remembers one more step than at its last beginning counts anew. At whose step two processes died is a suspect, and suspects
 are begun one at a time until they get somewhere, those with the fewest deaths first: so each death that follows counts
-against one of them alone.
+against one of them alone. The last chance is taken when nothing else runs.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ import asyncio
 import heapq
 import itertools
 import time
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import Any
 
 import sqlalchemy as sa
@@ -28,6 +28,9 @@ from app.telemetry import log
 
 RECOVERIES_AT_MOST = 3
 SUSPECT_FROM = 2
+QUIET_WAIT_SECONDS = 600.0
+BREATH_SECONDS = 2.0
+"""When a process starts, all it has to go on with begins within less."""
 DIED = "The job stopped the server's process several times and is not tried again"
 
 begins = sa.Table(
@@ -58,6 +61,7 @@ class Chances:
         self._store = store
         self._client = client
         self._alone = _OneAtATime()
+        self._quiet = _Quiet()
 
     @asynccontextmanager
     async def begin(self, step: DurableStep) -> AsyncIterator[None]:
@@ -68,14 +72,18 @@ class Chances:
             raise Permanent(Code.INTERNAL, DIED)
         if died < SUSPECT_FROM:
             await self._store.call(self._note, workflow_id, steps=steps, died=died)
-            yield
+            with self._quiet.work():
+                yield
             return
         log.warning("job_is_a_suspect", job=workflow_id, deaths=died)
+        if died == RECOVERIES_AT_MOST:
+            await self._quiet.wait(seconds=QUIET_WAIT_SECONDS)
         async with self._alone.turn(died) as done:
             # Noted only now: whoever waits for its turn has not begun, and is not to blame if the process dies.
             await self._store.call(self._note, workflow_id, steps=steps, died=died)
             step.after_each(done)
-            yield
+            with self._quiet.work():
+                yield
 
     def _look(self, workflow_id: str) -> tuple[int, int]:
         with self._store.read() as connection:
@@ -90,6 +98,39 @@ class Chances:
         statement = self._store.insert(begins).values(workflow_id=workflow_id, **values)
         with self._store.begin() as connection:
             connection.execute(statement.on_conflict_do_update(index_elements=["workflow_id"], set_=values))
+
+
+class _Quiet:
+    """Whether any job works, and the wait for a moment when none does."""
+
+    def __init__(self) -> None:
+        self._working = self._begun = 0
+        self._none = asyncio.Event()
+        self._none.set()
+
+    @contextmanager
+    def work(self) -> Iterator[None]:
+        """A job works as long as the block lasts."""
+        self._working += 1
+        self._begun += 1
+        self._none.clear()
+        try:
+            yield
+        finally:
+            self._working -= 1
+            if not self._working:
+                self._none.set()
+
+    async def wait(self, *, seconds: float, breath_seconds: float = BREATH_SECONDS) -> None:
+        """Until no job works, nor begins to in the time of a breath; not longer than `seconds`, as that may never be."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                while True:
+                    await self._none.wait()
+                    begun = self._begun
+                    await asyncio.sleep(breath_seconds)
+                    if self._none.is_set() and self._begun == begun:
+                        return
 
 
 class _OneAtATime:

@@ -13,8 +13,10 @@ import tempfile
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 
+from tests.fakes import postgres
 from tests.faults.many_kills import Killing
 from tests.faults.seeds import Verdict, run
 from tests.faults.world import World
@@ -29,7 +31,11 @@ def main() -> int:
     words.add_argument("--from", type=int, default=0, dest="first", help="the first seed")
     words.add_argument("--at-once", type=int, default=12, help="schedules side by side")
     words.add_argument("--kills", type=int, default=0, help="rounds of twenty kills instead of seeds")
+    words.add_argument("--postgres", action="store_true", help="the kills among three workers on PostgreSQL")
     asked = words.parse_args()
+    if asked.kills and asked.postgres:
+        with postgres.any_server() as server:
+            return kill(asked.kills, server=server, on_postgres=True)
     return kill(asked.kills) if asked.kills else play(asked.first, asked.seeds, asked.at_once)
 
 
@@ -71,11 +77,13 @@ def told(count: Counter[str]) -> str:
     )
 
 
-def kill(rounds: int) -> int:
+def kill(rounds: int, *, server: postgres.Postgres | None = None, on_postgres: bool = False) -> int:
     wrong = 0
     for seed in range(1, rounds + 1):
-        with tempfile.TemporaryDirectory() as folder, Killing(Path(folder), seed=seed) as killing:
-            report = killing.run()
+        with ExitStack() as stack:
+            address = stack.enter_context(postgres.address(server)) if on_postgres else ""
+            folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+            report = stack.enter_context(Killing(folder, database=address, seed=seed)).run()
         wrong += len(report.wrong)
         print(f"round {seed}: {report}", *report.wrong, sep="\n  ", flush=True)
     return 1 if wrong else 0

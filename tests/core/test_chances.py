@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from app.jobs.chances import RECOVERIES_AT_MOST, _OneAtATime, deaths
+from app.jobs.chances import RECOVERIES_AT_MOST, _OneAtATime, _Quiet, deaths
 
 
 def test_at_a_new_job_nobody_died():
@@ -78,5 +78,20 @@ def test_who_stops_waiting_keeps_nobody_from_the_turn():
             waiting.cancel()
         async with asyncio.timeout(5), turns.turn(0):
             return True
+
+    assert asyncio.run(story())
+
+
+def test_the_last_chance_waits_for_a_quiet_moment_but_not_for_ever():
+    async def story():
+        quiet = _Quiet()
+        with quiet.work():
+            await quiet.wait(seconds=0.01)
+            waiting = asyncio.create_task(quiet.wait(seconds=60, breath_seconds=0))
+            await asyncio.sleep(0)
+            assert not waiting.done()
+        async with asyncio.timeout(5):
+            await waiting
+        return True
 
     assert asyncio.run(story())

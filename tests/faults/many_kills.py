@@ -78,7 +78,11 @@ class Report:
 class Killing:
     """The world while its processes are killed."""
 
-    def __init__(self, folder: Path, *, database: str = "", seed: int = 1) -> None:
+    def __init__(
+        self, folder: Path, *, database: str = "", seed: int = 1, kills: int = KILLS, reviews: int = REVIEWS
+    ) -> None:
+        self._kills = kills
+        self._reviews = reviews
         self._dice = random.Random(seed)
         self._several = bool(database)
         self._allowed: Counter[tuple[str, str]] = Counter()
@@ -95,8 +99,8 @@ class Killing:
 
     def run(self) -> Report:
         """The report of all kills, when nothing is left to do."""
-        for number in range(KILLS):
-            self._send(REVIEWS * (number + 1) // KILLS - len(self.unders))
+        for number in range(self._kills):
+            self._send(self._reviews * (number + 1) // self._kills - len(self.unders))
             self._wait_for_answers(self._dice.randint(FEWEST_ANSWERS_BETWEEN_KILLS, MOST_ANSWERS_BETWEEN_KILLS))
             self._kill()
         began = time.monotonic()
@@ -108,7 +112,7 @@ class Killing:
         return Report(
             wrong=tuple(wrong),
             reviews=len(self.unders),
-            kills=KILLS,
+            kills=self._kills,
             requests=asked.total(),
             repeated=sum(count - 1 for count in asked.values()),
             in_flight=self._allowed.total(),
@@ -149,7 +153,7 @@ class Killing:
         return Counter((under.mark, one.purpose) for under in self.unders for one in self.world.asked(under))
 
     def _wrong(self, under: Under) -> list[str]:
-        found = self.world.violations(under, kills=KILLS)
+        found = self.world.violations(under, kills=self._kills)
         if [one.commit_id for one in under.handle.reviews] != [under.handle.head_sha]:
             found.append(f"I2 {under.mark} has {len(under.handle.reviews)} reviews")
         if len(under.handle.check_runs) != 1:
