@@ -35,7 +35,7 @@ from app.telemetry import FINDINGS, GITHUB_CALLS, MODEL_CALLS, MODEL_COST, MODEL
 
 GRACE_SECONDS = 24.0
 """With the server's own end, below the thirty seconds after which most platforms kill."""
-SWITCH_SECONDS = 0.0005
+SWITCH_SECONDS = 0.0001
 """A webhook's answer asks for the interpreter's lock some ten times, and waits up to so long for every busy thread each time."""
 MIRROR_IDLE_SECONDS = 3600.0
 """A review may read its mirror for so long after it was filled: none is pruned before."""

@@ -77,6 +77,7 @@ def server(app: Edge, settings: Settings, *, limits: Limits | None = None) -> Se
         log_config=None,
         access_log=False,
         server_header=False,
+        proxy_headers=False,
         ws="none",
         http=deadline.protocol(head_seconds=limits.head_seconds),
         lifespan="off",
