@@ -28,7 +28,7 @@ async def folders(*roots: Path) -> AsyncIterator[tuple[Tree, tuple[Sha, ...]]]:
         (repository / "info").mkdir(exist_ok=True)
         (repository / "info" / "attributes").write_text(AS_THEY_ARE, encoding="ascii")
         ids = [
-            await _written(root, repository=repository, index=Path(scratch) / f"index-{number}")
+            await _written(root.resolve(), repository=repository, index=Path(scratch) / f"index-{number}")
             for number, root in enumerate(roots)
         ]
         yield Tree(Git(cwd=empty, directory=repository, work_tree=empty)), tuple(ids)
