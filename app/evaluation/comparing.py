@@ -11,7 +11,19 @@ from dataclasses import dataclass
 
 from app.errors import UserError
 from app.evaluation.pairing import Measure, met
-from app.evaluation.scoring import METRICS, SEED, Interval, Score, Tally, around, draws, is_expected, resampled, score
+from app.evaluation.scoring import (
+    METRICS,
+    ROUNDS,
+    SEED,
+    Interval,
+    Score,
+    Tally,
+    around,
+    draws,
+    is_expected,
+    resampled,
+    score,
+)
 from app.evaluation.values import SCORED, CaseRun, Run, Topic
 
 
@@ -103,9 +115,11 @@ def compare(
     )
 
 
-def differences(before: list[Tally], after: list[Tally], *, seed: int = SEED) -> dict[str, Interval]:
+def differences(
+    before: list[Tally], after: list[Tally], *, seed: int = SEED, rounds: int = ROUNDS
+) -> dict[str, Interval]:
     """Each metric's difference, with its interval; the two lists hold the same cases in the same order."""
-    drawn = draws(len(before), seed=seed)
+    drawn = draws(len(before), seed=seed, rounds=rounds)
     pairs = list(zip(resampled(before, drawn), resampled(after, drawn), strict=True))
     whole = sum(before, Tally()), sum(after, Tally())
     return {

@@ -9,6 +9,7 @@ the cases are drawn again with replacement, seeded, so that the same run gives t
 
 from __future__ import annotations
 
+import operator
 import random
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
@@ -20,8 +21,8 @@ from app.evaluation.values import SCORED, Attempt, CaseRun, Comment, Funnel, Lab
 
 SEED = 20_07
 ROUNDS = 2_000
-SURENESS = 0.95
-"""The share of drawn results that lie inside an interval."""
+OUTSIDE = 0.025
+"""The share of drawn results left out on either side of an interval: 95 % lie inside."""
 BINS = (0.0, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 
 
@@ -44,7 +45,7 @@ class Tally:
     clean_comments: int = 0
 
     def __add__(self, other: Tally) -> Tally:
-        return Tally(**{one.name: getattr(self, one.name) + getattr(other, one.name) for one in fields(self)})
+        return Tally(*map(operator.add, _COUNTS(self), _COUNTS(other)))
 
     @property
     def precision(self) -> float | None:
@@ -86,6 +87,8 @@ class Tally:
         """Comments a pull request in which there is nothing to find."""
         return _share(self.clean_comments, self.clean)
 
+
+_COUNTS = operator.attrgetter(*(one.name for one in fields(Tally)))
 
 METRICS: Mapping[str, Callable[[Tally], float | None]] = {
     "precision": lambda tally: tally.precision,
@@ -277,13 +280,12 @@ def interval(tallies: Sequence[Tally], metric: Callable[[Tally], float | None], 
 
 
 def around(value: float | None, values: Iterable[float | None]) -> Interval:
-    """The value with the middle `SURENESS` of the drawn ones; draws in which nothing can be said are left out."""
+    """The value with the middle 95 % of the drawn ones; draws in which nothing can be said are left out."""
     known = sorted(one for one in values if one is not None)
     if value is None or not known:
         return Interval(value)
-    outside = (1 - SURENESS) / 2
-    last = len(known) - 1
-    return Interval(value, known[round(outside * last)], known[round((1 - outside) * last)])
+    outside = int(OUTSIDE * len(known))
+    return Interval(value, known[outside], known[-1 - outside])
 
 
 def reliability(remarks: Sequence[tuple[float, bool]], bins: Sequence[float] = BINS) -> tuple[Bin, ...]:
