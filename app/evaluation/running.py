@@ -12,11 +12,11 @@ from pydantic import BaseModel
 
 from app.analysis import Scanner
 from app.core import fingerprint, options, plain, secrets
-from app.core.change import Change
-from app.core.finding import Elsewhere, Filter, Finding, Side, VerifiedFinding
+from app.core.change import Change, FileDiff
+from app.core.finding import Elsewhere, Filter, Finding, Fix, Kind, Side, VerifiedFinding
 from app.core.options import Options
 from app.core.prompt import Envelope
-from app.core.reply import ReviewReply
+from app.core.reply import Claim, ReviewReply
 from app.core.report import Review
 from app.errors import PrincipalError
 from app.evaluation import judge as judging
@@ -24,12 +24,26 @@ from app.evaluation import single
 from app.evaluation.cases import Case, Unreadable
 from app.evaluation.opening import Opened, opened, shown
 from app.evaluation.replies import ByHand, Remembering, Replies
-from app.evaluation.values import PRINCIPAL, SINGLE, Attempt, CaseRun, Comment, Failure, Funnel, Placement, Run, Spent
+from app.evaluation.values import (
+    PRINCIPAL,
+    SINGLE,
+    Attempt,
+    CaseRun,
+    Comment,
+    Conduct,
+    Failure,
+    Funnel,
+    Placement,
+    Run,
+    Spent,
+)
 from app.library import Library
 from app.llm import Model
 from app.llm.models import Models
 from app.review import AtOnce, Reviewer, review
 from app.stages import read
+from app.stages.fix import PARTS
+from app.stages.read import Code
 
 SECRET_KEY = hashlib.sha256(b"principal eval: the same for everybody, so that prompts repeat").digest()
 
@@ -133,7 +147,7 @@ async def _story(ready: Opened, *, kit: Kit, plan: Plan) -> Attempt:
     except PrincipalError as error:
         made = Attempt(hunks=ready.change.hunks, failure=Failure(error.code, error.what))
     else:
-        made = _attempt(found, ledger.replies)
+        made = _attempt(found, ledger.replies, ready.change, await read.code(ready.change, tree=ready.tree))
     made = replace(made, spent=tuple(ledger.spent), seconds=kit.clock() - started)
     return await _judged(made, ready, kit=kit)
 
@@ -182,7 +196,8 @@ def _envelope(change: Change) -> Envelope:
 # --- from a review to an attempt --------------------------------------------------------------------------------------
 
 
-def _attempt(found: Review, replies: Sequence[BaseModel]) -> Attempt:
+def _attempt(found: Review, replies: Sequence[BaseModel], change: Change, code: Code) -> Attempt:
+    claims = [claim for one in replies if isinstance(one, ReviewReply) for claim in one.findings]
     gaps = tuple(dict.fromkeys(f"{one.path}: {one.reason} ({one.code})" for one in found.not_reviewed))
     nothing = found.hunks > 0 and found.hunks_reviewed == 0 and not found.findings and bool(found.not_reviewed)
     first = found.not_reviewed[0] if nothing else None
@@ -192,7 +207,8 @@ def _attempt(found: Review, replies: Sequence[BaseModel]) -> Attempt:
             *(_verified(one, "folded") for one in found.folded),
             *(_beside(one) for one in found.elsewhere),
         ),
-        funnel=funnel(found, claimed=sum(len(one.findings) for one in replies if isinstance(one, ReviewReply))),
+        funnel=funnel(found, claimed=len(claims)),
+        conduct=conduct(found, claims, change, code),
         hunks=found.hunks,
         hunks_reviewed=found.hunks_reviewed,
         failure=Failure(first.code, first.reason) if first is not None else None,
@@ -218,6 +234,31 @@ def funnel(found: Review, *, claimed: int) -> Funnel:
         elsewhere=len(found.elsewhere),
         said=len(found.said),
     )
+
+
+def conduct(found: Review, claims: Sequence[Claim], change: Change, code: Code) -> Conduct:
+    """Whether the review keeps its form. A quote is exact when it stands, letter by letter, in the head or in the diff."""
+    texts = {file.path: f"{code.text.get(file.path, '')}\n{_of_diff(file)}" for file in change.files}
+    fixes = [(one.finding.kind, one.fix) for one in found.said if one.fix is not None]
+    patches = [fix.patch for _, fix in fixes if fix.patch is not None]
+    return Conduct(
+        quotes=len(claims),
+        exact_quotes=sum(1 for claim in claims if claim.quote.strip("\n") in texts.get(claim.path, "")),
+        answered=len(fixes),
+        whole=sum(1 for kind, fix in fixes if is_whole(kind, fix)),
+        patches=len(patches),
+        suggestions=sum(1 for patch in patches if patch.suggestion),
+    )
+
+
+def is_whole(kind: Kind, fix: Fix) -> bool:
+    """Whether every part of the kind's answer is there, or named as missing."""
+    excused = {part for part, _ in fix.missing}
+    return all(getattr(fix, part) or part in excused for part in PARTS[kind])
+
+
+def _of_diff(file: FileDiff) -> str:
+    return "\n".join(raw[1:] for hunk in file.hunks for raw in hunk.body)
 
 
 def _verified(found: VerifiedFinding, placement: Placement) -> Comment:

@@ -17,7 +17,7 @@ from itertools import pairwise
 
 from app.core.usage import Usage
 from app.evaluation.pairing import Measure, met
-from app.evaluation.values import SCORED, Attempt, CaseRun, Comment, Funnel, Label, Run, Spent, Topic
+from app.evaluation.values import SCORED, Attempt, CaseRun, Comment, Conduct, Funnel, Label, Run, Spent, Topic
 
 SEED = 20_07
 ROUNDS = 2_000
@@ -158,6 +158,7 @@ class Scores:
     """The one to read first: by meaning where a judge was asked, else by lines."""
     scores: Mapping[Measure, Score]
     funnel: Funnel
+    conduct: Conduct
     stages: tuple[StageCost, ...]
     usage: Usage
     model_seconds: float
@@ -193,6 +194,7 @@ def scores(run: Run, reviewer: str, *, scored: Collection[Topic] = SCORED, slack
             for measure in measures
         },
         funnel=sum((attempt.funnel for attempt in attempts), Funnel()),
+        conduct=sum((attempt.conduct for attempt in attempts), Conduct()),
         stages=stage_costs(one for attempt in attempts for one in attempt.spent),
         usage=usage,
         model_seconds=sum(one.seconds for attempt in attempts for one in attempt.spent),

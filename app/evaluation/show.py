@@ -40,6 +40,7 @@ def show(summary: Summary, *, console: Console) -> None:
         _cases(summary),
         *_groups(summary),
         _funnel(summary),
+        *((_conduct(summary),) if _models_spoke(summary) else ()),
         *(_stages(name, one) for name, one in summary.by_reviewer.items() if one.stages),
         *(_reliability(name, one) for name, one in summary.by_reviewer.items()),
     ):
@@ -48,8 +49,8 @@ def show(summary: Summary, *, console: Console) -> None:
     if summary.added is not None:
         _differences(summary.added, console)
     for trouble in summary.run.troubles:
-        console.print(Text(f"! {printable(trouble)}", style="yellow"))
-    console.print(_verdict(summary))
+        console.print(Text(f"! {printable(trouble)}", style="yellow"), soft_wrap=True)
+    console.print(_verdict(summary), soft_wrap=True)
 
 
 def show_comparison(comparison: Comparison, *, console: Console) -> None:
@@ -218,6 +219,20 @@ def _funnel(summary: Summary) -> Table:
     return table
 
 
+def _models_spoke(summary: Summary) -> bool:
+    return any(one.conduct.quotes or one.conduct.answered for one in summary.by_reviewer.values())
+
+
+def _conduct(summary: Summary) -> Table:
+    """Only the story has a form to keep."""
+    found = summary.by_reviewer[PRINCIPAL].conduct
+    table = _table("Form", "", "of")
+    table.add_row("quotes copied as they stand", str(found.exact_quotes), str(found.quotes))
+    table.add_row("answers with every part, or the reason why not", str(found.whole), str(found.answered))
+    table.add_row("patches that can be committed with one click", str(found.suggestions), str(found.patches))
+    return table
+
+
 def _stages(name: str, scores: Scores) -> Table:
     table = _table(
         f"{name}: stage", "calls", "replayed", "prompt tokens", "from cache", "reply tokens", "US$", "model seconds"
@@ -266,7 +281,7 @@ def _verdict(summary: Summary) -> Text:
     """The one line to take away."""
     run = summary.run
     parts = [f"{len(run.cases)} cases, model {printable(run.model)}, judge {printable(run.judge)}"]
-    parts += [f"with {printable(', '.join(run.options))}"] if run.options else []
+    parts += [printable(", ".join(run.options))] if run.options else []
     for name, one in summary.by_reviewer.items():
         total = one.score.total
         parts.append(

@@ -118,6 +118,25 @@ class Funnel:
 
 
 @dataclass(frozen=True, slots=True)
+class Conduct:
+    """Whether a review keeps its form: how many quotes are copied as they stand, how many answers have all their parts.
+
+    `whole` of `answered` findings have every part of their kind, or say why one is missing; of `patches`, `suggestions` apply,
+    parse and stay in their hunk, so that they can be committed with one click.
+    """
+
+    quotes: int = 0
+    exact_quotes: int = 0
+    answered: int = 0
+    whole: int = 0
+    patches: int = 0
+    suggestions: int = 0
+
+    def __add__(self, other: Conduct) -> Conduct:
+        return Conduct(**{name: getattr(self, name) + getattr(other, name) for name in self.__slots__})
+
+
+@dataclass(frozen=True, slots=True)
 class Failure:
     """Why something could not be done: a stable code and a sentence."""
 
@@ -144,6 +163,7 @@ class Attempt:
 
     comments: tuple[Comment, ...] = ()
     funnel: Funnel = field(default_factory=Funnel)
+    conduct: Conduct = field(default_factory=Conduct)
     spent: tuple[Spent, ...] = ()
     seconds: float = 0.0
     hunks: int = 0

@@ -155,6 +155,8 @@ def test_both_reviewers_are_judged_scored_and_shown_and_a_second_run_asks_nobody
     assert (story.score.total.precision, story.score.total.recall) == (1.0, 1.0)
     assert (single.score.total.met, single.score.total.invalid_met) == (0, 1)
     assert (story.funnel.claimed, story.funnel.misplaced, story.funnel.said) == (2, 1, 1)
+    assert (story.conduct.exact_quotes, story.conduct.quotes) == (1, 2)
+    assert (story.conduct.whole, story.conduct.answered) == (1, 1)
     assert [stage.stage for stage in story.stages] == ["review", "verify", "fix"]
     assert "principal F1 100% by meaning at 1.00 comments a pull" in done.stdout
     asked = len(models.requests)
@@ -228,7 +230,7 @@ def test_two_runs_are_compared(tmp_path, shop, models):
 
 
 def test_a_case_whose_model_fails_is_reported_and_the_others_are_still_measured(tmp_path, shop, models):
-    add_case(tmp_path / "cases" / "second", case=CASE.replace("Charge nothing", "Unlucky: charge nothing"))
+    add_case(tmp_path / "cases" / "second", case=CASE.replace("Charge nothing", "Unlucky charge of nothing"))
     (tmp_path / "cases" / "third").mkdir()
     (tmp_path / "cases" / "third" / "case.yml").write_text("titel: x\n")
 
