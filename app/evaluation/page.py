@@ -95,6 +95,7 @@ def render(summary: Summary) -> str:
         counts=show.COUNTS,
         measured=show.MEASURED,
         funnel=show.FUNNEL,
+        a_pull=show.A_PULL,
         words=WORDS,
         rates=rates,
     )

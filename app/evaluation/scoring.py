@@ -141,7 +141,9 @@ class Score:
     by_case: Mapping[str, Tally]
     by_language: Mapping[str, Tally]
     by_topic: Mapping[str, Tally]
-    """Of the labels: expected and met."""
+    """Of the valid labels, scored or not: how many there are and how many were met."""
+    by_context: Mapping[str, Tally]
+    """The same, by how much a reviewer has to see (diff, file, repository), as far as the labels tell."""
     by_severity: Mapping[str, Tally]
     """Of the comments, as the reviewer rated them."""
     by_category: Mapping[str, Tally]
@@ -229,7 +231,8 @@ def score(
         intervals={name: interval(tallies, metric, drawn) for name, metric in METRICS.items()},
         by_case=by_case,
         by_language=_grouped((case.language or "unknown", by_case[case.name]) for case in cases),
-        by_topic=_by_topic(views.values()),
+        by_topic=_of_labels(views.values(), lambda label: str(label.topic)),
+        by_context=_of_labels(views.values(), lambda label: label.context),
         by_severity=_of_comments(remarks, lambda one: str(one.severity), scored),
         by_category=_of_comments(remarks, lambda one: one.category, scored),
         reliability=reliability(
@@ -360,13 +363,13 @@ def _of_comments(
     return _grouped((name(comment), _tally_of([label], scored)) for comment, label in remarks)
 
 
-def _by_topic(views: Iterable[View]) -> dict[str, Tally]:
-    """Of the valid labels of each topic, how many there are and how many were met, scored or not."""
+def _of_labels(views: Iterable[View], name: Callable[[Label], str]) -> dict[str, Tally]:
+    """Of the valid labels of each group, how many there are and how many were met. A label without a name is in none."""
     parts: list[tuple[str, Tally]] = []
     for view in views:
-        parts += [(str(label.topic), Tally(expected=1)) for label in view.labels if label.valid]
-        parts += [(str(label.topic), Tally(met=1)) for _, label in view.remarks if label is not None and label.valid]
-    return _grouped(parts)
+        parts += [(name(label), Tally(expected=1)) for label in view.labels if label.valid]
+        parts += [(name(label), Tally(met=1)) for _, label in view.remarks if label is not None and label.valid]
+    return _grouped(part for part in parts if part[0])
 
 
 def _used(spent: Iterable[Spent]) -> Usage:

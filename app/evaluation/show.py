@@ -111,7 +111,23 @@ def _rates(summary: Summary) -> Table:
         "Comments where there is nothing to find, a pull request",
         *(_number(one.total.comments_per_clean_case) for one in chosen),
     )
+    for title, each in A_PULL:
+        table.add_row(title, *(each(one) for one in summary.by_reviewer.values()))
     return table
+
+
+def a_pull(total: float | None, scores: Scores, shape: str) -> str:
+    """A sum over the cases as it is for one of them."""
+    cases = scores.score.total.cases
+    return "–" if total is None or not cases else shape.format(total / cases)
+
+
+A_PULL: tuple[tuple[str, Callable[[Scores], str]], ...] = (
+    ("Tokens a pull request", lambda one: a_pull(one.usage.tokens, one, "{:,.0f}")),
+    ("US$ a pull request", lambda one: a_pull(one.usage.cost_usd, one, "${:.3f}")),
+    ("Model seconds a pull request", lambda one: a_pull(one.model_seconds, one, "{:.0f}")),
+    ("Hunks reviewed", lambda one: f"{one.hunks_reviewed} of {one.hunks}"),
+)
 
 
 def _several(summary: Summary) -> bool:
@@ -167,7 +183,11 @@ def _groups(summary: Summary) -> list[Table]:
     if one is None:
         return []
     score = one.score
-    labels: tuple[tuple[str, Mapping[str, Tally]], ...] = (("Language", score.by_language), ("Topic", score.by_topic))
+    labels: tuple[tuple[str, Mapping[str, Tally]], ...] = (
+        ("Language", score.by_language),
+        ("Topic of the label", score.by_topic),
+        ("Needs to see", score.by_context),
+    )
     remarks = (("Severity", score.by_severity), ("Category", score.by_category))
     tables = [
         _group(title, groups, "expected", lambda tally: tally.expected, percent_of_recall) for title, groups in labels

@@ -123,6 +123,15 @@ def test_the_parts_are_those_counted_by_hand():
     assert score.by_language["TypeScript"] == score.total
 
 
+def test_labels_are_told_apart_by_what_a_reviewer_needs_to_see():
+    labels = (label(1, context="Diff Level"), label(2, context="Repo Level"), label(3))
+    score = scores(run(case(labels=labels, comments=(comment(1),))), PRINCIPAL).score
+    assert {name: (tally.met, tally.expected) for name, tally in score.by_context.items()} == {
+        "Diff Level": (1, 1),
+        "Repo Level": (0, 1),
+    }
+
+
 def test_confidence_is_held_against_what_was_right():
     """Bins: 0.5–0.6 two, none right; 0.6–0.7 one, not right; 0.7–0.8 two, one right; 0.8–0.9 one, right; 0.9–1 two, right."""
     bins = [one for one in scores(HAND_COUNTED, PRINCIPAL).score.reliability if one.comments]

@@ -319,3 +319,35 @@ def test_our_own_cases_run_with_no_key(tmp_path):
     total = scores(made(tmp_path), PRINCIPAL).score.total
     assert (total.precision, total.clean_comments) == (1.0, 0)
     assert total.met >= 4
+
+
+def test_each_part_of_the_context_can_be_left_out_of_the_prompt(tmp_path, models):
+    """The change alters the signature of `pay`, which a shop uses, and calls `convert`, which another file defines."""
+    folder = tmp_path / "cases" / "pay"
+    shop = 'import { pay } from "./pay.ts";\n\nexport const buy = () => pay(10);\n'
+    rates = "export function convert(total: number) {\n  return total * 2;\n}\n"
+    padding = "".join(f"// {number}\n" for number in range(12))
+    before = f"{BASE}{padding}export class Till {{\n{padding}  close() {{\n    return 1;\n  }}\n}}\n"
+    after = before.replace("pay(total: number)", "pay(total: number, tip: number)").replace(
+        "    return 1;", "    return convert(1);"
+    )
+    for side, text in (("base", before), ("head", after)):
+        (folder / side / "src").mkdir(parents=True)
+        for name, content in (("pay.ts", text), ("shop.ts", shop), ("rates.ts", rates)):
+            (folder / side / "src" / name).write_text(content)
+    (folder / "case.yml").write_text("title: Take a tip\n")
+    words = {"definitions": "defines convert", "callers": "uses pay", "enclosing": "around the change"}
+
+    def shown(*without: str) -> set[str]:
+        asked = len(models.requests)
+        switches = [word for name in without for word in ("--without", name)]
+        done = evaluated(
+            tmp_path, models, "--no-baseline", "--judge", "none", *switches, out="-".join(without) or "all"
+        )
+        assert done.returncode == 0, done.stderr
+        prompts = [request.user for request in models.requests[asked:] if request.is_for("review")]
+        return {name for name, said in words.items() if any(said in prompt for prompt in prompts)}
+
+    assert shown() == {"definitions", "callers", "enclosing"}
+    assert shown("context.callers") == {"definitions", "enclosing"}
+    assert shown("context.definitions", "context.enclosing") == {"callers"}
