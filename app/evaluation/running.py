@@ -18,6 +18,7 @@ from app.core.options import Options
 from app.core.prompt import Envelope
 from app.core.reply import Claim, ReviewReply
 from app.core.report import Review
+from app.errors import Code as ErrorCode
 from app.errors import PrincipalError
 from app.evaluation import judge as judging
 from app.evaluation import single
@@ -110,6 +111,8 @@ async def run_case(case: Case | Unreadable, *, kit: Kit, plan: Plan) -> CaseRun:
             return replace(about, labels=ready.labels, files=shown(ready.change), attempts=attempts)
     except PrincipalError as error:
         return replace(about, failure=Failure(error.code, error.what))
+    except Exception as error:  # noqa: BLE001 - a defect that one case shows must not cost the others their results
+        return replace(about, failure=Failure(ErrorCode.INTERNAL, f"{type(error).__name__}: {error}"))
 
 
 # --- the reviewers ----------------------------------------------------------------------------------------------------
