@@ -8,18 +8,20 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 from app.analysis import Scanner
 from app.core import choose, comment, fingerprint, rank, secrets
 from app.core.change import Change, Intent, narrow
+from app.core.options import Options
 from app.core.persona import Persona
 from app.core.prompt import Envelope
 from app.core.pull import Comparison, Pull
 from app.core.report import NotReviewed, Review
 from app.core.rule import Strength
 from app.core.source import ScanNote
+from app.core.usage import Usage
 from app.errors import MEANINGS, Code, Permanent, PrincipalError, Transient
 from app.events import ReviewRequest
 from app.git import Mirrors, Tree
@@ -46,6 +48,7 @@ class Reviewer:
     version: str
     clock: Callable[[], float]
     most_tokens: int
+    options: Options = field(default_factory=Options)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,16 +77,16 @@ async def review(change: Change, *, tree: Tree | None, reviewer: Reviewer, step:
     """
     started = reviewer.clock()
     change = narrow(change, asked)
-    library, models = reviewer.library, reviewer.models
+    library, models, options = reviewer.library, reviewer.models, reviewer.options
     rules = {rule.id: rule for rule in library.rules}
     envelope = _envelope(change, reviewer)
 
-    reading = read.Reading(change, await read.code(change, tree=tree), tree, reviewer.scanner)
+    reading = read.Reading(change, await read.code(change, tree=tree), tree, reviewer.scanner, options)
     seen = await read.evidence(reading, rules=library.rules, step=step)
     strong = [one for one in seen.new if one.strength is Strength.STRONG]
     by_rules = await fix.by_rules(strong, reading=reading, rules=rules)
     if models.review is None:
-        ranked = rank.rank(rank.merge(by_rules))
+        ranked = rank.rank(rank.merge(by_rules), comments=options.comments)
         return _by_rules_alone(change, ranked, seen.notes, seconds=reviewer.clock() - started)
 
     text = f"{choose.added_text(change)}\n{reading.code.openings()}"
@@ -98,30 +101,38 @@ async def review(change: Change, *, tree: Tree | None, reviewer: Reviewer, step:
             rules=library.rules,
             text=text,
         ),
-        evidence=seen.new,
+        evidence=seen.new if options.evidence else (),
         rules=rules,
         envelope=envelope,
         summary_task=library.tasks["summarise"],
         most_tokens=reviewer.most_tokens,
         step=step,
     )
-    judged = await doubt.doubt(
-        claims,
-        reading=reading,
-        model=models.verify or models.review,
-        task=library.tasks["verify"],
-        envelope=envelope,
-        step=step,
+    judged = (
+        await doubt.doubt(
+            claims,
+            reading=reading,
+            model=models.verify or models.review,
+            task=library.tasks["verify"],
+            envelope=envelope,
+            step=step,
+        )
+        if options.verify
+        else doubt.believe(claims, reading=reading)
     )
-    ranked = rank.rank(rank.merge((*by_rules, *judged.verified)))
-    said, fix_usage = await fix.fix(
-        ranked.said,
-        reading=reading,
-        model=models.review,
-        task=library.tasks["fix"],
-        persona=choose.fixer(library.personas, change),
-        envelope=envelope,
-        step=step,
+    ranked = rank.rank(rank.merge((*by_rules, *judged.verified)), comments=options.comments)
+    said, fix_usage = (
+        await fix.fix(
+            ranked.said,
+            reading=reading,
+            model=models.review,
+            task=library.tasks["fix"],
+            persona=choose.fixer(library.personas, change),
+            envelope=envelope,
+            step=step,
+        )
+        if options.fix
+        else (ranked.said, Usage())
     )
     return Review(
         base=change.base,

@@ -12,6 +12,7 @@ import typer
 
 from app import __version__
 from app.cli import demo, persona, review, rules, sandbox, serve, worker
+from app.cli import eval as measure
 from app.errors import PrincipalError
 
 FAILED = 2
@@ -30,6 +31,7 @@ cli.command()(serve.serve)
 cli.command()(worker.worker)
 cli.command()(sandbox.sandbox)
 cli.command()(demo.demo)
+cli.add_typer(measure.cli, name="eval")
 cli.add_typer(persona.cli, name="persona")
 cli.add_typer(rules.cli, name="rules")
 

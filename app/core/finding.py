@@ -184,9 +184,23 @@ class Elsewhere:
     verified_by: str = ""
 
 
+class Filter(StrEnum):
+    """Which part of a review left a finding out."""
+
+    PLACE = "place"
+    """Its quote does not stand in what was shown of the change."""
+    FORM = "form"
+    """Something that makes it a finding is missing."""
+    DOUBT = "doubt"
+    """The sceptic refuted it, or could not be asked."""
+    RANK = "rank"
+    """It is not worth a person's time."""
+
+
 @dataclass(frozen=True, slots=True)
 class Rejected:
-    """A finding that is not said, and why."""
+    """A finding that is not said, why, and which part of the review decided so."""
 
     finding: Finding
     reason: str
+    by: Filter | None = None

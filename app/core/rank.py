@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
-from app.core.finding import Category, Finding, Rejected, Severity, VerifiedFinding
+from app.core.finding import Category, Filter, Finding, Rejected, Severity, VerifiedFinding
 from app.core.fingerprint import fingerprint, similar
 
 COMMENTS = 5
@@ -109,9 +109,9 @@ def _worth_saying(found: Sequence[VerifiedFinding], *, nits: bool) -> tuple[list
     for one in found:
         finding = one.finding
         if finding.confidence < LEAST_CONFIDENCE:
-            rejected.append(Rejected(finding, "not sure enough to take your time"))
+            rejected.append(Rejected(finding, "not sure enough to take your time", Filter.RANK))
         elif _is_nit(finding) and not nits:
-            rejected.append(Rejected(finding, "a nit"))
+            rejected.append(Rejected(finding, "a nit", Filter.RANK))
         else:
             worth.append(one)
     return worth, rejected

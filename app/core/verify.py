@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from app.core import anchor
 from app.core.change import Change, FileDiff
-from app.core.finding import Anchor, Category, Elsewhere, Finding, Kind, Rejected, Severity, VerifiedFinding
+from app.core.finding import Anchor, Category, Elsewhere, Filter, Finding, Kind, Rejected, Severity, VerifiedFinding
 from app.core.reply import Claim, Verdict
 from app.core.rule import Rule
 
@@ -66,20 +66,20 @@ def place(
     """
     file = _file(change, finding.path)
     if file is None:
-        return Rejected(finding, "about a file that is not part of the change")
+        return Rejected(finding, "about a file that is not part of the change", Filter.PLACE)
     finding = replace(finding, path=file.path)
     reason = _unworthy(finding)
     if reason:
-        return Rejected(finding, reason)
+        return Rejected(finding, reason, Filter.FORM)
     found = anchor.locate(finding.quote, file=file, head_lines=head.get(file.path), hint=finding.line)
     match found:
         case anchor.Outside(line=line):
             return Beside(finding, line)
         case anchor.Missing():
-            return Rejected(finding, "its quote does not stand in the file")
+            return Rejected(finding, "its quote does not stand in the file", Filter.PLACE)
         case _:
             if (file.path, found.hunk) not in shown:
-                return Rejected(finding, "its quote stands in a part that was not shown")
+                return Rejected(finding, "its quote stands in a part that was not shown", Filter.PLACE)
             return Placed(finding, found)
 
 
@@ -87,13 +87,13 @@ def judge(placed: Placed | Beside, verdict: Verdict | None) -> VerifiedFinding |
     """What the sceptic's verdict makes of the candidate; without a verdict nothing is proven."""
     finding = placed.finding
     if verdict is None:
-        return Rejected(finding, "the sceptic gave no verdict")
+        return Rejected(finding, "the sceptic gave no verdict", Filter.DOUBT)
     if verdict.verdict != "confirmed":
-        return Rejected(finding, f"{verdict.verdict}: {_sentence(verdict.reason)}")
+        return Rejected(finding, f"{verdict.verdict}: {_sentence(verdict.reason)}", Filter.DOUBT)
     if not verdict.failing_case.strip():
-        return Rejected(finding, "no failing case could be given")
+        return Rejected(finding, "no failing case could be given", Filter.DOUBT)
     if verdict.pre_existing:
-        return Rejected(finding, "stood there before this change")
+        return Rejected(finding, "stood there before this change", Filter.DOUBT)
     proven = replace(
         finding,
         severity=Severity(verdict.severity),

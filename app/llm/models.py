@@ -9,6 +9,7 @@ models.named("opus") what a persona asked for, if that provider is configured
 from __future__ import annotations
 
 import asyncio
+import copy
 import random as randomness
 import time
 from collections.abc import Awaitable, Callable, Sequence
@@ -83,6 +84,7 @@ class Models:
         self._providers = {provider.name: provider for provider in providers if provider.configured}
         self._breakers = {name: retry.Breaker(name, clock=clock) for name in self._providers}
         self._talks: dict[tuple[str, str], Talk] = {}
+        self._around: Callable[[Model], Model] = lambda model: model
         self._on_call = on_call
         self._clock, self._sleep, self._random = clock, sleep, random
 
@@ -114,7 +116,7 @@ class Models:
     def named(self, name: str | None) -> Model | None:
         """The model of that name (`provider:model`, or a bare name of the price table); None when it cannot be asked."""
         found = self._find(name or "")
-        return self._talk(*found) if found and found[0] in self._providers else None
+        return self._around(self._talk(*found)) if found and found[0] in self._providers else None
 
     def set_by(self, variable: str, value: str) -> Model | None:
         """The model or chain that a setting names; None for `none`. Raises `UserError` naming the variable."""
@@ -125,6 +127,15 @@ class Models:
             raise _refused(variable, f"names {len(names)} models; one to {LONGEST_CHAIN} make a chain")
         models = [self._demanded(variable, name) for name in names]
         return models[0] if len(models) == 1 else Chain(models)
+
+    def through(self, around: Callable[[Model], Model]) -> Models:
+        """The same models, each behind what `around` puts before it (an account, a store of replies). Close these, not them."""
+        heard = copy.copy(self)
+        heard._around = around  # noqa: SLF001 - of the same class
+        heard.review, heard.verify, heard.triage = (
+            around(model) if model is not None else None for model in (self.review, self.verify, self.triage)
+        )
+        return heard
 
     async def close(self) -> None:
         """Closes the providers' connections."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from app.core import prompt, verify
 from app.core.budget import Piece
 from app.core.change import Change
-from app.core.finding import Elsewhere, Finding, Rejected, VerifiedFinding
+from app.core.finding import Elsewhere, Filter, Finding, Rejected, VerifiedFinding
 from app.core.prompt import Envelope
 from app.core.rank import merge_candidates
 from app.core.reply import VerifyReply
@@ -71,6 +71,21 @@ async def doubt(
     return _judged(groups, answers, rejected)
 
 
+def believe(claims: Claims, *, reading: Reading) -> Judged:
+    """Every claim that has a place, unjudged: what a review would be without its sceptic."""
+    candidates, rejected = _place(claims, change=reading.change, head=reading.code.lines())
+    placed = [one for one in candidates if isinstance(one, Placed)]
+    return Judged(
+        verified=tuple(VerifiedFinding(one.finding, one.anchor, sources=(one.finding.source,)) for one in placed),
+        elsewhere=tuple(Elsewhere(one.finding, one.line) for one in candidates if isinstance(one, Beside)),
+        rejected=tuple(rejected),
+        not_reviewed=(),
+        missed=frozenset(),
+        usage=Usage(),
+        models=(),
+    )
+
+
 def _place(
     claims: Claims, *, change: Change, head: Mapping[str, Sequence[str]]
 ) -> tuple[list[Placed | Beside], list[Rejected]]:
@@ -83,7 +98,7 @@ def _place(
         else:
             candidates.append(placed)
     candidates.sort(key=lambda one: -one.finding.confidence)
-    rejected += [Rejected(one.finding, "too many claims") for one in candidates[MOST_CANDIDATES:]]
+    rejected += [Rejected(one.finding, "too many claims", Filter.DOUBT) for one in candidates[MOST_CANDIDATES:]]
     return candidates[:MOST_CANDIDATES], rejected
 
 
@@ -123,7 +138,7 @@ def _judged(
             hunks = {one.anchor.hunk for one in group if isinstance(one, Placed)}
             unjudged.append(_unjudged(group[0].finding, max(len(hunks), 1), answer))
             missed |= {(group[0].finding.path, hunk) for hunk in hunks}
-            rejected += [Rejected(one.finding, f"could not be verified: {answer.what}") for one in group]
+            rejected += [Rejected(one.finding, f"could not be verified: {answer.what}", Filter.DOUBT) for one in group]
             continue
         verdicts = verify.by_number(answer.reply.verdicts, len(group))
         for candidate, verdict in zip(group, verdicts, strict=True):

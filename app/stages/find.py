@@ -104,8 +104,12 @@ async def find(
 ) -> Claims:
     """The claims of all groups about all batches. Every hunk is in a batch, or named in `not_reviewed`."""
     change = reading.change
-    touched = context.rules_touched(
-        tuple(rules.values()), text=choose.added_text(change), seen={one.rule for one in evidence}
+    touched = (
+        context.rules_touched(
+            tuple(rules.values()), text=choose.added_text(change), seen={one.rule for one in evidence}
+        )
+        if reading.options.guidance
+        else ()
     )
     shared = prompt.shared(change, envelope=envelope, rules=touched)
     overhead = max((estimate_tokens(group.system) for group in groups), default=0) + estimate_tokens(shared)

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from app.analysis import Scanner
 from app.core import context, diff
 from app.core.budget import Piece
 from app.core.change import Change, FileDiff, FileStatus, Intent, Sha
-from app.core.context import Excerpt, Hit
+from app.core.context import Excerpt, Hit, Wanted
+from app.core.options import Options
 from app.core.rule import Rule
 from app.core.select import select
 from app.core.source import ScanResult, SourceFile, Symbol
@@ -59,6 +60,7 @@ class Reading:
     code: Code
     tree: Tree | None
     scanner: Scanner
+    options: Options = field(default_factory=Options)
 
 
 async def change(tree: Tree, *, base: Sha, head: Sha, intent: Intent) -> Change:
@@ -97,8 +99,13 @@ async def around(
     if reading.tree is None:
         return ()
     tree, head, known = reading.tree, reading.change.head, reading.code.text
+    shown = reading.options.context
     names = context.wanted(pieces)
-    enclosing = await _enclosing(pieces, reading)
+    names = Wanted(
+        defined=names.defined if shown.callers else (),
+        used=names.used if shown.definitions else (),
+    )
+    enclosing = await _enclosing(pieces, reading) if shown.enclosing else []
     hits = {
         name: [Hit(hit.path, hit.line, hit.text) for hit in found]
         for name, found in (await tree.grep_many(head, (*names.used, *names.defined), limit=HITS_PER_NAME)).items()
@@ -106,7 +113,9 @@ async def around(
     places = context.choose_files(hits, names, shown={piece.file.path for piece in pieces})
     places = tuple(place for place in places if not _is_shown(place.path, place.line, pieces))
     paths = list(dict.fromkeys(place.path for place in places))[:FILES_PER_BATCH]
-    wanted_tests = [path for piece in pieces for path in context.test_paths(piece.file.path)] if tests else []
+    wanted_tests = (
+        [path for piece in pieces for path in context.test_paths(piece.file.path)] if tests and shown.tests else []
+    )
     blobs = await tree.read_many(head, [path for path in (*paths, *wanted_tests) if path not in known])
     read = {**{path: data.decode("utf-8", "replace") for path, data in blobs.items()}, **known}
     texts = {path: read[path].split("\n") for path in (*paths, *wanted_tests) if path in read}

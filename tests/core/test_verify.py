@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from app.core import verify
-from app.core.finding import Category, Elsewhere, Kind, Rejected, Severity, Side, VerifiedFinding
+from app.core.finding import Category, Elsewhere, Filter, Kind, Rejected, Severity, Side, VerifiedFinding
 from app.core.verify import Beside, Placed
 from tests.core.values import anchor, change, claim, file, finding, hunk, rule, verdict
 
@@ -103,8 +103,10 @@ def test_the_least_confidence_is_enough():
 
 
 def test_a_quote_from_a_part_the_model_was_not_shown_is_not_believed():
-    assert place(shown=set()) == Rejected(finding(), "its quote stands in a part that was not shown")
-    assert place(shown={("src/charge.ts", 1)}) == Rejected(finding(), "its quote stands in a part that was not shown")
+    assert place(shown=set()) == Rejected(finding(), "its quote stands in a part that was not shown", Filter.PLACE)
+    assert place(shown={("src/charge.ts", 1)}) == Rejected(
+        finding(), "its quote stands in a part that was not shown", Filter.PLACE
+    )
 
 
 @pytest.mark.parametrize("path", ["a/src/charge.ts", "b/src/charge.ts", "./src/charge.ts", "charge.ts"])
@@ -159,7 +161,7 @@ def test_a_confirmed_candidate_beside_the_diff_is_for_the_summary():
     ],
 )
 def test_without_proof_nothing_is_said(given, reason):
-    assert verify.judge(Placed(finding(), anchor()), given) == Rejected(finding(), reason)
+    assert verify.judge(Placed(finding(), anchor()), given) == Rejected(finding(), reason, Filter.DOUBT)
 
 
 def test_verdicts_find_their_candidates_by_number_and_the_first_one_counts():
