@@ -6,6 +6,18 @@
         world.send(pull)
         assert world.violations(pull) == []
 
+What must hold, and where it is asked:
+
+    I1  a 2xx means that the delivery is in the database            _durable
+    I2  every accepted delivery ends; every head gets a review
+        or a reason that a person can see                           _lost
+    I3  a review, a comment, a marker stands once                   _twice
+    I4  no review of a head that was known to be gone               _stale
+    I5  every check run ends, and tells no secret or traceback      _unsaid
+    I6  nothing that a model answered is bought again; bounded      _unbounded, many_kills.py
+    I7  others go on: a noisy or deadly job stops nobody else       tests/stories/test_queues.py, test_jobs_crash.py
+    I8  what was not reviewed is named                              _truncated
+
 Every pull belongs to a fresh owner, so to a fresh installation. Its code carries a name of its own, by which the model
 server tells whose request it is. That is why hundreds of cases may run side by side and each is still deterministic.
 """
