@@ -57,8 +57,10 @@ class Database:
                 _prepare_sqlite(path)
             self.engine = _sql_engine(self.address, busy_seconds=ENGINE_BUSY_SECONDS, connections=8)
             self.own = _sql_engine(self.address, busy_seconds=WRITER_BUSY_SECONDS, connections=4)
+            # Whoever waits for its turn to write holds a connection: who goes first must not wait for one of theirs.
+            self.first = _sql_engine(self.address, busy_seconds=WRITER_BUSY_SECONDS, connections=2)
             if self.is_sqlite:
-                _write_in_turn(self.engine, self.own)
+                _write_in_turn(self.engine, self.own, self.first)
         except BaseException:
             if self._lock is not None:
                 self._lock.close()
@@ -71,7 +73,7 @@ class Database:
         Inside, nothing may ask for another connection: all of them may be waiting for this very transaction. An `urgent` one
         goes before all others that wait.
         """
-        with self.own.begin() as connection:
+        with (self.first if urgent else self.own).begin() as connection:
             if self.is_sqlite:
                 connection.execution_options(urgent=urgent)
                 connection.exec_driver_sql("BEGIN IMMEDIATE")
@@ -79,6 +81,7 @@ class Database:
 
     def close(self) -> None:
         """Give back connections and the lock."""
+        self.first.dispose()
         self.own.dispose()
         self.engine.dispose()
         if self._lock is not None:

@@ -410,7 +410,7 @@ class Engine:
 
     def _failed(self, guids: Collection[str]) -> set[str]:
         """Those of these deliveries whose decision, or whose review, ended without success and not for a newer one."""
-        with self._store.read() as connection:
+        with self._store.read_first() as connection:
             rows = self._store.deliveries(connection, guids).values()
             if not rows:
                 return set()

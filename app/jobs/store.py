@@ -179,6 +179,7 @@ class Store:
         self._database = database
         self.begin = database.begin
         self.read = database.own.connect
+        self.read_first = database.first.connect
 
     async def call(self, verb: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
         """What the verb returns, called in a thread; while PostgreSQL is away it is waited for, and the verb called again.

@@ -1,8 +1,8 @@
 """One writer for everything that must be safe before GitHub gets its answer: what waits is committed together.
 
 SQLite's lock is not fair: with eight writers one of them waited 2.6 s. One thread that commits whatever has gathered, up to
-a hundred items a transaction, answered under the same load within 0.13 s (p99), and each commit costs one flush. A single
-item is committed at once; where two came together, more are on their way, and it waits for them for a moment.
+a hundred items a transaction, answered under the same load within 0.13 s (p99), and each commit costs one flush. Few items
+are committed at once; in a burst more are on their way, and the next transaction waits for them for a moment.
 """
 
 from __future__ import annotations
@@ -26,6 +26,8 @@ Result = TypeVar("Result")
 ITEMS_PER_TRANSACTION = 100
 GATHER_SECONDS = 0.02
 """How long a busy writer lets items gather: a transaction costs the processor as much as twenty of its items."""
+BUSY_FROM_ITEMS = 8
+"""So many in one transaction are a burst; fewer have only met while another one was written, and nobody waits for more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +74,7 @@ class Writer(Generic[Item, Result]):
                 time.sleep(GATHER_SECONDS)
             while len(batch) < ITEMS_PER_TRANSACTION and not self._waiting.empty():
                 batch.append(self._waiting.get())
-            running, busy = None not in batch, len(batch) > 1
+            running, busy = None not in batch, len(batch) >= BUSY_FROM_ITEMS
             # Those who gave up waiting were told so: writing their item now would be a surprise, though a harmless one.
             self._write([one for one in batch if one is not None and not one.answer.cancelled()])
 
