@@ -25,9 +25,10 @@ _NAME = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]{0,40})\}")
 def anchor(evidence: Evidence, file: FileDiff) -> Anchor | None:
     """Where a comment on the evidence stands: its lines, as far as the first hunk that shows one of them shows them."""
     for number, hunk in enumerate(file.hunks):
-        first, last = max(evidence.start_line, hunk.new_start), min(evidence.end_line, hunk.new_end)
+        start, end = (hunk.new_start, hunk.new_end) if evidence.side is Side.RIGHT else (hunk.old_start, hunk.old_end)
+        first, last = max(evidence.start_line, start), min(evidence.end_line, end)
         if first <= last:
-            return Anchor(file.path, Side.RIGHT, first, last, number)
+            return Anchor(file.path, evidence.side, first, last, number)
     return None
 
 

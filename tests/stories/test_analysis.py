@@ -19,7 +19,7 @@ from app.analysis import Scanner, parses, scan, symbols, wire, worker
 from app.core import diff, evidence
 from app.core.finding import Kind, Severity, Side
 from app.core.rule import Answer, Detector, Rule, Strength
-from app.core.source import ScanResult, SourceFile, Verdict
+from app.core.source import ScanResult, SourceFile, Surroundings, Verdict
 
 T = TypeVar("T")
 RULES = library.load().rules
@@ -432,6 +432,9 @@ def conversation(*requests: dict[str, object]) -> list[dict[str, object]]:
     return found
 
 
+ALONE = {"around": wire.around_out(Surroundings()), "all_there": True}
+
+
 def test_a_worker_answers_every_kind_of_question_and_survives_the_wrong_ones() -> None:
     file = SourceFile("src/charge.ts", CHARGE, changed=frozenset({4}), removed_before=frozenset({2}), shown=((1, 9),))
     own = rule("own", detector(ast={"pattern": "fetch($$$REST)"}, answer=Answer(replacement="get({REST})")))
@@ -439,13 +442,13 @@ def test_a_worker_answers_every_kind_of_question_and_survives_the_wrong_ones() -
     answers = conversation(
         {"do": "warm"},
         {"do": "rules", "key": "k", "probes": probes},
-        {"do": "scan", "key": "k", "files": [wire.file_out(file)]},
+        {"do": "scan", "key": "k", "files": [wire.file_out(file)], **ALONE},
         {"do": "symbols", "path": file.path, "text": file.text, "spans": [[4, 4]]},
         {"do": "definitions", "files": [[file.path, file.text]], "names": ["refund"]},
         {"do": "outline", "path": file.path, "text": file.text},
         {"do": "identifiers", "path": file.path, "text": file.text, "spans": [[4, 4]]},
         {"do": "parses", "path": "a.ts", "before": "a;", "after": "a("},
-        {"do": "scan", "key": "unknown", "files": []},
+        {"do": "scan", "key": "unknown", "files": [], **ALONE},
         {"do": "nothing"},
         {},
     )
@@ -463,7 +466,7 @@ def test_a_worker_answers_every_kind_of_question_and_survives_the_wrong_ones() -
 def test_a_worker_remembers_only_so_many_sets_of_rules() -> None:
     told_sets = [{"do": "rules", "key": str(number), "probes": []} for number in range(wire.RULE_SETS_KEPT + 1)]
     *_, first, last = conversation(
-        *told_sets, {"do": "scan", "key": "0", "files": []}, {"do": "scan", "key": "8", "files": []}
+        *told_sets, {"do": "scan", "key": "0", "files": [], **ALONE}, {"do": "scan", "key": "8", "files": [], **ALONE}
     )
     assert "error" in first
     assert "ok" in last
