@@ -31,6 +31,8 @@ def lock_file(pair: Pair) -> Iterable[Match]:
     if pair.base is None or not locks or pair.around.touched.intersection(locks):
         return
     before, after = dependencies(pair.base), dependencies(pair.head)
+    if before is None or after is None:
+        return
     changed = [name for name in after if before.get(name) != after[name]]
     gone = [name for name in before if name not in after]
     for name in changed:
@@ -50,8 +52,8 @@ def unpinned(pair: Pair) -> Iterable[Match]:
     """A dependency that floats: any version, a branch, or a file over plain HTTP."""
     if pair.head.role in _QUIET_ROLES:
         return
-    before = dependencies(pair.base) if pair.base is not None else {}
-    after = dependencies(pair.head)
+    before = (dependencies(pair.base) if pair.base is not None else None) or {}
+    after = dependencies(pair.head) or {}
     for name, version in after.items():
         reason = _floats(version, pair.path, after)
         line = _line(name, pair.added()) if reason and before.get(name) != version else 0
@@ -59,8 +61,8 @@ def unpinned(pair: Pair) -> Iterable[Match]:
             yield pair.on_line(line, captures={"name": name, "version": version or "no version", "reason": reason})
 
 
-def dependencies(file: FileContext) -> Dependencies:
-    """What the manifest asks for; nothing where it is no manifest, or cannot be read."""
+def dependencies(file: FileContext) -> Dependencies | None:
+    """What the manifest asks for; None where it is no manifest, or cannot be read."""
     name = PurePosixPath(file.path).name
     try:
         match name:
@@ -71,8 +73,8 @@ def dependencies(file: FileContext) -> Dependencies:
             case _ if re.fullmatch(r"requirements[\w.-]*\.(?:txt|in)", name):
                 return dict(_of_lines(file.text.split("\n")))
     except (ValueError, RecursionError):
-        return {}
-    return {}
+        return None
+    return None
 
 
 def _of_node(manifest: object) -> Iterator[tuple[str, str]]:
