@@ -7,10 +7,10 @@ stays as it is, since templates hold code.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from app.core.change import FileDiff
-from app.core.finding import Anchor, Finding, Fix, Kind, Side, TestFile
+from app.core.finding import Anchor, Elsewhere, Finding, Fix, Kind, Side, TestFile
 from app.core.rule import Answer, Detector, Evidence, Rule, Strength
 
 STRONG_CONFIDENCE = 0.9
@@ -51,6 +51,13 @@ def to_finding(evidence: Evidence, rule: Rule) -> Finding:
         scenario=evidence.note,
         strong=evidence.strength is Strength.STRONG,
     )
+
+
+def pre_existing(evidence: Iterable[Evidence], rules: Mapping[str, Rule]) -> tuple[Elsewhere, ...]:
+    """What strong detectors saw on lines that a change left alone, the most important first."""
+    found = [to_finding(one, rules[one.rule]) for one in evidence if one.strength is Strength.STRONG]
+    found.sort(key=lambda finding: (finding.category.priority, finding.severity.rank))
+    return tuple(Elsewhere(finding, finding.line or 1) for finding in found)
 
 
 def to_fix(evidence: Evidence, rule: Rule) -> Fix:
