@@ -62,6 +62,17 @@ class FileContext:
         self.path = path
         self.text = text
         self.language = languages.of(path)
+        self._held: dict[str, bool] = {}
+
+    def holds(self, literals: tuple[str, ...]) -> bool:
+        """Whether one of the literals stands in the text. Many detectors ask for the same ones, so each is looked for once."""
+        for literal in literals:
+            known = self._held.get(literal)
+            if known is None:
+                known = self._held[literal] = literal in self.text
+            if known:
+                return True
+        return False
 
     @cached_property
     def root(self) -> SgNode | None:

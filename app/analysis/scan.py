@@ -84,8 +84,8 @@ def scan(
             watch.notes.append(ScanNote(file.path, reason))
             continue
         context = FileContext(file.path, file.text)
-        for probe in on_head:
-            for match in watch.run(probe, file.path, partial(_seen, probe, context)):
+        for probe in (one for one in on_head if _applies(one.detector, context)):
+            for match in watch.run(probe, file.path, partial(_matches, probe.detector, context)):
                 kept.add(*_evidence(probe, match, file, context))
         if on_both and not file.whole:
             pairs.append(Pair.of(file, context, around or Surroundings()))
@@ -228,11 +228,7 @@ def _why_not(file: SourceFile) -> str:
 def _applies(detector: Detector, file: FileContext) -> bool:
     if ANY not in detector.languages and file.language not in detector.languages:
         return False
-    return not detector.prefilter or any(literal in file.text for literal in detector.prefilter)
-
-
-def _seen(probe: Probe, file: FileContext) -> list[Match]:
-    return _matches(probe.detector, file) if _applies(probe.detector, file) else []
+    return not detector.prefilter or file.holds(detector.prefilter)
 
 
 def _matches(detector: Detector, file: FileContext, *, most: int = MATCHES_PER_DETECTOR_AND_FILE) -> list[Match]:
