@@ -40,8 +40,8 @@ async def scan(root: Path, rules: Sequence[Rule], *, scanner: Scanner) -> AsyncI
 
     While the worker looks at one portion the next one is read. Files that cannot be read are notes of the result.
     """
-    paths, notes = await asyncio.to_thread(_paths, root)
-    portions = _portions(root, paths)
+    paths, notes = await asyncio.to_thread(list_paths, root)
+    portions = read(root, paths)
     upcoming = asyncio.create_task(asyncio.to_thread(next, portions, None))
     yield Portion(ScanResult(notes=tuple(notes)), 0, len(paths))
     try:
@@ -54,13 +54,15 @@ async def scan(root: Path, rules: Sequence[Rule], *, scanner: Scanner) -> AsyncI
 
 
 @dataclass(frozen=True, slots=True)
-class _Read:
+class Read:
+    """Files that were read, files that could not be, and how many of all paths are done with them."""
+
     files: list[SourceFile]
     notes: list[ScanNote]
     done: int
 
 
-def _paths(root: Path) -> tuple[list[str], list[ScanNote]]:
+def list_paths(root: Path) -> tuple[list[str], list[ScanNote]]:
     """The files below the root that people write, relative to it, and what went wrong while looking."""
     if not root.is_dir():
         return [""], []
@@ -81,7 +83,8 @@ def _paths(root: Path) -> tuple[list[str], list[ScanNote]]:
     return found[:MOST_FILES], notes
 
 
-def _portions(root: Path, paths: Sequence[str]) -> Iterator[_Read]:
+def read(root: Path, paths: Sequence[str]) -> Iterator[Read]:
+    """The texts of the files in portions of bounded size; what is no text, too long or generated is passed over."""
     files: list[SourceFile] = []
     notes: list[ScanNote] = []
     size = 0
@@ -95,7 +98,7 @@ def _portions(root: Path, paths: Sequence[str]) -> Iterator[_Read]:
             files.append(SourceFile(path or root.name, text, whole=True))
             size += len(text)
         if len(files) >= FILES_PER_PORTION or size > CHARACTERS_PER_PORTION or done == len(paths):
-            yield _Read(files, notes, done)
+            yield Read(files, notes, done)
             files, notes, size = [], [], 0
 
 
