@@ -10,13 +10,17 @@ other rules go on. A detector that has used up its time is left out of the remai
 from __future__ import annotations
 
 import re
+import signal
+import threading
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import islice
 from pathlib import PurePosixPath
+from types import FrameType
 from typing import cast
 
 from ast_grep_py import Config, SgNode
@@ -46,6 +50,7 @@ KEYS_PER_DETECTOR_AND_FILE = 2_000
 MOST_CANDIDATES = 20_000
 LONGEST_PATCH_LINES = 60
 LONGEST_QUOTE_LINES = 12
+TICK_SECONDS = 0.1
 SECONDS_PER_DETECTOR = 2.0
 """Of processor time and per request, so that a busy machine does not switch rules off."""
 ANY = "any"
@@ -71,9 +76,20 @@ def scan(
     *,
     around: Surroundings | None = None,
     all_there: bool = True,
+    seconds_each: float = SECONDS_PER_DETECTOR,
 ) -> ScanResult:
-    """What the detectors see in the files. `all_there` says that these are all the files of the change that can be compared."""
-    watch = _Watch()
+    """What the detectors see in the files. `all_there` says that these are all the files of the change that can be compared.
+
+    Each detector may use `seconds_each` of processor time; in the main thread it is stopped while it works, elsewhere after.
+    """
+    watch = _Watch(seconds_each)
+    with watch.ticking():
+        return _scan(files, wanted, watch, around=around or Surroundings(), all_there=all_there)
+
+
+def _scan(
+    files: Sequence[SourceFile], wanted: Sequence[Probe], watch: _Watch, *, around: Surroundings, all_there: bool
+) -> ScanResult:
     kept = _Kept()
     pairs: list[Pair] = []
     on_head = [probe for probe in wanted if probe.detector.compare is None]
@@ -88,7 +104,7 @@ def scan(
             for match in watch.run(probe, file.path, partial(_matches, probe.detector, context)):
                 kept.add(*_evidence(probe, match, file, context))
         if on_both and not file.whole:
-            pairs.append(Pair.of(file, context, around or Surroundings()))
+            pairs.append(Pair.of(file, context, around))
     for probe in on_both if pairs else ():
         for pair, match in _compared(probe, pairs, watch, all_there=all_there):
             seen, touched = _evidence_of_pair(probe, match, pair)
@@ -112,13 +128,42 @@ class _Kept:
             (self.new if touched else self.existing).append(seen)
 
 
+class _OutOfTime(BaseException):
+    """Raised into a detector that works too long. No `Exception`, so that no refine step swallows it."""
+
+
 class _Watch:
     """Runs one detector on one file, and keeps the time and the failures of each."""
 
-    def __init__(self) -> None:
+    def __init__(self, seconds_each: float) -> None:
         self.notes: list[ScanNote] = []
+        self._seconds_each = seconds_each
         self._spent: defaultdict[tuple[str, str], float] = defaultdict(float)
         self._out: set[tuple[str, str]] = set()
+        self._ends_at: float | None = None
+
+    @contextmanager
+    def ticking(self) -> Iterator[None]:
+        """Looks at the clock a few times a second and stops the detector that is over its time.
+
+        Only the main thread can be interrupted, and only in Python and in patterns of `re`; the matcher of trees has its own
+        bounds, and the scanner ends a worker that is stuck.
+        """
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        before = signal.signal(signal.SIGPROF, self._tick)
+        signal.setitimer(signal.ITIMER_PROF, TICK_SECONDS, TICK_SECONDS)
+        try:
+            yield
+        finally:
+            signal.setitimer(signal.ITIMER_PROF, 0)
+            signal.signal(signal.SIGPROF, before)
+
+    def _tick(self, number: int, frame: FrameType | None) -> None:
+        if self._ends_at is not None and time.thread_time() > self._ends_at:
+            self._ends_at = None
+            raise _OutOfTime
 
     def is_out(self, probe: Probe) -> bool:
         """Whether the detector failed or used up its time, so that it says nothing more."""
@@ -132,17 +177,24 @@ class _Watch:
         if key in self._out:
             return []
         started = time.thread_time()
+        found: list[Match] = []
         try:
+            self._ends_at = started + self._seconds_each - self._spent[key]
             found = look()
+            self._ends_at = None
         except (KeyboardInterrupt, SystemExit):
             raise
+        except _OutOfTime:
+            pass
         except BaseException as error:  # noqa: BLE001 - the matcher's panics derive from BaseException
             self.note(probe, f"failed on {path}: {_brief(error)}")
             self._out.add(key)
             return []
+        finally:
+            self._ends_at = None
         self._spent[key] += time.thread_time() - started
-        if self._spent[key] > SECONDS_PER_DETECTOR:
-            self.note(probe, f"used up its {SECONDS_PER_DETECTOR:g} seconds and was left out after {path}")
+        if self._spent[key] > self._seconds_each:
+            self.note(probe, f"used up its {self._seconds_each:g} seconds and was left out after {path}")
             self._out.add(key)
         if len(found) >= most:
             self.note(probe, f"has more than {most} matches in {path}; the rest is not shown")

@@ -188,7 +188,7 @@ def _write(seen: _Seen, form: Format) -> None:
         case Format.TEXT:
             for subject, reason in problems:
                 typer.echo(printable(f"{subject}: {reason}"), err=True)
-            typer.echo(f"{seen.count} findings in {seen.files} files", err=True)
+            typer.echo(f"{_number(seen.count, 'finding')} in {_number(seen.files, 'file')}", err=True)
         case Format.JSON:
             _echo_json(
                 {
@@ -281,3 +281,7 @@ def _shelf() -> Library:
 def _warn(warnings: Iterable[Warning]) -> None:
     for warning in warnings:
         typer.echo(printable(f"warning: {warning}"), err=True)
+
+
+def _number(count: int, what: str) -> str:
+    return f"{count} {what}" if count == 1 else f"{count} {what}s"

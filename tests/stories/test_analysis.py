@@ -7,7 +7,7 @@ import io
 import os
 import signal
 import textwrap
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
@@ -16,6 +16,8 @@ import pytest
 
 from app import library
 from app.analysis import Scanner, parses, scan, symbols, wire, worker
+from app.analysis.context import FileContext, Match
+from app.analysis.refine import searches
 from app.core import diff, evidence
 from app.core.finding import Kind, Severity, Side
 from app.core.rule import Answer, Detector, Rule, Strength
@@ -614,3 +616,23 @@ def test_a_patch_that_breaks_a_file_is_told_with_its_line() -> None:
     )
     assert checked.verdict is Verdict.WORSE
     assert checked.reason.startswith("line 11 ")
+
+
+@searches("test.never-ends")
+def never_ends(file: FileContext) -> Iterator[Match]:
+    """Works for minutes, as a careless pattern would on a hostile file; bounded, so that a failing test ends."""
+    for number in range(1_000_000_000):
+        if number < 0:
+            yield Match(0, 1)
+
+
+def test_a_detector_that_does_not_end_is_stopped_and_the_others_run() -> None:
+    endless = replace(rule("slow", detector(ast={}, refine="test.never-ends")), category=RULES[0].category)
+    file = SourceFile("src/a.ts", "eval(x);\n", whole=True)
+    result = scan.scan(
+        [file, replace(file, path="src/b.ts")], scan.probes([endless, rule("own", detector())]), seconds_each=0.2
+    )
+    assert [(one.rule, one.path) for one in result.new] == [("own", "src/a.ts"), ("own", "src/b.ts")]
+    (note,) = result.notes
+    assert note.subject == "slow/one"
+    assert "used up its 0.2 seconds" in note.reason
