@@ -16,6 +16,7 @@ from functools import cached_property
 from ast_grep_py import SgNode
 
 from app.analysis import languages, roles
+from app.analysis.finder import Finder
 from app.analysis.roles import Role
 from app.core import secrets
 from app.core.secrets import Secret
@@ -78,6 +79,11 @@ class FileContext:
     def root(self) -> SgNode | None:
         """The syntax tree; None where no grammar reads the file."""
         return languages.parse(self.text, self.language) if self.language else None
+
+    @cached_property
+    def finder(self) -> Finder | None:
+        """Finds nodes in the tree; None where there is no tree."""
+        return Finder(self.root) if self.root is not None else None
 
     @cached_property
     def secrets(self) -> tuple[Secret, ...]:

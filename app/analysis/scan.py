@@ -21,9 +21,8 @@ from functools import partial
 from itertools import islice
 from pathlib import PurePosixPath
 from types import FrameType
-from typing import cast
 
-from ast_grep_py import Config, SgNode
+from ast_grep_py import SgNode
 
 from app.analysis import compare, languages, parses
 from app.analysis.context import (
@@ -288,20 +287,15 @@ def _matches(detector: Detector, file: FileContext, *, most: int = MATCHES_PER_D
         return list(islice(search(detector.refine)(file), most))
     found: list[Match] = []
     step = refine(detector.refine)
-    if file.root is None:
+    if file.finder is None:
         return found
-    for node in file.root.find_all(as_config(detector.ast))[:MOST_CANDIDATES]:
+    for node in file.finder.find(detector.ast)[:MOST_CANDIDATES]:
         refined = step(Candidate(file, node))
         if refined is not None:
             found.append(_told(refined, detector, node))
         if len(found) >= most:
             break
     return found
-
-
-def as_config(ast: dict[str, object]) -> Config:
-    """The matcher's configuration: a rule object stands for a configuration that has only a rule."""
-    return cast("Config", ast if "rule" in ast else {"rule": ast})
 
 
 def _told(match: Match, detector: Detector, node: SgNode) -> Match:
