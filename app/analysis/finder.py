@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -42,7 +43,7 @@ class Finder:
     def __init__(self, root: SgNode) -> None:
         self._root = root
         self._nodes: dict[str, Sequence[SgNode]] = {}
-        self._texts: dict[tuple[str, Path], Sequence[str | None]] = {}
+        self._texts: dict[tuple[str, Path], dict[str, list[int]]] = {}
         self._found: dict[str, Sequence[SgNode]] = {}
 
     def find(self, rule: dict[str, object]) -> Sequence[SgNode]:
@@ -72,10 +73,18 @@ class Finder:
         if not alternative.tests:
             yield from nodes
             return
-        columns = [(self._column(alternative.kind, test.path), test.text) for test in alternative.tests]
-        for place, node in enumerate(nodes):
-            if all(_passes(column[place], pattern) for column, pattern in columns):
-                yield node
+        passed = [self._places(alternative.kind, test) for test in alternative.tests]
+        yield from (nodes[place] for place in sorted(set.intersection(*passed)))
+
+    def _places(self, kind: str, test: _Test) -> set[int]:
+        """Which of the kind's nodes pass the test. Code repeats itself, so each text is looked at once."""
+        pattern = test.text
+        return {
+            place
+            for text, places in self._column(kind, test.path).items()
+            if pattern is None or pattern.search(text)
+            for place in places
+        }
 
     def _of_kind(self, kind: str) -> Sequence[SgNode]:
         nodes = self._nodes.get(kind)
@@ -83,20 +92,21 @@ class Finder:
             nodes = self._nodes[kind] = self._root.find_all({"rule": {"kind": kind}})
         return nodes
 
-    def _column(self, kind: str, path: Path) -> Sequence[str | None]:
+    def _column(self, kind: str, path: Path) -> dict[str, list[int]]:
+        """The texts at the end of the path, each with the places of the kind's nodes that have it."""
         column = self._texts.get((kind, path))
         if column is None:
-            column = self._texts[kind, path] = [_text(node, path) for node in self._of_kind(kind)]
+            column = self._texts[kind, path] = defaultdict(list)
+            for place, node in enumerate(self._of_kind(kind)):
+                text = _text(node, path)
+                if text is not None:
+                    column[text].append(place)
         return column
 
 
 def as_config(ast: dict[str, object]) -> Config:
     """The matcher's configuration: a rule object stands for a configuration that has only a rule."""
     return cast("Config", ast if "rule" in ast else {"rule": ast})
-
-
-def _passes(text: str | None, pattern: re.Pattern[str] | None) -> bool:
-    return text is not None and (pattern is None or pattern.search(text) is not None)
 
 
 def _text(node: SgNode, path: Path) -> str | None:
@@ -150,7 +160,8 @@ def _tests(rule: dict[str, Any], path: Path) -> list[_Test] | None:
                 more: list[_Test] | None = [_Test((*path, f"={value}"), None)]
             case "regex", str():
                 more = _of_regex(value, path)
-            case "has", {"field": str() as field, **rest} if "stopBy" not in rest:
+            case "has", {"field": str() as field} if "stopBy" not in value:
+                rest = {asked: wanted for asked, wanted in value.items() if asked != "field"}
                 more = _tests(rest, (*path, field)) if rest else [_Test((*path, field), None)]
             case "all", list():
                 each = [_tests(one, path) if isinstance(one, dict) else None for one in value]

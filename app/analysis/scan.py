@@ -91,7 +91,7 @@ def _scan(
 ) -> ScanResult:
     kept = _Kept()
     pairs: list[Pair] = []
-    on_head = [probe for probe in wanted if probe.detector.compare is None]
+    on_head = _by_language([probe for probe in wanted if probe.detector.compare is None])
     on_both = [probe for probe in wanted if probe.detector.compare is not None]
     for file in files:
         reason = _why_not(file)
@@ -99,7 +99,9 @@ def _scan(
             watch.notes.append(ScanNote(file.path, reason))
             continue
         context = FileContext(file.path, file.text)
-        for probe in (one for one in on_head if _applies(one.detector, context)):
+        for probe in on_head[context.language]:
+            if probe.detector.prefilter and not context.holds(probe.detector.prefilter):
+                continue
             for match in watch.run(probe, file.path, partial(_matches, probe.detector, context)):
                 kept.add(*_evidence(probe, match, file, context))
         if on_both and not file.whole:
@@ -110,6 +112,15 @@ def _scan(
             if touched:
                 kept.add(seen, touched)
     return ScanResult(_ordered(kept.new), _ordered(kept.existing), tuple(dict.fromkeys(watch.notes)))
+
+
+def _by_language(wanted: Sequence[Probe]) -> dict[str | None, list[Probe]]:
+    """The detectors that look at the files of each language; under None those that look at every file."""
+    known = (None, *languages.EXTENSIONS)
+    return {
+        name: [probe for probe in wanted if ANY in probe.detector.languages or name in probe.detector.languages]
+        for name in known
+    }
 
 
 class _Kept:
