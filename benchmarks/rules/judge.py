@@ -20,7 +20,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from pathlib import Path
 
-sys.path[:0] = [str(Path(__file__).resolve().parents[2]), str(Path(__file__).resolve().parent)]
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from trees import Repository
 
@@ -74,9 +74,8 @@ async def _hits(target: str, repositories: Path, rules: dict[str, Rule]) -> list
             raise SystemExit(f"{name}: git cannot write {path or 'the tree'} of {commit}")
         async with Scanner() as scanner:
             async for portion in folder.scan(root, list(rules.values()), scanner=scanner):
-                for one in portion.result.new:
-                    if one.strength is Strength.STRONG:
-                        found.append((_row(one, rules[one.rule], name, commit), _shown(root, one)))
+                strong = [one for one in portion.result.new if one.strength is Strength.STRONG]
+                found += [(_row(one, rules[one.rule], name, commit), _shown(root, one)) for one in strong]
     return found
 
 

@@ -3,8 +3,8 @@
     python benchmarks/rules/speed.py --code FOLDER … --scratch FOLDER [--skip semgrep,eslint] [--runs 3]
 
 Copies the JavaScript and TypeScript files of the trees into the scratch folder, installs semgrep (pip, in an environment of
-its own) and ESLint with its plugins (npm) there on the first run, and runs each tool over the copy, in turn, on one core
-(taskset, where there is one). Of several runs the one with the least processor time counts. No tool reads the repository's own configuration.
+its own) and ESLint with its plugins (npm) there on the first run, and runs each tool over the copy, in turn, on one core (taskset, where
+there is one). Of several runs the one with the least processor time counts. No tool reads the repository's own configuration.
 
 semgrep is given the few rules below, since its registry is not asked; ESLint the recommended sets of its security, n and
 promise plugins. So the tools do not do the same work: the table says how many rules each had.
@@ -23,13 +23,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT))
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from app import library
 from app.analysis import folder, languages
 from app.analysis.scan import probes
 
+ROOT = Path(__file__).resolve().parents[2]
 SEMGREP_RULES = {
     "rules": [
         {
@@ -62,11 +62,13 @@ const n = require("eslint-plugin-n");
 const ts = require("typescript-eslint");
 const files = ["**/*.{js,mjs,cjs,jsx,ts,mts,cts,tsx}"];
 module.exports = [
-  { files, languageOptions: { parser: ts.parser, parserOptions: { ecmaFeatures: { jsx: true } } }, linterOptions: { noInlineConfig: true } },
+  { files, languageOptions: { parser: ts.parser, parserOptions: { ecmaFeatures: { jsx: true } } } },
+  { files, linterOptions: { noInlineConfig: true } },
   { files, plugins: { security }, rules: security.configs.recommended.rules },
   { files, plugins: { promise }, rules: promise.configs["flat/recommended"].rules },
   { files, plugins: { n }, rules: { "n/no-sync": "off", "n/no-deprecated-api": "error", "n/no-path-concat": "error" } },
-  { files, rules: { "no-await-in-loop": "error", "require-atomic-updates": "error", "no-eval": "error", "no-implied-eval": "error" } },
+  { files, rules: { "no-await-in-loop": "error", "require-atomic-updates": "error" } },
+  { files, rules: { "no-eval": "error", "no-implied-eval": "error" } },
 ];
 """
 PACKAGES = (
