@@ -3,8 +3,9 @@
     python benchmarks/rules/speed.py --code FOLDER … --scratch FOLDER [--skip semgrep,eslint] [--runs 3]
 
 Copies the JavaScript and TypeScript files of the trees into the scratch folder, installs semgrep (pip, in an environment of
-its own) and ESLint with its plugins (npm) there on the first run, and runs each tool over the copy, in turn, on one core (taskset, where
-there is one). Of several runs the one with the least processor time counts. No tool reads the repository's own configuration.
+its own) and ESLint with its plugins (npm) there on the first run, and runs each tool over the copy, in turn, on one core
+(taskset, where there is one). Of several runs the one with the least processor time counts. No tool reads the repository's
+own configuration.
 
 semgrep is given the few rules below, since its registry is not asked; ESLint the recommended sets of its security, n and
 promise plugins. So the tools do not do the same work: the table says how many rules each had.

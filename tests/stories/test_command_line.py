@@ -342,3 +342,52 @@ def test_a_rule_is_explained_with_its_examples(tmp_path):
     told = principal("rules", "explain", "timeouts", folder=tmp_path).stdout
     assert "posted on its own" in told
     assert "leaves alone:" in told
+
+
+# --- both sides of a change -------------------------------------------------------------------------------------------
+
+ROUTE_GONE = """\
+id: routes-stay
+title: Routes stay
+category: correctness
+kind: design
+severity: high
+languages: [typescript]
+summary: Keep the routes that clients call.
+guidance: {}
+detectors:
+  - name: route-gone
+    languages: [typescript]
+    strength: strong
+    ast: { pattern: "app.get($PATH, $HANDLER)" }
+    compare: { gone: "{PATH}" }
+    answer:
+      title: "{PATH} is gone"
+      explanation: Whoever calls it gets a 404.
+      missing: { repro: none, root_cause: none, test: none, risk: none }
+    examples:
+      match:
+        - before: app.get("/a", a);
+          code: app.get("/b", a);
+"""
+
+
+def test_what_a_change_takes_away_is_told_on_the_removed_line_and_what_stood_there_is_pre_existing(checkout):
+    rules = checkout.parent / "rules" / "correctness" / "routes-stay.yml"
+    rules.parent.mkdir(parents=True)
+    rules.write_text(ROUTE_GONE)
+    routes = checkout / "src" / "routes.ts"
+    routes.write_text(WAITING + 'app.get("/a", a);\napp.get("/b", b);\n')
+    git(checkout, "add", ".")
+    git(checkout, "commit", "-qm", "Add routes")
+    git(checkout, "push", "-q", "origin", "HEAD:main")
+    git(checkout, "fetch", "-q")
+    routes.write_text(WAITING + "app.get('/b', b);\n")
+    (checkout / "src" / "more.ts").write_text("app.get('/c', c);\n")
+    done = principal("review", "--format", "json", folder=checkout, PRINCIPAL_RULES=str(rules.parent.parent))
+    told = {one["rule"]: one for one in json.loads(done.stdout)["findings"] if one["path"] == "src/routes.ts"}
+    gone = told["routes-stay"]
+    assert (gone["side"], gone["start_line"], gone["title"]) == ("LEFT", 7, '"/a" is gone')
+    assert gone["placement"] == "inline"
+    assert (told["timeouts"]["placement"], told["timeouts"]["start_line"]) == ("pre_existing", 4)
+    assert "Pre-existing, in the files this change touches" in principal("review", folder=checkout).stdout
