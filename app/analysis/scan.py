@@ -241,7 +241,13 @@ def _step(name: str, pair: Pair) -> list[Match]:
 
 def _gone(probe: Probe, key: str, pairs: Sequence[Pair], watch: _Watch) -> Iterator[tuple[Pair, Match]]:
     """What stands in the base of a file and in the head of none."""
-    before = [(pair, found) for pair in pairs for found in _keyed(probe, key, pair.base, watch)]
+    before = [
+        (pair, (name, match))
+        for pair in pairs
+        if pair.base is not None and pair.file.removed
+        for name, match in _keyed(probe, key, pair.base, watch)
+        if not pair.file.removed.isdisjoint(_lines(_focus(match, pair.base)))
+    ]
     if not before:
         return
     standing = {name for pair in pairs for name, _ in _keyed(probe, key, pair.head, watch)}
@@ -368,7 +374,7 @@ def _evidence_of_pair(probe: Probe, match: Match, pair: Pair) -> tuple[Evidence,
     if not match.removed or pair.base is None:
         return _evidence(probe, match, pair.file, pair.head)
     first, last = _focus(match, pair.base)
-    gone = [line for line in range(first, last + 1) if line in pair.file.removed]
+    gone = [line for line in _lines((first, last)) if line in pair.file.removed]
     if gone:
         first, last = gone[0], min(gone[-1], gone[0] + LONGEST_QUOTE_LINES - 1)
     captures = {name: text[:LONGEST_CAPTURE] for name, text in match.captures.items()}
@@ -392,6 +398,10 @@ def _focus(match: Match, context: FileContext) -> Span:
     """The lines that the change must touch for the match to be its own."""
     start, end = match.focus or (match.start, match.end)
     return context.line_of(start), context.line_of(max(start, end - 1))
+
+
+def _lines(span: Span) -> range:
+    return range(span[0], span[1] + 1)
 
 
 def _touched(focus: Span, file: SourceFile) -> bool:
