@@ -19,6 +19,15 @@ LONGEST_INLINE = 60
 LONGEST_CODE = 400
 NOT_CALLABLE = "the code stands in nothing that a test could import and call by name"
 
+NOT_MECHANICAL = "no change of these lines alone is sure to be what was meant"
+LINES_GONE = "the lines are gone, so there is nothing that a suggestion could replace"
+PART_NAMES = {
+    Kind.BUG: {"test": "tests"},
+    Kind.PERFORMANCE: {"repro": "measure", "root_cause": "change", "test": "tests"},
+    Kind.DESIGN: {"repro": "alternative", "root_cause": "trade_off", "risk": "migration", "test": "tests"},
+}
+"""A rule's templates have the names of a bug's answer; what they are called in the answers of the other kinds."""
+
 _NAME = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]{0,40})\}")
 
 
@@ -65,7 +74,7 @@ def to_fix(evidence: Evidence, rule: Rule) -> Fix:
     answer = _detector(evidence, rule).answer
     prose, code = _prose(evidence), _code(evidence)
     repro, root_cause = _mixed(answer.repro, prose, code), fill(answer.root_cause, prose)
-    risk, missing = fill(answer.risk, prose), _missing(evidence, answer)
+    risk, missing = fill(answer.risk, prose), _missing(evidence, answer, rule.kind)
     tests = _tests(answer, code)
     match rule.kind:
         case Kind.BUG:
@@ -88,14 +97,16 @@ def _detector(evidence: Evidence, rule: Rule) -> Detector:
     raise KeyError(f"{rule.id} has no detector {evidence.detector}")
 
 
-def _missing(evidence: Evidence, answer: Answer) -> tuple[tuple[str, str], ...]:
-    """The parts that the rule cannot give, with the names a fix knows them by."""
-    told = {("tests" if part == "test" else part): fill(reason, _prose(evidence)) for part, reason in answer.missing}
+def _missing(evidence: Evidence, answer: Answer, kind: Kind) -> tuple[tuple[str, str], ...]:
+    """The parts that the rule cannot give, with the names that a fix of this kind knows them by."""
+    told = {PART_NAMES[kind].get(part, part): fill(reason, _prose(evidence)) for part, reason in answer.missing}
     if answer.test and _needs_what_is_not_there(answer.test, _code(evidence)):
         told.setdefault("tests", NOT_CALLABLE)
     why = dict(evidence.captures).get("why_no_patch")
     if why and not evidence.replacement:
         told["patch"] = why
+    elif not evidence.replacement:
+        told.setdefault("patch", LINES_GONE if evidence.side is Side.LEFT else NOT_MECHANICAL)
     return tuple(told.items())
 
 

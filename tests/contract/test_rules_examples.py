@@ -9,7 +9,7 @@ import pytest
 from app import library
 from app.analysis import compare, examples, parses, refine
 from app.analysis.scan import Probe, scan
-from app.core import evidence
+from app.core import evidence, rule_file
 from app.core.finding import Fix
 from app.core.rule import Comparison, Detector, Rule, Strength
 from app.core.source import SourceFile, Verdict
@@ -91,7 +91,7 @@ def test_a_strong_detector_gives_every_part_of_its_answer_or_the_reason_why_not(
         assert len(title) <= 110
         assert explanation.endswith(".")
         missing = dict(fix.missing)
-        for part in ("repro", "root_cause", "tests", "risk"):
+        for part in (evidence.PART_NAMES[rule.kind].get(part, part) for part in rule_file.PARTS):
             assert getattr(fix, part) or missing.get(part), part
 
 

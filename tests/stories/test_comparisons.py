@@ -237,7 +237,6 @@ def migration(path: str, text: str, *, step: str) -> list[str]:
     [
         ("migrations/1.sql", 'DROP TABLE IF EXISTS "shop"."orders";', "orders"),
         ("prisma/migrations/2/migration.sql", 'ALTER TABLE "Order" DROP COLUMN "total";', "total"),
-        ("migrations/3.sql", "alter table orders rename column total to sum;", "sum"),
         ("migrations/4.js", 'exports.up = (knex) => knex.schema.dropTable("orders");', "orders"),
         (
             "src/migrations/5.ts",
