@@ -12,8 +12,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 from app.analysis import Scanner
-from app.core import choose, comment, fingerprint, rank, secrets
+from app.core import choose, comment, evidence, fingerprint, rank, secrets
 from app.core.change import Change, Intent, narrow
+from app.core.finding import Elsewhere
 from app.core.options import Options
 from app.core.persona import Persona
 from app.core.prompt import Envelope
@@ -85,9 +86,10 @@ async def review(change: Change, *, tree: Tree | None, reviewer: Reviewer, step:
     seen = await read.evidence(reading, rules=library.rules, step=step)
     strong = [one for one in seen.new if one.strength is Strength.STRONG]
     by_rules = await fix.by_rules(strong, reading=reading, rules=rules)
+    before = evidence.pre_existing(seen.existing, rules)
     if models.review is None:
         ranked = rank.rank(rank.merge(by_rules), comments=options.comments)
-        return _by_rules_alone(change, ranked, seen.notes, seconds=reviewer.clock() - started)
+        return _by_rules_alone(change, ranked, before, seen.notes, seconds=reviewer.clock() - started)
 
     text = f"{choose.added_text(change)}\n{reading.code.openings()}"
     personas = choose.choose(library.personas, change, added_text=text, asked=asked)
@@ -140,6 +142,7 @@ async def review(change: Change, *, tree: Tree | None, reviewer: Reviewer, step:
         said=said,
         folded=ranked.folded,
         elsewhere=judged.elsewhere,
+        pre_existing=before,
         rejected=(*judged.rejected, *ranked.rejected),
         skipped=change.skipped,
         not_reviewed=(*claims.not_reviewed, *judged.not_reviewed),
@@ -246,7 +249,9 @@ def _default(models: Models) -> Model:
     return models.review
 
 
-def _by_rules_alone(change: Change, ranked: rank.Ranked, notes: Sequence[ScanNote], *, seconds: float) -> Review:
+def _by_rules_alone(
+    change: Change, ranked: rank.Ranked, before: tuple[Elsewhere, ...], notes: Sequence[ScanNote], *, seconds: float
+) -> Review:
     unseen = {note.subject: note.reason for note in notes}
     missed = tuple(
         NotReviewed(file.path, len(file.hunks), unseen[file.path], Code.ANALYSIS_FAILED)
@@ -258,6 +263,7 @@ def _by_rules_alone(change: Change, ranked: rank.Ranked, notes: Sequence[ScanNot
         head=change.head,
         said=ranked.said,
         folded=ranked.folded,
+        pre_existing=before,
         rejected=ranked.rejected,
         skipped=change.skipped,
         not_reviewed=missed,
