@@ -365,7 +365,7 @@ def _is_file_call(candidate: Candidate) -> bool:
         return verb in ("open", "send_file", "FileResponse") and (not head or head in ("io", "flask"))
     return (
         module in ("fs", "fs/promises", "fs-extra", "graceful-fs")
-        or head in ("Bun",)
+        or head == "Bun"
         or (not head and module.startswith("fs"))
     )
 

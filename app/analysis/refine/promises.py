@@ -23,7 +23,10 @@ _INSTEAD = {
     "urllib": "an async client (`httpx.AsyncClient`, aiohttp)",
     "os": "`await asyncio.create_subprocess_exec(…)`",
 }
-_OTHER_LISTS = re.compile(r"(?:^|[.\[])(?:Rx|observable|\$|stream|pipe|page|locator|wrapper|cy|knex|db|collection)\b|\$$|Observable", re.IGNORECASE)
+_OTHER_LISTS = re.compile(
+    r"(?:^|[.\[])(?:Rx|observable|\$|stream|pipe|page|locator|wrapper|cy|knex|db|collection)\b|\$$|Observable",
+    re.IGNORECASE,
+)
 
 
 @refines("async-io.predicate")
@@ -96,7 +99,9 @@ def floating(candidate: Candidate) -> Match | None:
     method = rf"^\s+(?:(?:public|private|protected|static)\s+)*async\s+#?{re.escape(short)}\s*[(<]"
     if re.search(method if name.startswith("this.") else declared, candidate.file.text, re.MULTILINE) is None:
         return None
-    return candidate.match(captures={"call": name}, note=f"nobody waits for `{name}`, which is async, and nobody hears its rejection")
+    return candidate.match(
+        captures={"call": name}, note=f"nobody waits for `{name}`, which is async, and nobody hears its rejection"
+    )
 
 
 @refines("async-io.listener")
@@ -122,14 +127,19 @@ def returned_in_try(candidate: Candidate) -> Match | None:
     function = enclosing_function(candidate.node)
     if not calls.is_served(candidate) or value is None or value.kind() != "call_expression" or function is None:
         return None
-    if not is_async(function) or not re.search(r"(?:^|\.)(?:fetch|axios|query|save|findOne|create|update|send|request)$", calls.callee(value)):
+    if not is_async(function) or not re.search(
+        r"(?:^|\.)(?:fetch|axios|query|save|findOne|create|update|send|request)$", calls.callee(value)
+    ):
         return None
     for above in candidate.node.ancestors():
         if above.kind() in FUNCTION_KINDS:
             return None
         if above.kind() == "try_statement":
             body = above.field("body")
-            inside = body is not None and body.range().start.index <= candidate.node.range().start.index < body.range().end.index
+            inside = (
+                body is not None
+                and body.range().start.index <= candidate.node.range().start.index < body.range().end.index
+            )
             if inside and above.field("handler") is not None:
                 return candidate.match(note="the catch below does not see what this promise rejects with")
     return None
@@ -236,5 +246,3 @@ def _is_guarded(node: SgNode, limit: SgNode) -> bool:
         if above.kind() == "try_statement" and above.field("handler") is not None:
             return True
     return False
-
-

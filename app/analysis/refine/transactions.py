@@ -24,7 +24,9 @@ _NOT_A_STORE = re.compile(
     r"(?:^|\.)(?:cache|redis|map|set|storage|fs|hash|crypto|URL|document|window|list|stripe|logger|queue|events?|form|ctx|context|axios|http)\b|^Object$|"
     r"createHash|[cC]ache",
 )
-_IN_ONE = re.compile(r"transaction|\btrx?\b|\btx\b|session|queryRunner|BEGIN|\bmanager\b|UnitOfWork|withLock", re.IGNORECASE)
+_IN_ONE = re.compile(
+    r"transaction|\btrx?\b|\btx\b|session|queryRunner|BEGIN|\bmanager\b|UnitOfWork|withLock", re.IGNORECASE
+)
 
 
 @refines("transactions.outside-client")
@@ -137,7 +139,7 @@ def several_writes(candidate: Candidate) -> Match | None:
         return None
     return candidate.match(
         captures={"first": ", ".join(sorted(others))},
-        note=f"`{calls.callee(call)}` follows a write to `{sorted(others)[0]}`, and no transaction ties them",
+        note=f"`{calls.callee(call)}` follows a write to `{min(others)}`, and no transaction ties them",
     )
 
 
@@ -187,7 +189,9 @@ def _is_pool(name: str, candidate: Candidate) -> bool:
     value = flow.declaration(name, candidate.node) if re.fullmatch(r"[\w$]+", name) else None
     if value is not None:
         return re.match(r"new\s+(?:pg\.)?Pool\(|mysql\.createPool\(|createPool\(", value.text()) is not None
-    return re.search(r"(?:^|\.)(?:pool|pgPool|dbPool)$", name) is not None and not flow.is_parameter(name.split(".")[0], candidate.node)
+    return re.search(r"(?:^|\.)(?:pool|pgPool|dbPool)$", name) is not None and not flow.is_parameter(
+        name.partition(".")[0], candidate.node
+    )
 
 
 def _is_write(call: SgNode) -> bool:
