@@ -22,6 +22,8 @@ _REQUEST = re.compile(
     r"(?P<event>event)[.?!]*\.(?:body|queryStringParameters|pathParameters|headers)\b|"
     r"(?P<call>req|request|ctx|c\.req|c)\.(?:param|query|header|get|json|text|formData)\()"
 )
+_WHOLE_PART = re.compile(r"\.(?:body|query|params|headers|cookies)$")
+"""Of a request: a name that was taken out of it by a pattern is told with it."""
 _PYTHON_REQUEST = re.compile(
     r"^(?:self\.)?(?P<root>request|req)\.(?:args|form|json|get_json|GET|POST|values|data|files|query_params|path_params|"
     r"headers|cookies|body|match_info|rel_url|query|params)\b"
@@ -140,7 +142,10 @@ def _trace(node: SgNode, hops: int) -> str | None:
     text = re.sub(r"\s+", "", node.text()) if len(node.text()) < 400 else ""
     if text and _is_from_request(text, node):
         return text
-    return next((found for part in _parts(node) if (found := _trace(part, hops - 1))), None)
+    found = next((found for part in _parts(node) if (found := _trace(part, hops - 1))), None)
+    if found is not None and node.kind() == "identifier" and _WHOLE_PART.search(found):
+        return f"{found}.{node.text()}"
+    return found
 
 
 def _is_from_request(text: str, node: SgNode) -> bool:

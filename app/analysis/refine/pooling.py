@@ -19,7 +19,7 @@ _CLIENT_MODULES = re.compile(
     r"^(?:pg|mysql2?(?:/promise)?|mongodb|mongoose|ioredis|redis|@prisma/client|sequelize|kafkajs|amqplib)$"
 )
 _MAKES_ON_PURPOSE = re.compile(
-    r"connect|create|init|open|setup|get\w*|make|build|start|bootstrap|main|constructor|factory|provide", re.IGNORECASE
+    r"(?i:connect|create|init|open|setup|make|build|start|bootstrap|main|constructor|factory|provide)|^get[A-Z]?\w*"
 )
 
 
