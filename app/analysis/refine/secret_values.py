@@ -15,7 +15,7 @@ from app.core.secrets import Certainty, Secret
 
 _QUIET = frozenset((Role.TEST, Role.EXAMPLE, Role.CLIENT))
 _SECRET_VARIABLE = re.compile(
-    r"(?:SECRET|PASSWORD|PASSWD|PRIVATE_KEY|SIGNING_KEY|ENCRYPTION_KEY|API_KEY|AUTH_TOKEN|ACCESS_TOKEN|JWT_KEY|SESSION_KEY|SALT)(?:_\d+)?$"
+    r"(?:SECRET|SECRET_KEY|PASSWORD|PASSWD|PRIVATE_KEY|SIGNING_KEY|ENCRYPTION_KEY|API_KEY|AUTH_TOKEN|ACCESS_TOKEN|JWT_KEY|SESSION_KEY|SALT)(?:_\d+)?$"
 )
 _HARMLESS_DEFAULT = re.compile(
     r"^(?:|undefined|null|none|test|dummy|unset|not[-_ ]?set|missing|x+|\*+|<.*>|your[-_ ].*|process\.env.*)$",
