@@ -171,10 +171,10 @@ def python_ecb(candidate: Candidate) -> Match | None:
 
 
 def _counts(candidate: Candidate) -> bool:
-    return candidate.file.role not in _HARMLESS_ROLES and not _only_in_development(candidate.node)
+    return candidate.file.role not in _HARMLESS_ROLES and not only_in_development(candidate.node)
 
 
-def _only_in_development(node: SgNode) -> bool:
+def only_in_development(node: SgNode) -> bool:
     """Whether a condition around the node speaks of development, tests or an explicit wish for less safety."""
     for above in node.ancestors():
         match above.kind():

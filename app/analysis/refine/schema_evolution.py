@@ -73,6 +73,13 @@ _LOCKS = (
         ),
     ),
     (
+        "reads the whole table to see that a column is never empty",
+        re.compile(
+            rf"\bALTER\s+TABLE\s+(?:ONLY\s+)?(?P<name>{_NAME})\s[^;]{{0,200}}?\bALTER\s+(?:COLUMN\s+)?{_NAME}\s+SET\s+NOT\s+NULL\b",
+            re.IGNORECASE,
+        ),
+    ),
+    (
         "changes the type of a column, which rewrites the table",
         re.compile(
             rf"\bALTER\s+TABLE\s+(?P<name>{_NAME})\s[^;]{{0,200}}?\bALTER\s+(?:COLUMN\s+)?{_NAME}\s+(?:SET\s+DATA\s+)?TYPE\b",
@@ -82,6 +89,7 @@ _LOCKS = (
 )
 
 
+_ALTERED = re.compile(rf"ALTER\s+TABLE\s+(?:ONLY\s+)?(?:IF\s+EXISTS\s+)?(?P<table>{_NAME})", re.IGNORECASE)
 _CREATED = re.compile(
     rf"\bCREATE\s+(?:TEMP(?:ORARY)?\s+)?TABLE\s+(?:IF\s+NOT\s+EXISTS\s+)?(?P<name>{_NAME})|\bcreateTable\(\s*(?P<other>[\"'`][^\"'`\n]{{1,100}}[\"'`])",
     re.IGNORECASE,
@@ -104,14 +112,20 @@ def _statements(file: FileContext, forms: tuple[tuple[str, re.Pattern[str]], ...
     if not _is_migration(file):
         return
     text = _without_comments(file)
-    fresh = {_bare(found["name"] or found["other"]) for found in _CREATED.finditer(text)}
     turns = sorted(
         [(turn.start(), True) for turn in _DOWN.finditer(file.text)]
         + [(turn.start(), False) for turn in _UP.finditer(file.text)]
     )
+    fresh = {
+        _bare(found["name"] or found["other"])
+        for found in _CREATED.finditer(text)
+        if not _is_way_back(found.start(), turns)
+    }
     for what, form in forms:
         for found in form.finditer(text):
-            name = _bare(found["name"] or "")
+            name, table = _bare(found["name"] or ""), _ALTERED.match(found.group())
+            if table is not None and _bare(table["table"]) in fresh:
+                continue
             if name not in fresh and not _is_way_back(found.start(), turns):
                 yield Match(found.start(), found.end(), captures={"what": what, "name": name}, note=what)
 
