@@ -57,6 +57,8 @@ def quick_password_hash(candidate: Candidate) -> Match | None:
     )
     if made is None or made[1].lower() not in _QUICK:
         return None
+    if _is_first_step(candidate.node):
+        return None
     around = function_name(enclosing_function(candidate.node))
     if re.search(
         r"pwned|hibp|breach|leak|legacy|migrat|compat|gravatar|cache|key",
@@ -194,6 +196,17 @@ def secure_headers(candidate: Candidate) -> Match | None:
     ):
         return None
     return candidate.match(note="no header that makes browsers keep to TLS, types and frames is set in this file")
+
+
+def _is_first_step(node: SgNode) -> bool:
+    """Whether the quick hash takes the password's own place, as it does before a slow one that reads few bytes."""
+    for above in node.ancestors():
+        if above.kind() in ("assignment_expression", "assignment"):
+            left = above.field("left")
+            return left is not None and _PASSWORD.search(left.text()) is not None
+        if above.kind() in FUNCTION_KINDS:
+            return False
+    return False
 
 
 def _destination(node: SgNode) -> str | None:

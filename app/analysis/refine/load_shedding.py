@@ -58,7 +58,7 @@ def fan_out(candidate: Candidate) -> Match | None:
         return None
     items, callback = found
     if not re.search(
-        r"\b(?:fetch|axios(?:\.\w+)?|got(?:\.\w+)?|upload|download|sendMail|sendEmail|readFile|writeFile)\(",
+        r"\b(?:fetch|axios(?:\.\w+)?|got(?:\.\w+)?|upload|download|sendMail|sendEmail)\(",
         callback.text(),
     ):
         return None

@@ -35,6 +35,19 @@ _DESTROYS = (
             rf"\bALTER\s+TABLE\s[^;]{{0,400}}?\bDROP\s+COLUMN\s+(?:IF\s+EXISTS\s+)?(?P<name>{_NAME})", re.IGNORECASE
         ),
     ),
+    ("empties a table", re.compile(rf"\bTRUNCATE\s+(?:TABLE\s+)?(?P<name>{_NAME})", re.IGNORECASE)),
+    (
+        "drops a column",
+        re.compile(
+            r"\.(?:dropColumns?|removeColumn|drop_column|remove_column)\(\s*(?P<name>[\"'`][^\"'`\n]{1,100}[\"'`](?:\s*,\s*[\"'`][^\"'`\n]{1,100}[\"'`])?)?"
+        ),
+    ),
+    (
+        "drops a table",
+        re.compile(r"\.(?:dropTable(?:IfExists)?|drop_table)\(\s*(?P<name>[\"'`][^\"'`\n]{1,100}[\"'`])?"),
+    ),
+)
+_RENAMES = (
     (
         "renames a table or column",
         re.compile(
@@ -42,17 +55,10 @@ _DESTROYS = (
             re.IGNORECASE,
         ),
     ),
-    ("empties a table", re.compile(rf"\bTRUNCATE\s+(?:TABLE\s+)?(?P<name>{_NAME})", re.IGNORECASE)),
     (
-        "drops or renames a column",
+        "renames a table or column",
         re.compile(
-            r"\.(?:dropColumns?|renameColumn|removeColumn|drop_column|remove_column)\(\s*(?P<name>[\"'`][^\"'`\n]{1,100}[\"'`](?:\s*,\s*[\"'`][^\"'`\n]{1,100}[\"'`])?)?"
-        ),
-    ),
-    (
-        "drops or renames a table",
-        re.compile(
-            r"\.(?:dropTable(?:IfExists)?|renameTable|drop_table|rename_table)\(\s*(?P<name>[\"'`][^\"'`\n]{1,100}[\"'`])?"
+            r"\.(?:renameColumn|renameTable|rename_table)\(\s*(?P<name>[\"'`][^\"'`\n]{1,100}[\"'`](?:\s*,\s*[\"'`][^\"'`\n]{1,100}[\"'`])?)?"
         ),
     ),
 )
@@ -100,6 +106,12 @@ _CREATED = re.compile(
 def destructive(file: FileContext) -> Iterable[Match]:
     """Statements after which the code that still runs finds its table or column gone."""
     return _statements(file, _DESTROYS)
+
+
+@searches("schema-evolution.renaming")
+def renaming(file: FileContext) -> Iterable[Match]:
+    """Statements after which the code that still runs finds its table or column under another name."""
+    return _statements(file, _RENAMES)
 
 
 @searches("schema-evolution.locking")

@@ -92,7 +92,7 @@ def python_default(candidate: Candidate) -> Match | None:
 def logged(candidate: Candidate) -> Match | None:
     """A password, token or key among the arguments of a logger."""
     name = calls.callee(candidate.node)
-    if candidate.file.role in _QUIET or not (
+    if candidate.file.role in (*_QUIET, Role.SCRIPT) or not (
         _LOGGER.match(name) or (candidate.file.language == "python" and _PYTHON_LOGGER.match(name))
     ):
         return None

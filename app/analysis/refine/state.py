@@ -51,7 +51,11 @@ def session_in_memory(candidate: Candidate) -> Match | None:
     if candidate.file.role in _QUIET or candidate.file.imports.get(name) != "express-session" or len(given) != 1:
         return None
     seen = calls.keys(given[0])
-    if seen is None or "store" in seen:
+    if (
+        seen is None
+        or "store" in seen
+        or re.search(r"secret:[^,]*(?:random|uuid|generate)", given[0].text(), re.IGNORECASE)
+    ):
         return None
     return candidate.match(
         note="sessions live in the memory of this process",

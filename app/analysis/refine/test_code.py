@@ -11,10 +11,18 @@ from app.analysis.context import FUNCTION_KINDS, Candidate, Match
 from app.analysis.refine import refines
 from app.analysis.roles import Role
 
-LEAST_SLEEP_MS = 50
+LEAST_SLEEP_MS = 100
 _ASSERTS = re.compile(
     r"\b(?:expect|assert|should|chai|t\.(?:is|ok|not|true|false|deepEqual|equal|same|match|throws|rejects|snapshot|pass|plan|assert|end|fail|like|regex|truthy|falsy|error|strictEqual|notOk|resolves)|"
     r"sinon\.assert|verify|done|supertest|request\([^)]*\)[\s\S]*\.expect|cy\.|toMatch|expectTypeOf|assertType|check|ensure|fail)\b|\.expect\("
+)
+_NOTHING_HAPPENS = re.compile(
+    r"\.not\.|, 0\)|\(0\)|\(false\)|, false|[nN]otCalled|toBeUndefined|toBeNull|\bnot in\b|== 0\b|is None|assert not\b|assert\(!"
+)
+_ABOUT_TIME = re.compile(
+    r"expir|ttl|time|throttl|debounc|interval|rate|delay|duration|elapsed|after \d|stale|idle|wait|cache|poll|sleep|slow|latency|ms\b|"
+    r"second|retr|not |n't|never|ignore",
+    re.IGNORECASE,
 )
 _BUG_FINDERS = re.compile(
     r"no-floating-promises|no-misused-promises|no-unsafe-|no-eval|no-implied-eval|no-explicit-any|no-await-in-loop|require-atomic-updates|"
@@ -37,6 +45,8 @@ def sleep(candidate: Candidate) -> Match | None:
         return None
     after = function.text()[candidate.node.range().end.index - function.range().start.index :]
     if not re.search(r"\bexpect\(|\bassert\w*[.(]|\bassert\s|should\.", after):
+        return None
+    if _NOTHING_HAPPENS.search(after) or _ABOUT_TIME.search(_title(function)):
         return None
     return candidate.match(
         captures={"call": calls.callee(candidate.node) or "setTimeout", "pause": f"{pause} ms"},
@@ -226,6 +236,17 @@ def _is_promise_of_time(node: SgNode) -> bool:
         ):
             return False
     return False
+
+
+def _title(function: SgNode) -> str:
+    """What a test says about itself: its title, or its name."""
+    name = function.field("name")
+    if name is not None:
+        return name.text()
+    held = function.parent()
+    call = held.parent() if held is not None else None
+    given = calls.arguments(call) if call is not None else []
+    return given[0].text() if given else ""
 
 
 def _test_function(node: SgNode) -> SgNode | None:

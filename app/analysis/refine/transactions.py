@@ -24,6 +24,10 @@ _NOT_A_STORE = re.compile(
     r"(?:^|\.)(?:cache|redis|map|set|storage|fs|hash|crypto|URL|document|window|list|stripe|logger|queue|events?|form|ctx|context|axios|http)\b|^Object$|"
     r"createHash|[cC]ache",
 )
+_SENDS = re.compile(
+    r"insert|update|delete|select|selectDistinct|execute|query|table|into|batchInsert|\$(?:executeRaw|queryRaw)(?:Unsafe)?|"
+    r"[\w$]+\.(?:create|createMany|update|updateMany|upsert|delete|deleteMany|findUnique|findFirst|findMany|count|aggregate|groupBy)"
+)
 _IN_ONE = re.compile(
     r"transaction|\btrx?\b|\btx\b|session|queryRunner|BEGIN|\bmanager\b|UnitOfWork|withLock", re.IGNORECASE
 )
@@ -38,8 +42,7 @@ def outside_client(candidate: Candidate) -> Match | None:
     holder, own, body = found
     for call in _calls_in(body):
         name = calls.callee(call)
-        is_outside = name.startswith(f"{holder}.") or name == holder
-        if not is_outside or re.search(r"\.(?:\$?transaction|raw|fn|ref|escape|literal|schema)\b", name[len(holder) :]):
+        if not _is_query(name, holder):
             continue
         if own in {one.text() for one in _identifiers(call)} or "transacting" in call.text() or own in _chain(call):
             continue
@@ -158,6 +161,18 @@ def _callback(candidate: Candidate) -> tuple[str, str, SgNode] | None:
     if first is None or body is None:
         return None
     return held.text(), first[1], body
+
+
+def _is_query(name: str, holder: str) -> bool:
+    """Whether a call on the client that a transaction was taken from sends a query by itself."""
+    if name == holder:
+        return True
+    own = name.removeprefix(f"{holder}.")
+    if own == name:
+        return False
+    if holder.lower().endswith("sequelize"):
+        return own == "query"
+    return _SENDS.fullmatch(own) is not None
 
 
 def _calls_in(body: SgNode) -> Iterator[SgNode]:

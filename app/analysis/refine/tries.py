@@ -207,6 +207,8 @@ def swallowed(candidate: Candidate) -> Match | None:
         return None
     attempt = candidate.node.parent()
     tried = attempt.field("body") if attempt is not None else None
+    if re.match(r"(?:is|has|can|exists|try|check)", function_name(enclosing_function(candidate.node)), re.IGNORECASE):
+        return None
     if tried is None or not re.search(r"\bawait\b", tried.text()):
         return None
     what = f"`{inside.rstrip(';')}`" if inside else "nothing"
