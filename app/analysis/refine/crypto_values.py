@@ -13,7 +13,7 @@ from app.analysis.roles import Role
 
 _QUIET = frozenset((Role.TEST, Role.EXAMPLE))
 _SECRET_NAME = re.compile(
-    r"(?:^|_|(?<=[a-z]))(?:token|secret|password|passwd|otp|nonce|salt|api_?key|session_?id|csrf|verification_?code|reset_?code|invite_?code|"
+    r"(?:^|_|(?<=[a-z]))(?:token|secret|password|passwd|otp|salt|api_?key|session_?id|csrf|verification_?code|reset_?code|invite_?code|"
     r"access_?code|pin_?code|auth_?code|recovery_?code)s?$",
     re.IGNORECASE,
 )

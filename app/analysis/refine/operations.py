@@ -54,7 +54,7 @@ def exit_on_signal(candidate: Candidate) -> Match | None:
     if (
         candidate.file.role in (*_QUIET, Role.SCRIPT, Role.CLIENT)
         or len(given) != 2
-        or calls.literal_text(given[0]) not in ("SIGTERM", "SIGINT")
+        or calls.literal_text(given[0]) != "SIGTERM"
     ):
         return None
     handler = given[1].text()

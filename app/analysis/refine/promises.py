@@ -76,7 +76,7 @@ def executor(candidate: Candidate) -> Match | None:
     if candidate.file.role in _QUIET or len(given) != 1 or not is_async(given[0]):
         return None
     body = given[0].field("body")
-    if body is None or not _awaits_unguarded(body):
+    if body is None or not awaits_unguarded(body):
         return None
     return candidate.match(
         note="a rejection inside the executor settles nothing",
@@ -111,7 +111,7 @@ def listener(candidate: Candidate) -> Match | None:
     if candidate.file.role is not Role.SERVER or len(given) != 2 or not is_async(given[1]):
         return None
     body = given[1].field("body")
-    if body is None or not _awaits_unguarded(body):
+    if body is None or not awaits_unguarded(body):
         return None
     return candidate.match(
         captures={"event": given[0].text()},
@@ -227,12 +227,14 @@ def _awaited_sleep(candidate: Candidate, whole: str) -> str | None:
     return f"await asyncio.sleep({given[0].text()})"
 
 
-def _awaits_unguarded(body: SgNode) -> bool:
+def awaits_unguarded(body: SgNode) -> bool:
     """Whether the body itself awaits something outside a try with a catch, and not as a call that is given a catch."""
     for found in body.find_all({"rule": {"kind": "await_expression"}}):
         owner = enclosing_function(found)
         inner = owner.field("body") if owner is not None else None
         if inner is None or inner.range().start.index != body.range().start.index:
+            continue
+        if re.match(r"await\s+(?:setTimeout|sleep|delay|wait|pause)\(", found.text()):
             continue
         if not _is_guarded(found, body) and ".catch(" not in found.text():
             return True

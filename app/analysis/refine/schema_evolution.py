@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
+from itertools import islice
 
 from app.analysis import languages
 from app.analysis.context import FileContext, Match
@@ -110,8 +111,8 @@ def destructive(file: FileContext) -> Iterable[Match]:
 
 @searches("schema-evolution.renaming")
 def renaming(file: FileContext) -> Iterable[Match]:
-    """Statements after which the code that still runs finds its table or column under another name."""
-    return _statements(file, _RENAMES)
+    """The first statement after which the code that still runs finds a table or column under another name."""
+    return islice(_statements(file, _RENAMES), 1)
 
 
 @searches("schema-evolution.locking")

@@ -9,6 +9,7 @@ from ast_grep_py import SgNode
 from app.analysis import calls, flow
 from app.analysis.context import Candidate, Match
 from app.analysis.refine import refines
+from app.analysis.refine.crypto import only_in_development
 from app.analysis.roles import Role
 from app.core import secrets
 from app.core.secrets import Certainty, Secret
@@ -114,6 +115,8 @@ def logged_request(candidate: Candidate) -> Match | None:
     if not calls.is_served(candidate) or not (
         _LOGGER.match(name) or (candidate.file.language == "python" and _PYTHON_LOGGER.match(name))
     ):
+        return None
+    if only_in_development(candidate.node):
         return None
     for value in _values(candidate.node):
         whole = re.fullmatch(

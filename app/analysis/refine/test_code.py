@@ -20,8 +20,8 @@ _NOTHING_HAPPENS = re.compile(
     r"\.not\.|, 0\)|\(0\)|\(false\)|, false|[nN]otCalled|toBeUndefined|toBeNull|\bnot in\b|== 0\b|is None|assert not\b|assert\(!"
 )
 _ABOUT_TIME = re.compile(
-    r"expir|ttl|time|throttl|debounc|interval|rate|delay|duration|elapsed|after \d|stale|idle|wait|cache|poll|sleep|slow|latency|ms\b|"
-    r"second|retr|not |n't|never|ignore",
+    r"expir|ttl|time|throttl|debounc|interval|rate|delay|duration|elapsed|after \d|stale|idle|wait|cache|poll|sleep|slow|latency|"
+    r"ms\b|second|retr|not |n't|never|ignore",
     re.IGNORECASE,
 )
 _BUG_FINDERS = re.compile(
@@ -41,7 +41,7 @@ def sleep(candidate: Candidate) -> Match | None:
     if pause is None or pause < LEAST_SLEEP_MS:
         return None
     function = _test_function(candidate.node)
-    if function is None:
+    if function is None or not _is_own_pause(candidate.node, function):
         return None
     after = function.text()[candidate.node.range().end.index - function.range().start.index :]
     if not re.search(r"\bexpect\(|\bassert\w*[.(]|\bassert\s|should\.", after):
@@ -235,6 +235,19 @@ def _is_promise_of_time(node: SgNode) -> bool:
             "return_statement",
         ):
             return False
+    return False
+
+
+def _is_own_pause(call: SgNode, function: SgNode) -> bool:
+    """Whether the test itself waits, and not a server or a stub that it builds."""
+    for above in call.ancestors():
+        if above.kind() in FUNCTION_KINDS:
+            held = above.parent()
+            executor = held.parent() if held is not None else None
+            if above.range().start.index == function.range().start.index:
+                return True
+            if executor is None or not executor.text().startswith("new Promise"):
+                return False
     return False
 
 

@@ -7,7 +7,7 @@ import re
 from ast_grep_py import SgNode
 
 from app.analysis import calls
-from app.analysis.context import Candidate, Match
+from app.analysis.context import Candidate, Match, enclosing_function
 from app.analysis.refine import refines
 from app.analysis.roles import Role
 
@@ -38,6 +38,8 @@ def fetch(candidate: Candidate) -> Match | None:
         return None
     given = calls.arguments(candidate.node)
     if not 1 <= len(given) <= 2 or not _is_address(given[0]) or calls.is_bounded_outside(candidate.node):
+        return None
+    if _is_a_script_of_its_own(candidate.node):
         return None
     if candidate.file.role is Role.UNKNOWN and not calls.looks_remote(given[0]):
         return None
@@ -242,6 +244,12 @@ def _has_defaults(text: str, name: str, verb: str) -> bool:
     )
 
 
+def _is_a_script_of_its_own(call: SgNode) -> bool:
+    """Whether the call is awaited at the top of a file, as a script does it; a service sends from functions."""
+    above = call.parent()
+    return above is not None and above.kind() == "await_expression" and enclosing_function(call) is None
+
+
 def _axios_position(given: list[SgNode], verb: str) -> int | None:
     """Which argument is the configuration; None when this is no call that sends something."""
     if any(argument.kind() == "spread_element" for argument in given):
@@ -250,7 +258,9 @@ def _axios_position(given: list[SgNode], verb: str) -> int | None:
         return _AXIOS_POSITION.get(verb)
     if not given:
         return None
-    return 0 if given[0].kind() == "object" else 1
+    if given[0].kind() == "object":
+        return 0
+    return 1 if _is_plainly_an_address(given[0]) else None
 
 
 def _axios_leaves_the_process(given: list[SgNode], position: int, verb: str) -> bool:

@@ -117,6 +117,12 @@ def forever_option(candidate: Candidate) -> Match | None:
         or (name in ("forever", "retryForever") and text == "true")
     ):
         return None
+    around = next(
+        (above.text() for above in candidate.node.ancestors() if above.kind() in ("call_expression", "new_expression")),
+        "",
+    )
+    if re.search(r"socket|reconnect|connection|redis|broker|amqp|kafka|mqtt", around, re.IGNORECASE):
+        return None
     return candidate.match(
         captures={"option": f"{name}: {text}"},
         note=f"`{name}: {text}` never gives up",
