@@ -39,8 +39,10 @@ _ROUTE_HOLDERS = re.compile(r"(?:^|[._])(?:app|router|server|fastify|api|routes?
 _PASSES_ON = re.compile(
     r"(?:^|\.)(?:String|decodeURIComponent|decodeURI|unescape|from|toString|trim|trimStart|trimEnd|toLowerCase|toUpperCase|substring|"
     r"substr|slice|replace|replaceAll|concat|join|resolve|normalize|format|stringify|split|padStart|padEnd|strip|lower|upper|decode|"
-    r"get|get_json|param|query|header|json|text|valueOf|flat|filter|reverse|at)$"
+    r"get_json|valueOf)$"
 )
+_TAKES_FROM = re.compile(r"\.(?:get|param|query|header|json|text|flat|filter|reverse|at|pop|shift)$")
+"""A call whose result comes from what it is called on, and not from its arguments."""
 _HARMLESS = re.compile(
     r"(?:^|[._])(?:Number|parseInt|parseFloat|BigInt|Boolean|int|float|bool|basename|encodeURIComponent|encodeURI|escape\w*|sanitize\w*|"
     r"validate\w*|assert\w*|safe\w*|clean\w*|quote\w*|parse|safeParse|hash\w*|isValid\w*|slugify|secure_filename|ObjectId|toObjectId|UUID|"
@@ -208,10 +210,12 @@ def _parts(node: SgNode) -> list[SgNode]:
 
 def _parts_of_call(call: SgNode) -> list[SgNode]:
     name = calls.callee(call)
-    if _HARMLESS.search(name) or not _PASSES_ON.search(name):
-        return []
     function = call.field("function")
     held = function.field("object") if function is not None else None
+    if held is not None and _TAKES_FROM.search(name):
+        return [held]
+    if _HARMLESS.search(name) or not _PASSES_ON.search(name):
+        return []
     return [*([held] if held is not None else []), *calls.arguments(call)]
 
 

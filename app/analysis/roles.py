@@ -47,6 +47,9 @@ _SERVER_FOLDERS = frozenset((
     "controllers", "controller", "handlers", "handler", "routes", "middleware", "middlewares", "lambda", "lambdas",
     "functions", "gateway", "consumers", "queues", "cron", "daemon",
 ))  # fmt: skip
+_SCRIPT_FOLDER = re.compile(r"^(?:\.github|create-.+|.+-cli|dev|tooling|codegen|code-generation|release|extra)$")
+_DESKTOP_FOLDER = re.compile(r"(?:^|-)(?:electron|desktop|tauri)$")
+_TEST_FOLDER = re.compile(r"(?:^|-)(?:tests?|testing|e2e|mocks?|fixtures?)(?:-utils|-helpers|-runner)?$")
 _TEST_NAME = re.compile(
     r"(?:[._-](?:test|spec|e2e|stories|story|mock|fixture)s?\.[cm]?[jt]sx?$)|^test_.*\.py$|_test\.(?:py|go)$|^conftest\.py$|"
     r"^(?:jest|vitest|playwright|cypress)[.-]",
@@ -127,7 +130,7 @@ def of(path: str, text: str) -> Role:
     """The role of a file. The path decides first; for JavaScript and TypeScript then what the text imports."""
     parts = [part.lower() for part in PurePosixPath(path).parts]
     folders, name = parts[:-1], parts[-1] if parts else ""
-    if _TEST_FOLDERS.intersection(folders) or _TEST_NAME.search(name):
+    if _TEST_FOLDERS.intersection(folders) or _TEST_NAME.search(name) or any(map(_TEST_FOLDER.search, folders)):
         return Role.TEST
     if _EXAMPLE_FOLDERS.intersection(folders) or _EXAMPLE_NAME.search(name):
         return Role.EXAMPLE

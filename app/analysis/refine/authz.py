@@ -9,6 +9,7 @@ from ast_grep_py import SgNode
 from app.analysis import calls, flow
 from app.analysis.context import Candidate, Match, enclosing_function, function_name
 from app.analysis.refine import refines
+from app.analysis.refine.crypto import only_in_development
 from app.analysis.roles import Role
 
 _QUIET = frozenset((Role.TEST, Role.EXAMPLE, Role.CLIENT))
@@ -16,6 +17,7 @@ _OWNER = re.compile(
     r"owner|tenant|user|account|org|team|workspace|project|author|member|session|auth|permission|can\(|policy|guard|ability|role|admin|access",
     re.IGNORECASE,
 )
+_SAYS_DEVELOPMENT = re.compile(r"\bdev(?:elopment)?\b|\blocal(?:host)?\b", re.IGNORECASE)
 _PRIVILEGE = re.compile(r"^(?:role|roles|isAdmin|is_admin|admin|permissions|tenantId|tenant_id|ownerId|owner_id)$")
 
 
@@ -29,6 +31,8 @@ def reflected_origin(candidate: Candidate) -> Match | None:
         return None
     origin, credentials = calls.value_of(options, "origin"), calls.value_of(options, "credentials")
     if origin is None or credentials is None or credentials.text() != "true" or not _lets_everybody_in(origin):
+        return None
+    if only_in_development(candidate.node) or _SAYS_DEVELOPMENT.search(_beside(candidate)):
         return None
     return candidate.match(
         captures={"origin": " ".join(origin.text().split())},
@@ -145,6 +149,12 @@ def privilege_from_request(candidate: Candidate) -> Match | None:
     return candidate.match(
         captures={"source": source, "field": key.text()}, note=f"`{key.text()}` is what the client says: `{source}`"
     )
+
+
+def _beside(candidate: Candidate) -> str:
+    """The lines right before a call, where somebody may say what it is for."""
+    line = candidate.file.line_of(candidate.node.range().start.index)
+    return "\n".join(candidate.file.lines[max(0, line - 4) : line])
 
 
 def _is_cors(candidate: Candidate, name: str, given: list[SgNode]) -> bool:

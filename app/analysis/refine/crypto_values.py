@@ -13,7 +13,7 @@ from app.analysis.roles import Role
 
 _QUIET = frozenset((Role.TEST, Role.EXAMPLE))
 _SECRET_NAME = re.compile(
-    r"(?:^|_|(?<=[a-z]))(?:token|secret|password|passwd|otp|salt|api_?key|session_?id|csrf|verification_?code|reset_?code|invite_?code|"
+    r"(?:^|_|(?<=[a-z]))(?:token|secret|password|passwd|otp|salt|api_?key|csrf|verification_?code|reset_?code|invite_?code|"
     r"access_?code|pin_?code|auth_?code|recovery_?code)s?$",
     re.IGNORECASE,
 )
@@ -30,9 +30,11 @@ LEAST_ROUNDS = 10
 @refines("crypto.random-secret")
 def random_secret(candidate: Candidate) -> Match | None:
     """`Math.random()` that ends up under a name which says that nobody may guess it."""
-    if candidate.file.role in _QUIET or candidate.file.role is Role.CLIENT:
+    if candidate.file.role in (*_QUIET, Role.CLIENT, Role.SCRIPT):
         return None
     name = _destination(candidate.node)
+    if re.search(r"faker|dummy|sample|seed|mock|predefined|variables", candidate.file.path, re.IGNORECASE):
+        return None
     if name is None or not _SECRET_NAME.search(name) or _NOT_A_SECRET.search(name):
         return None
     return candidate.match(

@@ -38,7 +38,13 @@ def in_handler(candidate: Candidate) -> Match | None:
 def slow_hash(candidate: Candidate) -> Match | None:
     """A password hash computed synchronously in an async function."""
     name, function = _synchronous(candidate), enclosing_function(candidate.node)
-    if name is None or function is None or not _SLOW_HASH.match(name) or candidate.file.role is Role.SCRIPT:
+    if (
+        name is None
+        or function is None
+        or not _SLOW_HASH.match(name)
+        or candidate.file.role is Role.SCRIPT
+        or "seed" in candidate.file.path
+    ):
         return None
     if not is_async(function) and flow.handler_around(candidate.node) is None:
         return None

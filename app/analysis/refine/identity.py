@@ -111,6 +111,9 @@ def _named(candidate: Candidate) -> tuple[str | None, str]:
     if candidate.file.role is not Role.SERVER or key is None or value is None:
         return None, ""
     name = key.text().strip("\"'")
+    object_text = above.text() if (above := candidate.node.parent()) is not None else ""
+    if re.search(r"\burl\s*:|jsonrpc|\bmethod\s*:", object_text):
+        return None, ""
     if not _ID.match(name) or _NOT_STORED.search(name) or value.kind() in FUNCTION_KINDS:
         return None, ""
     return name, re.sub(r"\s+", "", value.text())

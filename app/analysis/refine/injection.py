@@ -33,6 +33,10 @@ _PLACEHOLDERS = re.compile(
     r"[sS]chema|[oO]rderBy|[jJ]oins?\b|\blimit\b|\boffset\b|prefix|alias",
 )
 _CHILD_PROCESS = frozenset(("exec", "execSync"))
+_PROGRAMS = frozenset(("spawn", "spawnSync", "execFile", "execFileSync"))
+_REQUIRED = re.compile(
+    r"require\([\"'](?:node:|mz/)?(?P<module>child_process|shelljs|execa)[\"']\)(?:\.(?P<member>\w+))?$"
+)
 _DOTDOT = re.compile(
     r"startsWith\(|\.relative\(|indexOf\(|includes\(\s*[\"'`](?:\.\.|/)|basename\(|\broot\s*:|isAbsolute\("
 )
@@ -308,20 +312,30 @@ def _runs_a_shell(candidate: Candidate, given: list[SgNode]) -> bool:
         return (head == "subprocess" or imports.get(verb, "").startswith("subprocess.")) and any(
             one.kind() == "keyword_argument" and re.fullmatch(r"shell\s*=\s*True", one.text()) for one in given
         )
-    if re.match(r"require\([\"'](?:node:)?child_process[\"']\)$", head):
-        return verb in _CHILD_PROCESS or _has_shell(given)
-    module = imports.get(head or verb, "")
-    if module in ("child_process", "shelljs"):
-        return verb in _CHILD_PROCESS or (
-            verb in ("spawn", "spawnSync", "execFile", "execFileSync") and _has_shell(given)
+    module, member = _program_runner(head, verb, candidate)
+    if module == "execa":
+        return member in ("shell", "shellSync") or (
+            member.startswith(("command", "execaCommand", "$")) and _has_shell(given)
         )
-    if not head and module == "" and _is_promisified_exec(verb, candidate):
-        return True
-    return (
-        module == "execa"
-        and verb in ("command", "commandSync", "execaCommand", "execaCommandSync", "$")
-        and _has_shell(given)
-    )
+    if module == "shelljs":
+        return member == "exec"
+    if module == "child_process":
+        return member in _CHILD_PROCESS or (member in _PROGRAMS and _has_shell(given))
+    return not head and _is_promisified_exec(verb, candidate)
+
+
+def _program_runner(head: str, verb: str, candidate: Candidate) -> tuple[str, str]:
+    """The module that a called name comes from, and its name there: by an import, or by what the name was declared as."""
+    name = head or verb
+    required = _REQUIRED.match(head)
+    if required is not None:
+        return required["module"], verb
+    value = flow.declaration(name, candidate.node) if re.fullmatch(r"[\w$]+", name) else None
+    declared = _REQUIRED.match(re.sub(r"\s+", "", value.text())) if value is not None else None
+    if declared is not None:
+        return declared["module"], verb if head else declared["member"] or verb
+    module = candidate.file.imports.get(name, "").removeprefix("mz/")
+    return (module, verb) if module in ("child_process", "shelljs", "execa") else ("", "")
 
 
 def _has_shell(given: list[SgNode]) -> bool:
@@ -456,6 +470,9 @@ def _formatted(node: SgNode, hops: int) -> Text | None:
         return Text(_inner(held), tuple((_inner(held).split("{")[0], one) for one in given))
     if name == "util.format" and given and given[0].kind() == "string":
         return Text(_inner(given[0]), tuple((_inner(given[0]).split("%")[0], one) for one in given[1:]))
+    if held is not None and held.kind() == "array" and name.endswith(".join"):
+        pieces = [_text(part, hops - 1) or Text("", (("", part),)) for part in held.children() if part.is_named()]
+        return _merged(pieces)
     if held is not None and re.search(r"\.(?:trim|toString|strip)$", name):
         return _text(held, hops - 1)
     return None

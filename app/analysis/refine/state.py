@@ -26,7 +26,7 @@ def request_in_module(candidate: Candidate) -> Match | None:
     left, right = candidate.node.field("left"), candidate.node.field("right")
     if not calls.is_served(candidate) or left is None or right is None or left.kind() != "identifier":
         return None
-    if flow.handler_around(candidate.node) is None or not _PERSONAL.search(right.text()):
+    if flow.handler_around(candidate.node) is None or not _PERSONAL.match(right.text()):
         return None
     name = re.escape(left.text())
     if not re.search(rf"^(?:export\s+)?(?:let|var)\s+{name}\b", candidate.file.text, re.MULTILINE):

@@ -12,6 +12,7 @@ from app.analysis.refine import refines
 from app.analysis.roles import Role
 
 LEAST_SLEEP_MS = 100
+NEXT_CHARACTERS = 400
 _ASSERTS = re.compile(
     r"\b(?:expect|assert|should|chai|t\.(?:is|ok|not|true|false|deepEqual|equal|same|match|throws|rejects|snapshot|pass|plan|assert|end|fail|like|regex|truthy|falsy|error|strictEqual|notOk|resolves)|"
     r"sinon\.assert|verify|done|supertest|request\([^)]*\)[\s\S]*\.expect|cy\.|toMatch|expectTypeOf|assertType|check|ensure|fail)\b|\.expect\("
@@ -44,7 +45,10 @@ def sleep(candidate: Candidate) -> Match | None:
     if function is None or not _is_own_pause(candidate.node, function):
         return None
     after = function.text()[candidate.node.range().end.index - function.range().start.index :]
-    if not re.search(r"\bexpect\(|\bassert\w*[.(]|\bassert\s|should\.", after):
+    if not re.search(r"\bexpect\(|\bassert\w*[.(]|\bassert\s|should\.", _next_statements(after)):
+        return None
+    if re.search(r"//|#", candidate.file.lines[max(0, candidate.file.line_of(candidate.node.range().start.index) - 2)]):
+        # A comment says why; whether the reason holds is a question for the model.
         return None
     if _NOTHING_HAPPENS.search(after) or _ABOUT_TIME.search(_title(function)):
         return None
@@ -236,6 +240,11 @@ def _is_promise_of_time(node: SgNode) -> bool:
         ):
             return False
     return False
+
+
+def _next_statements(after: str) -> str:
+    """The few lines that follow a pause: what they expect is what it waits for."""
+    return "\n".join(line for line in after.split("\n")[1:] if line.strip())[:NEXT_CHARACTERS]
 
 
 def _is_own_pause(call: SgNode, function: SgNode) -> bool:

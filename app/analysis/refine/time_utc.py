@@ -28,7 +28,9 @@ def token_in_milliseconds(candidate: Candidate) -> Match | None:
         r"(?:\+?newDate\(\)(?:\.getTime\(\))?|Date\.now\(\)|newDate\(\)\.valueOf\(\))(?:$|[+\-*])", text
     ) or re.search(r"/1_?000|/1e3", text):
         return None
-    if not re.search(r"jwt|jsonwebtoken|jose|token|claims|\bsign\(", candidate.file.text, re.IGNORECASE):
+    if not re.search(r"jwt|jsonwebtoken|jose|\bclaims\b", candidate.file.text, re.IGNORECASE):
+        return None
+    if re.search(r"Date\.now\(\)\s*[<>]=?\s*[\w.]*\.exp\b|\.exp\s*[<>]=?\s*Date\.now\(\)", candidate.file.text):
         return None
     return candidate.match(
         captures={"claim": key.text()},

@@ -73,10 +73,8 @@ def recursive(candidate: Candidate) -> Match | None:
         or _COUNTS.search(again[1])
     ):
         return None
-    if re.search(r"\bif\s*\(", body.text()) and not re.search(r"\belse\b", body.text()):
-        conditional = re.search(rf"\bif\s*\([^{{}}]*\)\s*\{{?[^{{}}]*\b{re.escape(name)}\(", body.text())
-        if conditional is not None:
-            return None
+    if re.search(r"\bif\s*\(|\bswitch\s*\(|\?[^.?]", body.text()):
+        return None
     return candidate.match(
         captures={"name": name},
         note=f"`{name}` calls itself again after each failure, at once and without end",
