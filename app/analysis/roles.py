@@ -137,6 +137,10 @@ def of(path: str, text: str) -> Role:
     head = text[:LONGEST_HEAD]
     if _SCRIPT_FOLDERS.intersection(folders) or _SCRIPT_NAME.search(name) or _shows(head, _SCRIPT_WORDS, _SCRIPT_TEXT):
         return Role.SCRIPT
+    if any(map(_SCRIPT_FOLDER.search, folders)):
+        return Role.SCRIPT
+    if any(map(_DESKTOP_FOLDER.search, folders)):
+        return Role.CLIENT
     language = languages.of(path)
     if language == languages.PYTHON:
         return Role.SERVER

@@ -73,7 +73,7 @@ def dropped_map(candidate: Candidate) -> Match | None:
 def executor(candidate: Candidate) -> Match | None:
     """`new Promise(async (resolve, reject) => …)` that awaits outside a try."""
     given = calls.arguments(candidate.node)
-    if candidate.file.role in _QUIET or len(given) != 1 or not is_async(given[0]):
+    if not calls.is_served(candidate) or len(given) != 1 or not is_async(given[0]):
         return None
     body = given[0].field("body")
     if body is None or not awaits_unguarded(body):
