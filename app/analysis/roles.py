@@ -47,6 +47,8 @@ _SERVER_FOLDERS = frozenset((
     "controllers", "controller", "handlers", "handler", "routes", "middleware", "middlewares", "lambda", "lambdas",
     "functions", "gateway", "consumers", "queues", "cron", "daemon",
 ))  # fmt: skip
+_FRONT_FOLDERS = frozenset(("frontend", "front-end", "webapp", "web-app", "browser"))
+"""Say what they are wherever they stand, also below a service."""
 _SCRIPT_FOLDER = re.compile(r"^(?:\.github|create-.+|.+-cli|dev|tooling|codegen|code-generation|release|extra)$")
 _DESKTOP_FOLDER = re.compile(r"(?:^|-)(?:electron|desktop|tauri)$")
 _TEST_FOLDER = re.compile(r"(?:^|-)(?:tests?|testing|e2e|mocks?|fixtures?)(?:-utils|-helpers|-runner)?$")
@@ -56,7 +58,8 @@ _TEST_NAME = re.compile(
     re.IGNORECASE,
 )
 _SCRIPT_NAME = re.compile(
-    r"\.config\.[cm]?[jt]s$|^(?:gulpfile|gruntfile|rollup|webpack|setup|noxfile|tasks|fabfile)\b", re.IGNORECASE
+    r"\.config\.[cm]?[jt]s$|^build[-_.]|^(?:gulpfile|gruntfile|rollup|webpack|setup|noxfile|tasks|fabfile)\b",
+    re.IGNORECASE,
 )
 _EXAMPLE_NAME = re.compile(r"[._-](?:example|sample|template|dist|tpl)(?:\.|$)", re.IGNORECASE)
 _BUILTINS = (
@@ -151,6 +154,8 @@ def of(path: str, text: str) -> Role:
 
 def _of_script(folders: list[str], name: str, head: str) -> Role:
     """The outermost folder that says something wins: `frontend/src/hooks/api` is a page's, `server/web` a service's."""
+    if _FRONT_FOLDERS.intersection(folders) and not _SERVER_IMPORT.search(head):
+        return Role.CLIENT
     told = next((folder for folder in folders if folder in _CLIENT_FOLDERS or folder in _SERVER_FOLDERS), None)
     if _is_route(folders, name) or _SERVER_IMPORT.search(head):
         return Role.SERVER

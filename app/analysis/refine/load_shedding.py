@@ -75,7 +75,7 @@ def fan_out(candidate: Candidate) -> Match | None:
 def page_size(candidate: Candidate) -> Match | None:
     """A page size that the client chooses, with no upper bound in sight."""
     value = _size(candidate.node)
-    if not calls.is_served(candidate) or value is None:
+    if not calls.is_served(candidate) or value is None or not _is_in_a_query(candidate.node):
         return None
     if value.kind() == "identifier":
         value = flow.declaration(value.text(), candidate.node) or value
@@ -139,6 +139,23 @@ def _fan_out(candidate: Candidate) -> tuple[SgNode, SgNode] | None:
     if items is None or verb is None or verb.text() != "map" or not _IO.search(inner[0].text()):
         return None
     return (items, inner[0]) if enclosing_function(candidate.node) is not None else None
+
+
+def _is_in_a_query(node: SgNode) -> bool:
+    """Whether a size is set in a call that reads rows: `find().limit(…)`, `findMany({ take })`."""
+    if node.kind() != "pair":
+        return re.search(r"find|select|query|where|from|sort|aggregate|[A-Z]\w*\.", calls.callee(node)) is not None
+    for above in node.ancestors():
+        if above.kind() == "call_expression":
+            return (
+                re.search(
+                    r"(?:find|select|query|list|search|paginate|aggregate)\w*$", calls.callee(above), re.IGNORECASE
+                )
+                is not None
+            )
+        if above.kind() in FUNCTION_KINDS:
+            return False
+    return False
 
 
 def _size(node: SgNode) -> SgNode | None:

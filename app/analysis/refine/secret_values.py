@@ -7,7 +7,7 @@ import re
 from ast_grep_py import SgNode
 
 from app.analysis import calls, flow
-from app.analysis.context import Candidate, Match
+from app.analysis.context import Candidate, Match, enclosing_function, function_name
 from app.analysis.refine import refines
 from app.analysis.refine.crypto import only_in_development
 from app.analysis.roles import Role
@@ -32,6 +32,7 @@ _SECRET_WORD = re.compile(
     r"(?:^|[._])(?:password|passwd|accessToken|access_token|refreshToken|refresh_token|clientSecret|client_secret|privateKey|private_key|apiSecret|api_secret|"
     r"jwtSecret|sessionToken|authToken|auth_token|secretKey|secret_key|cardNumber|cvv)$"
 )
+_ONLY_HASHES = re.compile(r"hash|digest|fingerprint|etag|checksum|cache", re.IGNORECASE)
 _KEY_POSITION = re.compile(r"(?:^|\.)(?:sign|verify)$")
 
 
@@ -42,7 +43,8 @@ def literal_key(candidate: Candidate) -> Match | None:
         return None
     head, _, verb = calls.callee(candidate.node).rpartition(".")
     module, given = candidate.file.imports.get(head or verb, ""), calls.arguments(candidate.node)
-    value, use = _key_argument(module, verb, given)
+    around = function_name(enclosing_function(candidate.node))
+    value, use = _key_argument(module, verb, given, around=around)
     if value is None:
         return None
     value = _literal(value, candidate)
@@ -176,10 +178,10 @@ def _masked(candidate: Candidate, literal: SgNode, *, around: SgNode) -> str:
     return secrets.mask(lines, (shown,))
 
 
-def _key_argument(module: str, verb: str, given: list[SgNode]) -> tuple[SgNode | None, str]:
+def _key_argument(module: str, verb: str, given: list[SgNode], *, around: str) -> tuple[SgNode | None, str]:
     if module == "jsonwebtoken" and _KEY_POSITION.search(verb) and len(given) >= 2:
         return given[1], "signs and checks tokens"
-    if module == "crypto" and verb == "createHmac" and len(given) == 2:
+    if module == "crypto" and verb == "createHmac" and len(given) == 2 and not _ONLY_HASHES.search(around):
         return given[1], "makes the signature"
     if module == "crypto" and verb in ("createCipheriv", "createDecipheriv") and len(given) >= 2:
         return _inside_buffer(given[1]), "encrypts"

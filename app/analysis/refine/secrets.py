@@ -51,8 +51,19 @@ def named_value(file: FileContext) -> Iterable[Match]:
     if _WORDS_FOLDER.search(path) or _FOR_DEVELOPERS.search(path):
         return
     for secret in file.secrets:
-        if secret.certainty is Certainty.LIKELY and not _is_commented_example(file, secret):
+        if (
+            secret.certainty is Certainty.LIKELY
+            and not _is_commented_example(file, secret)
+            and not _is_search_key(file, secret)
+        ):
             yield _match(file, secret)
+
+
+def _is_search_key(file: FileContext, secret: Secret) -> bool:
+    """Whether a page hands the value to a search service, whose key for reading is sent to every visitor."""
+    line = file.line_of(secret.start)
+    around = "\n".join(file.lines[max(0, line - 5) : line + 4])
+    return file.role is Role.CLIENT and re.search(r"docsearch|algolia|indexName", around, re.IGNORECASE) is not None
 
 
 def _is_quiet(file: FileContext) -> bool:

@@ -18,6 +18,7 @@ _FETCHES = frozenset(
 _LIMITS_FETCH = frozenset(("signal", "timeout", "dispatcher", "agent"))
 _LIMITS_AXIOS = frozenset(("timeout", "signal", "cancelToken", "adapter"))
 _LIMITS_HTTP = frozenset(("timeout", "signal", "agent"))
+_ASSET = re.compile(r"\.(?:ttf|otf|woff2?|png|jpe?g|svg|ico|css)\b")
 LONGEST_FOCUS = 400
 _AXIOS_POSITION = {
     "get": 1, "delete": 1, "head": 1, "options": 1, "post": 2, "put": 2, "patch": 2, "postForm": 2, "putForm": 2, "patchForm": 2,
@@ -68,6 +69,11 @@ def axios(candidate: Candidate) -> Match | None:
     if position is None or not _axios_leaves_the_process(given, position, verb):
         return None
     if len(given) > position and not _lacks(given[position], _LIMITS_AXIOS):
+        return None
+    if candidate.file.role is Role.UNKNOWN and not (given and _shows_another_service(given[0])):
+        return None
+    if re.search(r"responseType:\s*[\"']blob[\"']", candidate.file.text):
+        # Only a browser has blobs to ask for.
         return None
     return _match(
         candidate,
@@ -222,6 +228,8 @@ def _is_address(url: SgNode) -> bool:
     """Whether the first argument is an address of another machine, not a prepared request."""
     if url.kind() in ("spread_element", "new_expression") and not url.text().startswith("new URL"):
         return False
+    if "import.meta.url" in url.text() or _ASSET.search(url.text()):
+        return False
     if re.search(r"\breq(?:uest)?\b|Request$", url.text()) and url.kind() not in ("string", "template_string"):
         return False
     return not calls.stays_here(url)
@@ -242,6 +250,14 @@ def _has_defaults(text: str, name: str, verb: str) -> bool:
     return re.search(rf"\b{re.escape(name)}\.defaults\b", text) is not None or (
         verb == "create" and ".defaults.timeout" in text
     )
+
+
+def _shows_another_service(argument: SgNode) -> bool:
+    """Whether an address, or one among the options, is plainly another service's."""
+    if argument.kind() != "object":
+        return calls.looks_remote(argument)
+    values = [calls.value_of(argument, key) for key in ("url", "baseURL")]
+    return any(value is not None and calls.looks_remote(value) for value in values)
 
 
 def _is_a_script_of_its_own(call: SgNode) -> bool:

@@ -6,7 +6,7 @@ import re
 
 from ast_grep_py import SgNode
 
-from app.analysis import calls
+from app.analysis import calls, flow
 from app.analysis.context import FUNCTION_KINDS, Candidate, Match, enclosing_function, function_name
 from app.analysis.refine import refines
 from app.analysis.roles import Role
@@ -72,6 +72,10 @@ def recursive(candidate: Candidate) -> Match | None:
         or _COUNTS.search(function.text().split("{", 1)[0])
         or _COUNTS.search(again[1])
     ):
+        return None
+    given = {part.strip() for part in again[1].split(",") if part.strip()}
+    if not given <= flow.parameter_names(function):
+        # Other arguments make it another call: a fallback, not a repeat.
         return None
     if re.search(r"\bif\s*\(|\bswitch\s*\(|\?[^.?]", body.text()):
         return None
