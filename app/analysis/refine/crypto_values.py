@@ -92,6 +92,9 @@ def few_rounds(candidate: Candidate) -> Match | None:
     if len(given) <= position or given[position].kind() != "number" or not given[position].text().isdigit():
         return None
     rounds = int(given[position].text())
+    if position and calls.literal_text(given[0]) is not None:
+        # Somebody invented for a demonstration.
+        return None
     if rounds >= LEAST_ROUNDS or not re.match(r"hash|genSalt", verb):
         return None
     number, base = given[position].range(), candidate.node.range().start.index

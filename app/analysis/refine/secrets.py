@@ -48,7 +48,7 @@ def named_value(file: FileContext) -> Iterable[Match]:
     path = file.path.lower()
     if _is_quiet(file) or PurePosixPath(path).suffix in _PROSE:
         return
-    if _WORDS_FOLDER.search(path) or _FOR_DEVELOPERS.search(path):
+    if _WORDS_FOLDER.search(path) or _FOR_DEVELOPERS.search(path) or "/.github/workflows/" in f"/{path}":
         return
     for secret in file.secrets:
         if (
@@ -82,6 +82,8 @@ def _is_meant_to_be_public(file: FileContext, secret: Secret) -> bool:
 
 def _is_commented_example(file: FileContext, secret: Secret) -> bool:
     line = file.lines[file.line_of(secret.start) - 1]
+    if re.search(r"@?(?:localhost|127\.0\.0\.1)\b", line):
+        return True
     return (
         re.match(r"\s*(?:#|//|\*|/\*|--|<!--|;)", line) is not None
         or re.search(r"\be\.g\.|\bexample\b", line, re.IGNORECASE) is not None

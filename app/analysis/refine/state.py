@@ -158,9 +158,11 @@ def python_flag(candidate: Candidate) -> Match | None:
     given = calls.arguments(candidate.node)
     if candidate.file.role in _QUIET or len(given) != 1:
         return None
-    name = re.match(r"os\.(?:environ\.get|getenv)\(\s*[\"'](\w+)[\"']", given[0].text()) or re.match(
+    name = re.fullmatch(r"os\.(?:environ\.get|getenv)\(\s*[\"'](\w+)[\"'][^()]*\)", given[0].text()) or re.fullmatch(
         r"os\.environ\[[\"'](\w+)[\"']\]", given[0].text()
     )
+    if name is not None and not _FLAG.search(name[1]):
+        return None
     if name is None:
         return None
     return candidate.match(

@@ -47,6 +47,15 @@ def sleep(candidate: Candidate) -> Match | None:
     after = function.text()[candidate.node.range().end.index - function.range().start.index :]
     if not re.search(r"\bexpect\(|\bassert\w*[.(]|\bassert\s|should\.", _next_statements(after)):
         return None
+    if _is_polled(candidate.node):
+        return None
+    if re.search(
+        r"//|#",
+        candidate.file.lines[candidate.file.line_of(candidate.node.range().end.index) - 1].partition(
+            candidate.node.text()[-1]
+        )[2],
+    ):
+        return None
     if re.search(r"//|#", candidate.file.lines[max(0, candidate.file.line_of(candidate.node.range().start.index) - 2)]):
         # A comment says why; whether the reason holds is a question for the model.
         return None
@@ -237,6 +246,21 @@ def _is_promise_of_time(node: SgNode) -> bool:
             "statement_block",
             "expression_statement",
             "return_statement",
+        ):
+            return False
+    return False
+
+
+def _is_polled(call: SgNode) -> bool:
+    """Whether the pause stands between two looks of a loop that ends when it has seen what it waits for."""
+    for above in call.ancestors():
+        if above.kind() in ("for_statement", "while_statement", "for_in_statement", "do_statement"):
+            return re.search(r"\b(?:break|return)\b", above.text()) is not None or above.kind() in (
+                "while_statement",
+                "do_statement",
+            )
+        if above.kind() == "function_definition" or (
+            above.kind() in FUNCTION_KINDS and above.kind() != "arrow_function"
         ):
             return False
     return False
