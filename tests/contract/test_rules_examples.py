@@ -94,7 +94,7 @@ def test_a_strong_detector_gives_every_part_of_its_answer_or_the_reason_why_not(
         assert len(title) <= 110
         assert explanation.endswith(".")
         missing = dict(fix.missing)
-        for part in (evidence.PART_NAMES[rule.kind].get(part, part) for part in rule_file.PARTS):
+        for part in (evidence.PART_NAMES[detector.kind or rule.kind].get(part, part) for part in rule_file.PARTS):
             assert getattr(fix, part) or missing.get(part), part
 
 
@@ -119,5 +119,7 @@ def test_a_replacement_stands_for_whole_lines_and_leaves_the_file_parsing(rule: 
             assert seen.quote == "\n".join(lines[seen.start_line - 1 : seen.end_line])
             after = "\n".join([*lines[: seen.start_line - 1], seen.replacement, *lines[seen.end_line :]])
             assert parses.check(path, code, after).verdict is Verdict.NO_WORSE
+            if detector.compare is not None:
+                continue
             again = scan([SourceFile(path, after, whole=True)], [Probe(rule.id, detector)]).new
             assert len(again) < len(scan([SourceFile(path, code, whole=True)], [Probe(rule.id, detector)]).new)

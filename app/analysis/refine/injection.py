@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 from ast_grep_py import SgNode
 
@@ -33,6 +34,14 @@ _PLACEHOLDERS = re.compile(
     r"[sS]chema|[oO]rderBy|[jJ]oins?\b|\blimit\b|\boffset\b|prefix|alias",
 )
 _CHILD_PROCESS = frozenset(("exec", "execSync"))
+_RUNNERS = frozenset((
+    "exec", "execSync", "spawn", "spawnSync", "execFile", "execFileSync", "shell", "shellSync", "command", "commandSync",
+    "execaCommand", "execaCommandSync", "$",
+))  # fmt: skip
+_ALIAS = re.compile(
+    r"\b(?P<name>[\w$]+)\s*=\s*(?:require\([\"'](?:node:|mz/)?(?:child_process|shelljs|execa)[\"']\)\.\w+|"
+    r"(?:[\w$]+\.)?promisify\([^()\n]{0,60}(?:\([^()\n]{0,60}\)[^()\n]{0,20})?exec\s*\))"
+)
 _PROGRAMS = frozenset(("spawn", "spawnSync", "execFile", "execFileSync"))
 _REQUIRED = re.compile(
     r"require\([\"'](?:node:|mz/)?(?P<module>child_process|shelljs|execa)[\"']\)(?:\.(?P<member>\w+))?$"
@@ -312,6 +321,8 @@ def _runs_a_shell(candidate: Candidate, given: list[SgNode]) -> bool:
         return (head == "subprocess" or imports.get(verb, "").startswith("subprocess.")) and any(
             one.kind() == "keyword_argument" and re.fullmatch(r"shell\s*=\s*True", one.text()) for one in given
         )
+    if verb not in _RUNNERS and (head or verb not in _aliases(candidate.file.text)):
+        return False
     module, member = _program_runner(head, verb, candidate)
     if module == "execa":
         return member in ("shell", "shellSync") or (
@@ -322,6 +333,12 @@ def _runs_a_shell(candidate: Candidate, given: list[SgNode]) -> bool:
     if module == "child_process":
         return member in _CHILD_PROCESS or (member in _PROGRAMS and _has_shell(given))
     return not head and _is_promisified_exec(verb, candidate)
+
+
+@lru_cache(maxsize=8)
+def _aliases(text: str) -> frozenset[str]:
+    """The names that a file gives to functions which run a shell."""
+    return frozenset(found["name"] for found in _ALIAS.finditer(text))
 
 
 def _program_runner(head: str, verb: str, candidate: Candidate) -> tuple[str, str]:

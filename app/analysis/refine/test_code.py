@@ -87,6 +87,23 @@ def network(candidate: Candidate) -> Match | None:
     return candidate.match(captures={"address": address}, note=f"the test needs `{address[:60]}` to be there")
 
 
+@refines("tests.only")
+def only(candidate: Candidate) -> Match | None:
+    """A test or suite that keeps all others from running."""
+    if candidate.file.role is not Role.TEST:
+        return None
+    name, whole, given = calls.callee(candidate.node), candidate.node.text(), calls.arguments(candidate.node)
+    plain = name.removesuffix(".only") if name.endswith(".only") else name.removeprefix("f")
+    start = candidate.node.range().start.index
+    return candidate.match(
+        captures={"only": f"{name} {given[0].text() if given else ''}"},
+        note=f"`{name}` keeps the other tests from running",
+        replacement=f"{plain}{whole[whole.index('(') :]}",
+        why_no_patch=f"`{name}` becomes `{plain}`; the block is too long to be repeated here",
+        focus=(start, start + len(name)),
+    )
+
+
 @refines("tests.no-assertion")
 def no_assertion(candidate: Candidate) -> Match | None:
     """A test whose body asserts nothing that can be seen."""
