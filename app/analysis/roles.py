@@ -51,7 +51,7 @@ _FRONT_FOLDERS = frozenset(("frontend", "front-end", "webapp", "web-app", "brows
 """Say what they are wherever they stand, also below a service."""
 _SCRIPT_FOLDER = re.compile(r"^(?:\.github|create-.+|.+-cli|dev|tooling|codegen|code-generation|release|extra)$")
 _DESKTOP_FOLDER = re.compile(r"(?:^|-)(?:electron|desktop|tauri)$")
-_TEST_FOLDER = re.compile(r"(?:^|-)(?:tests?|testing|e2e|mocks?|fixtures?)(?:-utils|-helpers|-runner)?$")
+_TEST_FOLDER = re.compile(r"(?:^|-)(?:tests?|testing|e2e|mocks?|fixtures?)(?:-utils|-helpers|-runner|-env)?$")
 _TEST_NAME = re.compile(
     r"(?:[._-](?:test|spec|e2e|stories|story|mock|fixture)s?\.[cm]?[jt]sx?$)|^test_.*\.py$|_test\.(?:py|go)$|^conftest\.py$|"
     r"^(?:jest|vitest|playwright|cypress)[.-]",

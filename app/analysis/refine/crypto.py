@@ -14,7 +14,7 @@ from app.analysis.roles import Role
 
 _HARMLESS_ROLES = frozenset((Role.TEST, Role.EXAMPLE))
 _DEVELOPMENT = re.compile(
-    r"NODE_ENV|\bis_?dev|is_?local|is_?test|is_?prod|development|__DEV__|insecure|unsafe|bypass|verify|ssl_?mode|self_?signed|(?:skip|no)[-_]?(?:tls|ssl|verif)|(?:accept|allow)[-_]?(?:invalid|insecure|self|any)|DEBUG",
+    r"NODE_ENV|\bis_?dev|is_?local|is_?test|is_?prod|development|__DEV__|insecure|unsafe|bypass|verify|ssl|tls|secure\b|self_?signed|(?:skip|no)[-_]?(?:tls|ssl|verif)|(?:accept|allow)[-_]?(?:invalid|insecure|self|any)|DEBUG",
     re.IGNORECASE,
 )
 _FOR_TESTS = re.compile(
