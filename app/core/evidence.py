@@ -74,7 +74,7 @@ def to_fix(evidence: Evidence, rule: Rule) -> Fix:
     detector = _detector(evidence, rule)
     answer, prose, code = detector.answer, _prose(evidence), _code(evidence)
     repro, root_cause = _mixed(answer.repro, prose, code), fill(answer.root_cause, prose)
-    risk, missing = fill(answer.risk, prose), _missing(evidence, answer, rule.kind)
+    risk, missing = fill(answer.risk, prose), _missing(evidence, answer, detector.kind or rule.kind)
     tests = _tests(answer, code)
     match detector.kind or rule.kind:
         case Kind.BUG:
