@@ -49,7 +49,9 @@ _SERVER_FOLDERS = frozenset((
 ))  # fmt: skip
 _FRONT_FOLDERS = frozenset(("frontend", "front-end", "webapp", "web-app", "browser"))
 """Say what they are wherever they stand, also below a service."""
-_SCRIPT_FOLDER = re.compile(r"^(?:\.github|create-.+|.+-cli|dev|tooling|codegen|code-generation|release|extra)$")
+_SCRIPT_FOLDER = re.compile(
+    r"^(?:\.github|create-.+|(?:.+-)?cli(?:-.+)?|dev|tooling|codegen|code-generation|release|extra)$"
+)
 _DESKTOP_FOLDER = re.compile(r"(?:^|-)(?:electron|desktop|tauri)$")
 _TEST_FOLDER = re.compile(r"(?:^|-)(?:tests?|testing|e2e|mocks?|fixtures?)(?:-utils|-helpers|-runner|-env)?$")
 _TEST_NAME = re.compile(

@@ -66,6 +66,9 @@ def fresh_key(candidate: Candidate) -> Match | None:
         return None
     if not re.search(r"idempoten", key.text(), re.IGNORECASE) or not _FRESH.search(value.text()):
         return None
+    if value.kind() == "object" or re.search(r"\?\?|\|\|", value.text()):
+        # A key of the caller's comes first.
+        return None
     if "Date.now(" in value.text() and re.fullmatch(r"[^$+]*Date\.now\(\)[^$+]*", value.text()):
         return candidate.match(
             captures={"key": key.text()},

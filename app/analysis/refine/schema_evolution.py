@@ -96,6 +96,7 @@ _LOCKS = (
 )
 
 
+_OLD_NAME = re.compile(rf"RENAME\s+(?:COLUMN\s+)?(?P<old>{_NAME})\s+TO\b", re.IGNORECASE)
 _ALTERED = re.compile(rf"ALTER\s+TABLE\s+(?:ONLY\s+)?(?:IF\s+EXISTS\s+)?(?P<table>{_NAME})", re.IGNORECASE)
 _CREATED = re.compile(
     rf"\bCREATE\s+(?:TEMP(?:ORARY)?\s+)?TABLE\s+(?:IF\s+NOT\s+EXISTS\s+)?(?P<name>{_NAME})|\bcreateTable\(\s*(?P<other>[\"'`][^\"'`\n]{{1,100}}[\"'`])",
@@ -138,6 +139,14 @@ def _statements(file: FileContext, forms: tuple[tuple[str, re.Pattern[str]], ...
         for found in form.finditer(text):
             name, table = _bare(found["name"] or ""), _ALTERED.match(found.group())
             if table is not None and _bare(table["table"]) in fresh:
+                continue
+            old = _OLD_NAME.search(found.group())
+            if old is not None and re.search(
+                rf"\bADD\s+(?:COLUMN\s+)?(?:IF\s+NOT\s+EXISTS\s+)?[\"'`]?{re.escape(_bare(old['old']))}\b",
+                text,
+                re.IGNORECASE,
+            ):
+                # Only this migration ever knew the name.
                 continue
             if name not in fresh and not _is_way_back(found.start(), turns):
                 yield Match(found.start(), found.end(), captures={"what": what, "name": name}, note=what)

@@ -18,6 +18,8 @@ _FETCHES = frozenset(
 _LIMITS_FETCH = frozenset(("signal", "timeout", "dispatcher", "agent"))
 _LIMITS_AXIOS = frozenset(("timeout", "signal", "cancelToken", "adapter"))
 _LIMITS_HTTP = frozenset(("timeout", "signal", "agent"))
+_MEANT_TO_STAY_OPEN = re.compile(r"text/event-stream|\bNEXT_PUBLIC_|\bVITE_|import\.meta\.env")
+"""Streams of events, and addresses that a page is built with."""
 _ASSET = re.compile(r"\.(?:ttf|otf|woff2?|png|jpe?g|svg|ico|css)\b")
 LONGEST_FOCUS = 400
 _AXIOS_POSITION = {
@@ -40,7 +42,7 @@ def fetch(candidate: Candidate) -> Match | None:
     given = calls.arguments(candidate.node)
     if not 1 <= len(given) <= 2 or not _is_address(given[0]) or calls.is_bounded_outside(candidate.node):
         return None
-    if _is_a_script_of_its_own(candidate.node):
+    if _is_a_script_of_its_own(candidate.node) or _MEANT_TO_STAY_OPEN.search(candidate.node.text()[:2000]):
         return None
     if candidate.file.role is Role.UNKNOWN and not calls.looks_remote(given[0]):
         return None
