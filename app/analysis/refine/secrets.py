@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import PurePosixPath
 
+from app.analysis import languages
 from app.analysis.context import FileContext, Match
 from app.analysis.refine import searches
 from app.analysis.roles import Role
@@ -29,6 +30,8 @@ _MACHINE_MADE = (
 _FOR_DEVELOPERS = re.compile(
     r"(?:^|[/._-])(?:dev|devel|development|local|ci|demo|seeds?|sandbox|test|testing|e2e)(?:[/._-]|$)"
 )
+_SURE_NAME = re.compile(r"secret|passw|pwd|api_?-?key|private|credential|_key$|Key$", re.IGNORECASE)
+"""Of a bare `token` or `id` half of the values are samples."""
 _WORDS_FOLDER = re.compile(r"(?:^|/)(?:locales?|i18n|lang|langs|languages|translations?|messages)/", re.IGNORECASE)
 
 
@@ -44,7 +47,21 @@ def provider_token(file: FileContext) -> Iterable[Match]:
 
 @searches("secrets.named-value")
 def named_value(file: FileContext) -> Iterable[Match]:
-    """Random values and passwords under a name that says so, and addresses with a password."""
+    """Random values and passwords under a name that says so, and addresses with a password, in code that a service runs."""
+    for secret in _named(file):
+        if _is_told_by_itself(file, secret):
+            yield _match(file, secret)
+
+
+@searches("secrets.value-elsewhere")
+def value_elsewhere(file: FileContext) -> Iterable[Match]:
+    """The same in configuration, in scripts and pages, and under names that samples have as well."""
+    for secret in _named(file):
+        if not _is_told_by_itself(file, secret):
+            yield _match(file, secret)
+
+
+def _named(file: FileContext) -> Iterator[Secret]:
     path = file.path.lower()
     if _is_quiet(file) or PurePosixPath(path).suffix in _PROSE:
         return
@@ -53,7 +70,14 @@ def named_value(file: FileContext) -> Iterable[Match]:
     for secret in file.secrets:
         harmless = (_is_commented_example, _is_search_key, _is_a_call)
         if secret.certainty is Certainty.LIKELY and not any(look(file, secret) for look in harmless):
-            yield _match(file, secret)
+            yield secret
+
+
+def _is_told_by_itself(file: FileContext, secret: Secret) -> bool:
+    """Whether nothing but the value's own place has to be known: most of the others are samples and development settings."""
+    if languages.of(file.path) is None or file.role not in (Role.SERVER, Role.UNKNOWN):
+        return False
+    return not secret.name or _SURE_NAME.search(secret.name) is not None
 
 
 def _is_a_call(file: FileContext, secret: Secret) -> bool:
