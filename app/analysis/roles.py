@@ -60,7 +60,7 @@ _TEST_NAME = re.compile(
     re.IGNORECASE,
 )
 _SCRIPT_NAME = re.compile(
-    r"\.config\.[cm]?[jt]s$|^build[-_.]|^(?:gulpfile|gruntfile|rollup|webpack|setup|noxfile|tasks|fabfile)\b",
+    r"\.config\.[cm]?[jt]s$|^(?:build|seed)[-_.]|^(?:gulpfile|gruntfile|rollup|webpack|setup|noxfile|tasks|fabfile)\b",
     re.IGNORECASE,
 )
 _EXAMPLE_NAME = re.compile(r"[._-](?:example|sample|template|dist|tpl)(?:\.|$)", re.IGNORECASE)
