@@ -47,13 +47,21 @@ _SERVER_FOLDERS = frozenset((
     "controllers", "controller", "handlers", "handler", "routes", "middleware", "middlewares", "lambda", "lambdas",
     "functions", "gateway", "consumers", "queues", "cron", "daemon",
 ))  # fmt: skip
+_FRONT_FOLDERS = frozenset(("frontend", "front-end", "webapp", "web-app", "browser"))
+"""Say what they are wherever they stand, also below a service."""
+_SCRIPT_FOLDER = re.compile(
+    r"^(?:\.github|create-.+|(?:.+-)?cli(?:-.+)?|dev|tooling|codegen|code-generation|release|extra)$"
+)
+_DESKTOP_FOLDER = re.compile(r"(?:^|-)(?:electron|desktop|tauri)$")
+_TEST_FOLDER = re.compile(r"(?:^|-)(?:tests?|testing|e2e|mocks?|fixtures?)(?:-utils|-helpers|-runner|-env)?$")
 _TEST_NAME = re.compile(
     r"(?:[._-](?:test|spec|e2e|stories|story|mock|fixture)s?\.[cm]?[jt]sx?$)|^test_.*\.py$|_test\.(?:py|go)$|^conftest\.py$|"
     r"^(?:jest|vitest|playwright|cypress)[.-]",
     re.IGNORECASE,
 )
 _SCRIPT_NAME = re.compile(
-    r"\.config\.[cm]?[jt]s$|^(?:gulpfile|gruntfile|rollup|webpack|setup|noxfile|tasks|fabfile)\b", re.IGNORECASE
+    r"\.config\.[cm]?[jt]s$|^(?:build|seed)[-_.]|^(?:gulpfile|gruntfile|rollup|webpack|setup|noxfile|tasks|fabfile)\b",
+    re.IGNORECASE,
 )
 _EXAMPLE_NAME = re.compile(r"[._-](?:example|sample|template|dist|tpl)(?:\.|$)", re.IGNORECASE)
 _BUILTINS = (
@@ -127,13 +135,17 @@ def of(path: str, text: str) -> Role:
     """The role of a file. The path decides first; for JavaScript and TypeScript then what the text imports."""
     parts = [part.lower() for part in PurePosixPath(path).parts]
     folders, name = parts[:-1], parts[-1] if parts else ""
-    if _TEST_FOLDERS.intersection(folders) or _TEST_NAME.search(name):
+    if _TEST_FOLDERS.intersection(folders) or _TEST_NAME.search(name) or any(map(_TEST_FOLDER.search, folders)):
         return Role.TEST
     if _EXAMPLE_FOLDERS.intersection(folders) or _EXAMPLE_NAME.search(name):
         return Role.EXAMPLE
     head = text[:LONGEST_HEAD]
     if _SCRIPT_FOLDERS.intersection(folders) or _SCRIPT_NAME.search(name) or _shows(head, _SCRIPT_WORDS, _SCRIPT_TEXT):
         return Role.SCRIPT
+    if any(map(_SCRIPT_FOLDER.search, folders)):
+        return Role.SCRIPT
+    if any(map(_DESKTOP_FOLDER.search, folders)):
+        return Role.CLIENT
     language = languages.of(path)
     if language == languages.PYTHON:
         return Role.SERVER
@@ -144,6 +156,8 @@ def of(path: str, text: str) -> Role:
 
 def _of_script(folders: list[str], name: str, head: str) -> Role:
     """The outermost folder that says something wins: `frontend/src/hooks/api` is a page's, `server/web` a service's."""
+    if _FRONT_FOLDERS.intersection(folders) and not _SERVER_IMPORT.search(head):
+        return Role.CLIENT
     told = next((folder for folder in folders if folder in _CLIENT_FOLDERS or folder in _SERVER_FOLDERS), None)
     if _is_route(folders, name) or _SERVER_IMPORT.search(head):
         return Role.SERVER

@@ -316,13 +316,14 @@ def _matches(detector: Detector, file: FileContext, *, most: int = MATCHES_PER_D
 
 
 def _told(match: Match, detector: Detector, node: SgNode) -> Match:
-    """The match with what the templates may name, and with the template's replacement where refining gave none."""
+    """The match with what the templates may name; where refining gave none, with the template's replacement and title."""
     told = {"function": function_name(enclosing_function(node)), "exported": exported_name(node)}
     captures = {**told, **_variables(detector, node), **match.captures}
     replacement = match.replacement
     if replacement is None and detector.answer.replacement and not match.why_no_patch:
         replacement = evidence.fill(detector.answer.replacement, captures)
-    return replace(match, captures=captures, replacement=replacement)
+    note = match.note or evidence.fill(detector.answer.title, captures)
+    return replace(match, captures=captures, replacement=replacement, note=note)
 
 
 def _variables(detector: Detector, node: SgNode) -> dict[str, str]:

@@ -43,12 +43,12 @@ def anchor(evidence: Evidence, file: FileDiff) -> Anchor | None:
 
 def to_finding(evidence: Evidence, rule: Rule) -> Finding:
     """The claim that the rule makes of the evidence, in the detector's own words."""
-    answer = _detector(evidence, rule).answer
-    prose = _prose(evidence)
+    detector = _detector(evidence, rule)
+    answer, prose = detector.answer, _prose(evidence)
     return Finding(
-        kind=rule.kind,
+        kind=detector.kind or rule.kind,
         category=rule.category,
-        severity=rule.severity,
+        severity=detector.severity or rule.severity,
         confidence=STRONG_CONFIDENCE if evidence.strength is Strength.STRONG else WEAK_CONFIDENCE,
         path=evidence.path,
         quote=evidence.quote,
@@ -71,12 +71,12 @@ def pre_existing(evidence: Iterable[Evidence], rules: Mapping[str, Rule]) -> tup
 
 def to_fix(evidence: Evidence, rule: Rule) -> Fix:
     """The parts of the answer that the rule brings along, without the patch, which is checked first; and what is missing."""
-    answer = _detector(evidence, rule).answer
-    prose, code = _prose(evidence), _code(evidence)
+    detector = _detector(evidence, rule)
+    answer, prose, code = detector.answer, _prose(evidence), _code(evidence)
     repro, root_cause = _mixed(answer.repro, prose, code), fill(answer.root_cause, prose)
-    risk, missing = fill(answer.risk, prose), _missing(evidence, answer, rule.kind)
+    risk, missing = fill(answer.risk, prose), _missing(evidence, answer, detector.kind or rule.kind)
     tests = _tests(answer, code)
-    match rule.kind:
+    match detector.kind or rule.kind:
         case Kind.BUG:
             return Fix(repro=repro, root_cause=root_cause, tests=tests, risk=risk, missing=missing)
         case Kind.PERFORMANCE:

@@ -89,6 +89,9 @@ class Detector:
     compare: Compare | None = None
     prefilter: tuple[str, ...] = ()
     answer: Answer = field(default_factory=Answer)
+    kind: Kind | None = None
+    """What it finds, where that is not what the rule as a whole is about: a defect under a rule of design."""
+    severity: Severity | None = None
     examples: tuple[Example, ...] = ()
 
 

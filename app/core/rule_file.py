@@ -24,7 +24,9 @@ _KEYS = frozenset((
 ))  # fmt: skip
 _OPTIONAL = frozenset(("references", "detectors", "in", "why", "priority"))
 _GUIDANCE = frozenset(("look_for", "do_not_flag", "question", "recommend"))
-_DETECTOR = frozenset(["name", "languages", "strength", "ast", "refine", "compare", "prefilter", "answer", "examples"])
+_DETECTOR = frozenset(
+    ["name", "languages", "strength", "ast", "refine", "compare", "prefilter", "answer", "kind", "severity", "examples"]
+)
 _EXAMPLE = frozenset(("code", "languages", "file", "before", "also", "present"))
 _BOTH_SIDES = ("before", "also", "present")
 _ANSWER = frozenset(
@@ -127,6 +129,8 @@ class _Reader:
             compare=compare,
             prefilter=self._texts((*key, "prefilter"), one.get("prefilter", [])),
             answer=self._answer((*key, "answer"), one.get("answer") or {}),
+            kind=self._choice((*key, "kind"), one["kind"], Kind) if "kind" in one else None,
+            severity=self._choice((*key, "severity"), one["severity"], Severity) if "severity" in one else None,
             examples=self._examples(
                 (*key, "examples"), one.get("examples") or {}, languages, both_sides=compare is not None
             ),

@@ -17,6 +17,8 @@ from app.core.source import SourceFile, Verdict
 LEAST_EXAMPLES = 3
 FIRST_DETECTORS = ("timeouts", "secrets", "crypto", "input-validation", "async-io")
 SCRIPTS = {"javascript", "typescript", "tsx"}
+ONLY_TYPED = {"typescript", "tsx"}
+"""For casts and annotations, which JavaScript has no syntax for."""
 
 LIBRARY = library.load()
 WITH_DETECTORS = [rule for rule in LIBRARY.rules if rule.detectors]
@@ -62,7 +64,8 @@ def test_a_detector_has_enough_examples_of_both_kinds_in_each_language(rule: Rul
 
 @every_detector
 def test_a_detector_for_one_script_language_is_for_all_of_them(rule: Rule, detector: Detector) -> None:
-    assert not SCRIPTS & set(detector.languages) or set(detector.languages) >= SCRIPTS
+    scripts = SCRIPTS & set(detector.languages)
+    assert scripts in (set(), SCRIPTS) or (scripts == ONLY_TYPED and rule.id == "typing")
 
 
 @every_detector
@@ -91,7 +94,7 @@ def test_a_strong_detector_gives_every_part_of_its_answer_or_the_reason_why_not(
         assert len(title) <= 110
         assert explanation.endswith(".")
         missing = dict(fix.missing)
-        for part in (evidence.PART_NAMES[rule.kind].get(part, part) for part in rule_file.PARTS):
+        for part in (evidence.PART_NAMES[detector.kind or rule.kind].get(part, part) for part in rule_file.PARTS):
             assert getattr(fix, part) or missing.get(part), part
 
 
@@ -116,5 +119,7 @@ def test_a_replacement_stands_for_whole_lines_and_leaves_the_file_parsing(rule: 
             assert seen.quote == "\n".join(lines[seen.start_line - 1 : seen.end_line])
             after = "\n".join([*lines[: seen.start_line - 1], seen.replacement, *lines[seen.end_line :]])
             assert parses.check(path, code, after).verdict is Verdict.NO_WORSE
+            if detector.compare is not None:
+                continue
             again = scan([SourceFile(path, after, whole=True)], [Probe(rule.id, detector)]).new
             assert len(again) < len(scan([SourceFile(path, code, whole=True)], [Probe(rule.id, detector)]).new)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
+from itertools import islice
 
 from app.analysis import languages
 from app.analysis.context import FileContext, Match
@@ -35,6 +36,19 @@ _DESTROYS = (
             rf"\bALTER\s+TABLE\s[^;]{{0,400}}?\bDROP\s+COLUMN\s+(?:IF\s+EXISTS\s+)?(?P<name>{_NAME})", re.IGNORECASE
         ),
     ),
+    ("empties a table", re.compile(rf"\bTRUNCATE\s+(?:TABLE\s+)?(?P<name>{_NAME})", re.IGNORECASE)),
+    (
+        "drops a column",
+        re.compile(
+            r"\.(?:dropColumns?|removeColumn|drop_column|remove_column)\(\s*(?P<name>[\"'`][^\"'`\n]{1,100}[\"'`](?:\s*,\s*[\"'`][^\"'`\n]{1,100}[\"'`])?)?"
+        ),
+    ),
+    (
+        "drops a table",
+        re.compile(r"\.(?:dropTable(?:IfExists)?|drop_table)\(\s*(?P<name>[\"'`][^\"'`\n]{1,100}[\"'`])?"),
+    ),
+)
+_RENAMES = (
     (
         "renames a table or column",
         re.compile(
@@ -42,17 +56,10 @@ _DESTROYS = (
             re.IGNORECASE,
         ),
     ),
-    ("empties a table", re.compile(rf"\bTRUNCATE\s+(?:TABLE\s+)?(?P<name>{_NAME})", re.IGNORECASE)),
     (
-        "drops or renames a column",
+        "renames a table or column",
         re.compile(
-            r"\.(?:dropColumns?|renameColumn|removeColumn|drop_column|remove_column)\(\s*(?P<name>[\"'`][^\"'`\n]{1,100}[\"'`](?:\s*,\s*[\"'`][^\"'`\n]{1,100}[\"'`])?)?"
-        ),
-    ),
-    (
-        "drops or renames a table",
-        re.compile(
-            r"\.(?:dropTable(?:IfExists)?|renameTable|drop_table|rename_table)\(\s*(?P<name>[\"'`][^\"'`\n]{1,100}[\"'`])?"
+            r"\.(?:renameColumn|renameTable|rename_table)\(\s*(?P<name>[\"'`][^\"'`\n]{1,100}[\"'`](?:\s*,\s*[\"'`][^\"'`\n]{1,100}[\"'`])?)?"
         ),
     ),
 )
@@ -73,6 +80,13 @@ _LOCKS = (
         ),
     ),
     (
+        "reads the whole table to see that a column is never empty",
+        re.compile(
+            rf"\bALTER\s+TABLE\s+(?:ONLY\s+)?(?P<name>{_NAME})\s[^;]{{0,200}}?\bALTER\s+(?:COLUMN\s+)?{_NAME}\s+SET\s+NOT\s+NULL\b",
+            re.IGNORECASE,
+        ),
+    ),
+    (
         "changes the type of a column, which rewrites the table",
         re.compile(
             rf"\bALTER\s+TABLE\s+(?P<name>{_NAME})\s[^;]{{0,200}}?\bALTER\s+(?:COLUMN\s+)?{_NAME}\s+(?:SET\s+DATA\s+)?TYPE\b",
@@ -82,6 +96,8 @@ _LOCKS = (
 )
 
 
+_OLD_NAME = re.compile(rf"RENAME\s+(?:COLUMN\s+)?(?P<old>{_NAME})\s+TO\b", re.IGNORECASE)
+_ALTERED = re.compile(rf"ALTER\s+TABLE\s+(?:ONLY\s+)?(?:IF\s+EXISTS\s+)?(?P<table>{_NAME})", re.IGNORECASE)
 _CREATED = re.compile(
     rf"\bCREATE\s+(?:TEMP(?:ORARY)?\s+)?TABLE\s+(?:IF\s+NOT\s+EXISTS\s+)?(?P<name>{_NAME})|\bcreateTable\(\s*(?P<other>[\"'`][^\"'`\n]{{1,100}}[\"'`])",
     re.IGNORECASE,
@@ -94,6 +110,12 @@ def destructive(file: FileContext) -> Iterable[Match]:
     return _statements(file, _DESTROYS)
 
 
+@searches("schema-evolution.renaming")
+def renaming(file: FileContext) -> Iterable[Match]:
+    """The first statement after which the code that still runs finds a table or column under another name."""
+    return islice(_statements(file, _RENAMES), 1)
+
+
 @searches("schema-evolution.locking")
 def locking(file: FileContext) -> Iterable[Match]:
     """Statements that keep writers out for as long as the table is large, or fail on rows that are there."""
@@ -104,14 +126,28 @@ def _statements(file: FileContext, forms: tuple[tuple[str, re.Pattern[str]], ...
     if not _is_migration(file):
         return
     text = _without_comments(file)
-    fresh = {_bare(found["name"] or found["other"]) for found in _CREATED.finditer(text)}
     turns = sorted(
         [(turn.start(), True) for turn in _DOWN.finditer(file.text)]
         + [(turn.start(), False) for turn in _UP.finditer(file.text)]
     )
+    fresh = {
+        _bare(found["name"] or found["other"])
+        for found in _CREATED.finditer(text)
+        if not _is_way_back(found.start(), turns)
+    }
     for what, form in forms:
         for found in form.finditer(text):
-            name = _bare(found["name"] or "")
+            name, table = _bare(found["name"] or ""), _ALTERED.match(found.group())
+            if table is not None and _bare(table["table"]) in fresh:
+                continue
+            old = _OLD_NAME.search(found.group())
+            if old is not None and re.search(
+                rf"\bADD\s+(?:COLUMN\s+)?(?:IF\s+NOT\s+EXISTS\s+)?[\"'`]?{re.escape(_bare(old['old']))}\b",
+                text,
+                re.IGNORECASE,
+            ):
+                # Only this migration ever knew the name.
+                continue
             if name not in fresh and not _is_way_back(found.start(), turns):
                 yield Match(found.start(), found.end(), captures={"what": what, "name": name}, note=what)
 
