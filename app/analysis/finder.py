@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any, cast
 
-from ast_grep_py import Config, SgNode
+from ast_grep_py import Config, Rule, SgNode
 
 Path = tuple[str, ...]
 """From a node through fields to the one that is looked at; `=kind` requires the kind of the node that was reached."""
@@ -40,8 +40,10 @@ class _Alternative:
 class Finder:
     """Finds nodes in one syntax tree and remembers what it took from it."""
 
-    def __init__(self, root: SgNode) -> None:
+    def __init__(self, root: SgNode, *, expected: frozenset[str] = frozenset()) -> None:
+        """`expected` are the kinds of nodes that will be asked for (`kinds`), so that one walk takes them all."""
         self._root = root
+        self._expected = expected
         self._nodes: dict[str, Sequence[SgNode]] = {}
         self._texts: dict[tuple[str, Path], dict[str, list[int]]] = {}
         self._found: dict[str, Sequence[SgNode]] = {}
@@ -88,9 +90,26 @@ class Finder:
 
     def _of_kind(self, kind: str) -> Sequence[SgNode]:
         nodes = self._nodes.get(kind)
+        if nodes is None and kind in self._expected:
+            self._take_expected()
+            nodes = self._nodes.get(kind)
         if nodes is None:
             nodes = self._nodes[kind] = self._root.find_all({"rule": {"kind": kind}})
         return nodes
+
+    def _take_expected(self) -> None:
+        """Takes the nodes of all expected kinds in one walk."""
+        wanted, self._expected = self._expected, frozenset[str]()
+        taken: dict[str, list[SgNode]] = {kind: [] for kind in wanted}
+        some: list[Rule] = [{"kind": kind} for kind in sorted(wanted)]
+        try:
+            nodes = self._root.find_all({"rule": {"any": some}})
+        except RuntimeError:
+            # One of the kinds is not the grammar's. Asked for alone, it fails for the detector that wants it.
+            return
+        for node in nodes:
+            taken[node.kind()].append(node)
+        self._nodes |= taken
 
     def _column(self, kind: str, path: Path) -> dict[str, list[int]]:
         """The texts at the end of the path, each with the places of the kind's nodes that have it."""
@@ -102,6 +121,11 @@ class Finder:
                 if text is not None:
                     column[text].append(place)
         return column
+
+
+def kinds(rule: dict[str, object]) -> frozenset[str]:
+    """The kinds of nodes that the finder will take from a tree to answer the rule; none when the matcher answers it."""
+    return _kinds(_key(rule))
 
 
 def as_config(ast: dict[str, object]) -> Config:
@@ -136,10 +160,15 @@ _keys: dict[int, tuple[dict[str, object], str]] = {}
 
 
 @cache
+def _kinds(key: str) -> frozenset[str]:
+    return frozenset(alternative.kind for alternative in _plan(key) or ())
+
+
+@cache
 def _plan(key: str) -> tuple[_Alternative, ...] | None:
     """How to answer the rule from kinds and texts; None when it asks for anything else."""
     rule = json.loads(key)
-    some = rule["any"] if set(rule) == {"any"} else [rule]
+    some = rule["any"] if set(rule) == {"any"} and isinstance(rule["any"], list) else [rule]
     alternatives = [_alternative(one) for one in some]
     return tuple(one for one in alternatives if one is not None) if all(alternatives) else None
 

@@ -50,7 +50,7 @@ _SERVER_FOLDERS = frozenset((
 _FRONT_FOLDERS = frozenset(("frontend", "front-end", "webapp", "web-app", "browser"))
 """Say what they are wherever they stand, also below a service."""
 _SCRIPT_FOLDER = re.compile(
-    r"^(?:\.github|create-.+|(?:.+-)?cli(?:-.+)?|dev|tooling|codegen|code-generation|release|extra)$"
+    r"^(?:\.github|create-.+|(?:.+-)?cli(?:-.+)?|dev|tooling|codegen|code-generation|releases?|extra)$"
 )
 _DESKTOP_FOLDER = re.compile(r"(?:^|-)(?:electron|desktop|tauri)$")
 _TEST_FOLDER = re.compile(r"(?:^|-)(?:tests?|testing|e2e|mocks?|fixtures?)(?:-utils|-helpers|-runner|-env)?$")
@@ -89,6 +89,14 @@ _CLIENT_TEXT = re.compile(
 _SCRIPT_TEXT = re.compile(
     r"\A#!|(?:from\s+|require\(\s*)[\"'](?:commander|yargs|inquirer|@inquirer/[\w-]+|prompts|ora|meow|cac|@oclif/[\w-]+|"
     r"@playwright/test|playwright|puppeteer|k6(?:/\w+)?)[\"']|^\s*(?:import|from)\s+(?:argparse|click|typer|fire)\b",
+    re.MULTILINE,
+)
+
+
+_CALLS_MAIN = re.compile(r"^(?:await\s+|void\s+)?main\(\)", re.MULTILINE)
+_STAYS = re.compile(
+    r"^(?:export\b|module\.exports|exports\.)|\.listen\(|createServer|setInterval\(|\.(?:consume|subscribe|on|schedule)\(|"
+    r"\b(?:serve|Worker|listen)\(|while\s*\(true\)",
     re.MULTILINE,
 )
 
@@ -140,6 +148,8 @@ def of(path: str, text: str) -> Role:
     if _EXAMPLE_FOLDERS.intersection(folders) or _EXAMPLE_NAME.search(name):
         return Role.EXAMPLE
     head = text[:LONGEST_HEAD]
+    if _runs_once(head):
+        return Role.SCRIPT
     if _SCRIPT_FOLDERS.intersection(folders) or _SCRIPT_NAME.search(name) or _shows(head, _SCRIPT_WORDS, _SCRIPT_TEXT):
         return Role.SCRIPT
     if any(map(_SCRIPT_FOLDER.search, folders)):
@@ -152,6 +162,11 @@ def of(path: str, text: str) -> Role:
     if language in languages.SCRIPT_LANGUAGES:
         return _of_script(folders, name, head)
     return Role.UNKNOWN
+
+
+def _runs_once(text: str) -> bool:
+    """Whether the file is a program that ends by itself: it calls its `main`, offers nothing, and stays open for nothing."""
+    return "main()" in text and _CALLS_MAIN.search(text) is not None and _STAYS.search(text) is None
 
 
 def _of_script(folders: list[str], name: str, head: str) -> Role:

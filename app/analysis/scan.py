@@ -24,7 +24,7 @@ from types import FrameType
 
 from ast_grep_py import SgNode
 
-from app.analysis import compare, languages, parses
+from app.analysis import compare, finder, languages, parses
 from app.analysis.context import (
     LONGEST_CAPTURE,
     Candidate,
@@ -99,9 +99,7 @@ def _scan(
             watch.notes.append(ScanNote(file.path, reason))
             continue
         context = FileContext(file.path, file.text)
-        for probe in on_head[context.language]:
-            if probe.detector.prefilter and not context.holds(probe.detector.prefilter):
-                continue
+        for probe in _worth_looking(on_head[context.language], context):
             for match in watch.run(probe, file.path, partial(_matches, probe.detector, context)):
                 kept.add(*_evidence(probe, match, file, context))
         if on_both and not file.whole:
@@ -112,6 +110,14 @@ def _scan(
             if touched:
                 kept.add(seen, touched)
     return ScanResult(_ordered(kept.new), _ordered(kept.existing), tuple(dict.fromkeys(watch.notes)))
+
+
+def _worth_looking(some: Iterable[Probe], file: FileContext) -> list[Probe]:
+    """The detectors whose words stand in the file, which is told what they will ask of its syntax tree."""
+    found = [one for one in some if not one.detector.prefilter or file.holds(one.detector.prefilter)]
+    asked = (finder.kinds(one.detector.ast) for one in found if one.detector.ast)
+    file.expected = frozenset().union(*asked)
+    return found
 
 
 def _by_language(wanted: Sequence[Probe]) -> dict[str | None, list[Probe]]:

@@ -70,8 +70,9 @@ async def _hits(target: str, repositories: Path, rules: dict[str, Rule]) -> list
     found: list[tuple[Row, str]] = []
     with tempfile.TemporaryDirectory() as scratch:
         root = Path(scratch) / "tree"
-        if not repository.extract(commit, root, path):
-            raise SystemExit(f"{name}: git cannot write {path or 'the tree'} of {commit}")
+        missing = repository.extract(commit, root, path)
+        if missing:
+            print(f"{name}: {missing} files of {commit} were not fetched and are left out", file=sys.stderr)
         async with Scanner() as scanner:
             async for portion in folder.scan(root, list(rules.values()), scanner=scanner):
                 strong = [one for one in portion.result.new if one.strength is Strength.STRONG]

@@ -57,7 +57,7 @@ def tls_option(candidate: Candidate) -> Match | None:
 def tls_environment(candidate: Candidate) -> Match | None:
     """`process.env.NODE_TLS_REJECT_UNAUTHORIZED = "0"`."""
     left, right = candidate.node.field("left"), candidate.node.field("right")
-    if left is None or right is None or not _counts(candidate):
+    if left is None or right is None or candidate.file.role is Role.SCRIPT or not _counts(candidate):
         return None
     if not re.fullmatch(
         r"process\.env(?:\.NODE_TLS_REJECT_UNAUTHORIZED|\[[\"']NODE_TLS_REJECT_UNAUTHORIZED[\"']\])", left.text()

@@ -52,7 +52,7 @@ _RENAMES = (
     (
         "renames a table or column",
         re.compile(
-            rf"\bALTER\s+TABLE\s[^;]{{0,400}}?\bRENAME\s+(?:COLUMN\s+)?(?:{_NAME}\s+)?TO\s+(?P<name>{_NAME})",
+            rf"\bALTER\s+TABLE\s(?:(?!\bRENAME\b)[^;]){{0,400}}\bRENAME\s+(?:COLUMN\s+)?(?:{_NAME}\s+)?TO\s+(?P<name>{_NAME})",
             re.IGNORECASE,
         ),
     ),
@@ -96,7 +96,11 @@ _LOCKS = (
 )
 
 
-_OLD_NAME = re.compile(rf"RENAME\s+(?:COLUMN\s+)?(?P<old>{_NAME})\s+TO\b", re.IGNORECASE)
+_COLUMN_RENAMED = re.compile(rf"\bRENAME\s+(?:COLUMN\s+)?(?P<old>{_NAME})\s+TO\s+(?P<new>{_NAME})", re.IGNORECASE)
+_COLUMN_RENAMED_IN_CODE = re.compile(
+    r"\.renameColumn\((?:\s*[\"'`][^\"'`\n]{1,100}[\"'`]\s*,)?\s*[\"'`](?P<old>[^\"'`\n]{1,100})[\"'`]\s*,\s*[\"'`](?P<new>[^\"'`\n]{1,100})[\"'`]"
+)
+_SEQUENCE = re.compile(r"^ALTER\s+TABLE\s+(?:ONLY\s+)?(?:IF\s+EXISTS\s+)?[\"'`]?\w*_seq\b", re.IGNORECASE)
 _ALTERED = re.compile(rf"ALTER\s+TABLE\s+(?:ONLY\s+)?(?:IF\s+EXISTS\s+)?(?P<table>{_NAME})", re.IGNORECASE)
 _CREATED = re.compile(
     rf"\bCREATE\s+(?:TEMP(?:ORARY)?\s+)?TABLE\s+(?:IF\s+NOT\s+EXISTS\s+)?(?P<name>{_NAME})|\bcreateTable\(\s*(?P<other>[\"'`][^\"'`\n]{{1,100}}[\"'`])",
@@ -140,16 +144,37 @@ def _statements(file: FileContext, forms: tuple[tuple[str, re.Pattern[str]], ...
             name, table = _bare(found["name"] or ""), _ALTERED.match(found.group())
             if table is not None and _bare(table["table"]) in fresh:
                 continue
-            old = _OLD_NAME.search(found.group())
-            if old is not None and re.search(
-                rf"\bADD\s+(?:COLUMN\s+)?(?:IF\s+NOT\s+EXISTS\s+)?[\"'`]?{re.escape(_bare(old['old']))}\b",
-                text,
-                re.IGNORECASE,
-            ):
-                # Only this migration ever knew the name.
+            if forms is _RENAMES and _is_known_to_none(found.group(), text, turns):
                 continue
             if name not in fresh and not _is_way_back(found.start(), turns):
                 yield Match(found.start(), found.end(), captures={"what": what, "name": name}, note=what)
+
+
+def _is_known_to_none(renaming: str, text: str, turns: list[tuple[int, bool]]) -> bool:
+    """Whether no running code misses the old name: only this migration knew it, another takes it, or code never says it."""
+    if _SEQUENCE.search(renaming):
+        return True
+    old, new = _old_and_new(renaming)
+    made = rf"\bADD\s+(?:COLUMN\s+)?(?:IF\s+NOT\s+EXISTS\s+)?[\"'`]?{re.escape(old)}\b"
+    built = rf"\.(?!rename|drop|remove)\w+\(\s*[\"'`]{re.escape(old)}[\"'`]"
+    if old and re.search(f"{made}|{built}", text, re.IGNORECASE):
+        return True
+    others = [
+        _old_and_new(found.group())
+        for _, form in _RENAMES
+        for found in form.finditer(text)
+        if not _is_way_back(found.start(), turns)
+    ]
+    return any((old and old == other_new) or (new and new == other_old) for other_old, other_new in others)
+
+
+def _old_and_new(renaming: str) -> tuple[str, str]:
+    """The two names of a column that is renamed; empty where it is a table, or a name is not written out."""
+    if in_sql := _COLUMN_RENAMED.search(renaming):
+        return _bare(in_sql["old"]), _bare(in_sql["new"])
+    if in_code := _COLUMN_RENAMED_IN_CODE.search(renaming):
+        return _bare(in_code["old"]), _bare(in_code["new"])
+    return "", ""
 
 
 def _is_migration(file: FileContext) -> bool:

@@ -41,7 +41,9 @@ def provider_token(file: FileContext) -> Iterable[Match]:
     if _is_quiet(file):
         return
     for secret in file.secrets:
-        if secret.certainty is Certainty.PROVEN and not _is_meant_to_be_public(file, secret):
+        if secret.certainty is Certainty.PROVEN and not (
+            _is_meant_to_be_public(file, secret) or _is_shown_as_example(file, secret)
+        ):
             yield _match(file, secret)
 
 
@@ -104,6 +106,12 @@ def _is_meant_to_be_public(file: FileContext, secret: Secret) -> bool:
         file.role is Role.CLIENT
         or re.search(r"firebase|authDomain|maps\.googleapis|NEXT_PUBLIC|VITE_", file.text, re.IGNORECASE) is not None
     )
+
+
+def _is_shown_as_example(file: FileContext, secret: Secret) -> bool:
+    """Whether a schema gives the value as an example of its form: `example: …`, `examples=["…"]`."""
+    before = file.text[file.start_of(file.line_of(secret.start)) : secret.start]
+    return re.search(r"\b(?:examples?|placeholder)\b[\"']?\s*[:=]\s*[\[({]?\s*[\"'`]?$", before, re.IGNORECASE) is not None
 
 
 def _is_commented_example(file: FileContext, secret: Secret) -> bool:

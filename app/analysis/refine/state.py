@@ -125,6 +125,16 @@ def flag(candidate: Candidate) -> Match | None:
     return _flag(candidate, given[0].text())
 
 
+def _is_compared_with_text_too(comparison: SgNode, variable: str) -> bool:
+    """Whether the condition around a comparison compares the variable with a text as well."""
+    whole = comparison
+    for above in comparison.ancestors():
+        if above.kind() not in ("binary_expression", "parenthesized_expression"):
+            break
+        whole = above
+    return re.search(rf"{re.escape(variable)}\s*[!=]==?\s*[\"'`]", whole.text()) is not None
+
+
 @refines("config.compared-flag")
 def compared_flag(candidate: Candidate) -> Match | None:
     """`process.env.X === true`: an environment holds texts only."""
@@ -139,6 +149,9 @@ def compared_flag(candidate: Candidate) -> Match | None:
         return None
     name = re.fullmatch(r"process\.env\.(\w+)", left.text())
     if name is None or right.kind() not in ("true", "false", "number"):
+        return None
+    if _is_compared_with_text_too(candidate.node, name[0]):
+        # Then this comparison is dead and harms nobody.
         return None
     return candidate.match(
         captures={

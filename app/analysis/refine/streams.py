@@ -52,6 +52,8 @@ def upload_without_limit(candidate: Candidate) -> Match | None:
     given = calls.arguments(candidate.node)
     if not calls.is_served(candidate) or module is None or len(given) > 1:
         return None
+    if module == "multer" and _takes_no_files(candidate.file.text):
+        return None
     if given:
         seen = calls.keys(given[0])
         if seen is None or "limits" in seen:
@@ -63,6 +65,11 @@ def upload_without_limit(candidate: Candidate) -> Match | None:
             candidate.node, position=0, option="limits: { fileSize: 10 * 1024 * 1024, files: 1 }"
         ),
     )
+
+
+def _takes_no_files(text: str) -> bool:
+    """Whether the file uses multer for the fields of a form alone; then a file in a request is refused."""
+    return ".none()" in text and re.search(r"\.(?:single|array|fields|any)\(", text) is None
 
 
 @refines("streams.memory-storage")

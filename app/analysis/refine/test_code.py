@@ -18,7 +18,8 @@ _ASSERTS = re.compile(
     r"sinon\.assert|verify|done|supertest|request\([^)]*\)[\s\S]*\.expect|cy\.|toMatch|expectTypeOf|assertType|check|ensure|fail)\b|\.expect\("
 )
 _NOTHING_HAPPENS = re.compile(
-    r"\.not\.|, 0\)|\(0\)|\(false\)|, false|[nN]otCalled|toBeUndefined|toBeNull|\bnot in\b|== 0\b|is None|assert not\b|assert\(!"
+    r"\.not\.|, 0\)|\(0\)|\(false\)|, false|[nN]otCalled|toBeUndefined|toBeNull|\bnot in\b|== 0\b|is None|assert not\b|assert\(!|"
+    r"_not_(?:called|awaited)|\(\[\]\)"
 )
 _ABOUT_TIME = re.compile(
     r"expir|ttl|time|throttl|debounc|interval|rate|delay|duration|elapsed|after \d|stale|idle|wait|cache|poll|sleep|slow|latency|"

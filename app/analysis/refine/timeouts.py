@@ -20,6 +20,8 @@ _LIMITS_AXIOS = frozenset(("timeout", "signal", "cancelToken", "adapter"))
 _LIMITS_HTTP = frozenset(("timeout", "signal", "agent"))
 _MEANT_TO_STAY_OPEN = re.compile(r"text/event-stream|\bNEXT_PUBLIC_|\bVITE_|import\.meta\.env")
 """Streams of events, and addresses that a page is built with."""
+_PICTURES = frozenset(("next/og", "@vercel/og", "satori"))
+"""What fetches beside them is fonts and pictures for a picture, which the platform limits."""
 _ASSET = re.compile(r"\.(?:ttf|otf|woff2?|png|jpe?g|svg|ico|css)\b")
 LONGEST_FOCUS = 400
 _AXIOS_POSITION = {
@@ -33,14 +35,24 @@ _HTTPX_CALLS = _REQUESTS_VERBS | {"stream", "Client", "AsyncClient", "Timeout"}
 
 @refines("timeouts.fetch")
 def fetch(candidate: Candidate) -> Match | None:
-    """A `fetch` in served code whose options hold no signal, as far as they can be seen."""
-    if not calls.is_served(candidate):
-        return None
+    """A `fetch` in a service's code whose options hold no signal, as far as they can be seen."""
+    return _fetch(candidate) if candidate.file.role is Role.SERVER else None
+
+
+@refines("timeouts.fetch-elsewhere")
+def fetch_elsewhere(candidate: Candidate) -> Match | None:
+    """The same in code of which nothing says that it is a service's: it may be a page's, or build something once."""
+    return _fetch(candidate) if candidate.file.role is Role.UNKNOWN and calls.is_served(candidate) else None
+
+
+def _fetch(candidate: Candidate) -> Match | None:
     module = candidate.file.imports.get("fetch")
     if module not in _FETCHES if module else candidate.file.declares("fetch"):
         return None
     given = calls.arguments(candidate.node)
     if not 1 <= len(given) <= 2 or not _is_address(given[0]) or calls.is_bounded_outside(candidate.node):
+        return None
+    if _is_left_to_itself(candidate.node) or _PICTURES.intersection(candidate.file.imports.values()):
         return None
     if _is_a_script_of_its_own(candidate.node) or _MEANT_TO_STAY_OPEN.search(candidate.node.text()[:2000]):
         return None
@@ -266,6 +278,12 @@ def _is_a_script_of_its_own(call: SgNode) -> bool:
     """Whether the call is awaited at the top of a file, as a script does it; a service sends from functions."""
     above = call.parent()
     return above is not None and above.kind() == "await_expression" and enclosing_function(call) is None
+
+
+def _is_left_to_itself(call: SgNode) -> bool:
+    """Whether nobody waits for the call: `void fetch(…)`."""
+    above = call.parent()
+    return above is not None and above.kind() == "unary_expression" and above.text().startswith("void ")
 
 
 def _axios_position(given: list[SgNode], verb: str) -> int | None:
