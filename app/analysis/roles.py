@@ -93,14 +93,6 @@ _SCRIPT_TEXT = re.compile(
 )
 
 
-_CALLS_MAIN = re.compile(r"^(?:await\s+|void\s+)?main\(\)", re.MULTILINE)
-_STAYS = re.compile(
-    r"^(?:export\b|module\.exports|exports\.)|\.listen\(|createServer|setInterval\(|\.(?:consume|subscribe|on|schedule)\(|"
-    r"\b(?:serve|Worker|listen)\(|while\s*\(true\)",
-    re.MULTILINE,
-)
-
-
 _SCRIPT_WORDS = (
     *("commander", "yargs", "inquirer", "prompts", "meow", "@oclif", "playwright", "puppeteer", "'ora'", '"ora"'),
     *("'cac'", '"cac"', "'k6", '"k6', "argparse", "click", "typer", "fire", "#!"),
@@ -148,8 +140,6 @@ def of(path: str, text: str) -> Role:
     if _EXAMPLE_FOLDERS.intersection(folders) or _EXAMPLE_NAME.search(name):
         return Role.EXAMPLE
     head = text[:LONGEST_HEAD]
-    if _runs_once(head):
-        return Role.SCRIPT
     if _SCRIPT_FOLDERS.intersection(folders) or _SCRIPT_NAME.search(name) or _shows(head, _SCRIPT_WORDS, _SCRIPT_TEXT):
         return Role.SCRIPT
     if any(map(_SCRIPT_FOLDER.search, folders)):
@@ -162,11 +152,6 @@ def of(path: str, text: str) -> Role:
     if language in languages.SCRIPT_LANGUAGES:
         return _of_script(folders, name, head)
     return Role.UNKNOWN
-
-
-def _runs_once(text: str) -> bool:
-    """Whether the file is a program that ends by itself: it calls its `main`, offers nothing, and stays open for nothing."""
-    return "main()" in text and _CALLS_MAIN.search(text) is not None and _STAYS.search(text) is None
 
 
 def _of_script(folders: list[str], name: str, head: str) -> Role:

@@ -126,7 +126,8 @@ _STATEMENTS = (
         ("authorization", "authentication", "x-api-key", "x-auth-token"),
         re.compile(
             r"[\w-]{10,14}[\"']{0,2}[ \t]{0,4}[:=,][ \t]{0,4}[\"'`]{0,2}"
-            r"(?:(?:Basic|Bearer|Token|NTLM|Negotiate|ApiKey)[ \t]{1,4})?(?P<value>(?!AWS4-HMAC-SHA256\b)[A-Za-z0-9+/._~-]{12,2000}={0,2})",
+            r"(?:(?:Basic|Bearer|Token|NTLM|Negotiate|ApiKey)[ \t]{1,4})?(?!AWS4-HMAC-SHA256\b)"
+            r"(?P<value>[A-Za-z0-9+/._~-]{12,2000}={0,2})",
             re.IGNORECASE,
         ),
     ),

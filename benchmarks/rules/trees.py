@@ -74,4 +74,3 @@ class Repository:
                     else:
                         data = answers.read(int(head[2]) + 1)
                         yield data[:-1]
-

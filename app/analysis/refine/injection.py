@@ -188,7 +188,7 @@ def html_from_request(candidate: Candidate) -> Match | None:
     if not calls.is_served(candidate) or not given:
         return None
     text = _text(given[0], HOPS)
-    if text is None or not _TAG.search(text.literal):
+    if text is None or not _TAG.search(text.literal) or "text/plain" in flow.text_around(candidate.node):
         return None
     for _, value in text.values:
         source = flow.from_request(value)
@@ -519,11 +519,21 @@ def _head(node: SgNode, hops: int) -> SgNode | None:
         return None
     text = _text(node, hops)
     if text is None:
-        return node
+        return _leftmost(node)
     if not text.values:
         return None
     before, value = text.values[0]
     return value if not before.strip("\"'` ") else None
+
+
+def _leftmost(node: SgNode) -> SgNode:
+    """The first part of a sum of values; the node itself when it is none."""
+    while node.kind() == "binary_expression" and (left := node.field("left")) is not None:
+        operator = node.field("operator")
+        if operator is None or operator.text() != "+":
+            break
+        node = left
+    return node
 
 
 def _is_allow_listed(value: SgNode, source: str) -> bool:

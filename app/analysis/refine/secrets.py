@@ -111,7 +111,9 @@ def _is_meant_to_be_public(file: FileContext, secret: Secret) -> bool:
 def _is_shown_as_example(file: FileContext, secret: Secret) -> bool:
     """Whether a schema gives the value as an example of its form: `example: …`, `examples=["…"]`."""
     before = file.text[file.start_of(file.line_of(secret.start)) : secret.start]
-    return re.search(r"\b(?:examples?|placeholder)\b[\"']?\s*[:=]\s*[\[({]?\s*[\"'`]?$", before, re.IGNORECASE) is not None
+    return (
+        re.search(r"\b(?:examples?|placeholder)\b[\"']?\s*[:=]\s*[\[({]?\s*[\"'`]?$", before, re.IGNORECASE) is not None
+    )
 
 
 def _is_commented_example(file: FileContext, secret: Secret) -> bool:

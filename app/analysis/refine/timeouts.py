@@ -23,6 +23,12 @@ _MEANT_TO_STAY_OPEN = re.compile(r"text/event-stream|\bNEXT_PUBLIC_|\bVITE_|impo
 _PICTURES = frozenset(("next/og", "@vercel/og", "satori"))
 """What fetches beside them is fonts and pictures for a picture, which the platform limits."""
 _ASSET = re.compile(r"\.(?:ttf|otf|woff2?|png|jpe?g|svg|ico|css)\b")
+_CALLS_MAIN = re.compile(r"^(?:await\s+|void\s+)?main\(\)", re.MULTILINE)
+_STAYS = re.compile(
+    r"^(?:export\b|module\.exports|exports\.)|\.listen\(|createServer|setInterval\(|\.(?:consume|subscribe|on|schedule)\(|"
+    r"\b(?:serve|Worker|listen)\(|while\s*\(true\)",
+    re.MULTILINE,
+)
 LONGEST_FOCUS = 400
 _AXIOS_POSITION = {
     "get": 1, "delete": 1, "head": 1, "options": 1, "post": 2, "put": 2, "patch": 2, "postForm": 2, "putForm": 2, "patchForm": 2,
@@ -52,7 +58,9 @@ def _fetch(candidate: Candidate) -> Match | None:
     given = calls.arguments(candidate.node)
     if not 1 <= len(given) <= 2 or not _is_address(given[0]) or calls.is_bounded_outside(candidate.node):
         return None
-    if _is_left_to_itself(candidate.node) or _PICTURES.intersection(candidate.file.imports.values()):
+    if _runs_once(candidate.file.text) or _is_left_to_itself(candidate.node):
+        return None
+    if _PICTURES.intersection(candidate.file.imports.values()):
         return None
     if _is_a_script_of_its_own(candidate.node) or _MEANT_TO_STAY_OPEN.search(candidate.node.text()[:2000]):
         return None
@@ -278,6 +286,11 @@ def _is_a_script_of_its_own(call: SgNode) -> bool:
     """Whether the call is awaited at the top of a file, as a script does it; a service sends from functions."""
     above = call.parent()
     return above is not None and above.kind() == "await_expression" and enclosing_function(call) is None
+
+
+def _runs_once(text: str) -> bool:
+    """Whether the file is a program that ends by itself: it calls its `main`, offers nothing, and stays open for nothing."""
+    return "main()" in text and _CALLS_MAIN.search(text) is not None and _STAYS.search(text) is None
 
 
 def _is_left_to_itself(call: SgNode) -> bool:
