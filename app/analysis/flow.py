@@ -225,7 +225,7 @@ def _named(node: SgNode) -> list[SgNode]:
 
 def _declared_in(scope: SgNode, name: str, before: int) -> SgNode | None:
     """The value given to a name in a scope, the one nearest before the use."""
-    if re.search(rf"\b{re.escape(name)}\b", scope.text()) is None:
+    if not _mentions(scope.text(), name):
         return None
     found: list[tuple[int, SgNode]] = []
     kind, target, value = (
@@ -238,6 +238,23 @@ def _declared_in(scope: SgNode, name: str, before: int) -> SgNode | None:
         if _binds(left, name) and _owner(one) in (None, scope.range().start.index):
             found.append((one.range().start.index, right))
     return max(found, key=lambda pair: pair[0])[1] if found else None
+
+
+def _mentions(text: str, name: str) -> bool:
+    """Whether the name stands in the text as a word of its own; without a pattern, of which each name would need its own."""
+    if not name.isidentifier():
+        return re.search(rf"\b{re.escape(name)}\b", text) is not None
+    at = text.find(name)
+    while at >= 0:
+        end = at + len(name)
+        if not (_is_of_word(text[at - 1 : at]) or _is_of_word(text[end : end + 1])):
+            return True
+        at = text.find(name, end)
+    return False
+
+
+def _is_of_word(character: str) -> bool:
+    return character.isalnum() or character == "_"
 
 
 def _owner(node: SgNode) -> int | None:

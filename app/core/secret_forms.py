@@ -23,7 +23,7 @@ RUN = re.compile(r"[A-Za-z0-9_.+/=%-]{16,}+")
 """Most of a text is no token. What could be one is a tenth of it, so a hundred literals are looked for in that."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Form:
     """A form that one provider issues: the literals one of which must be present, and the pattern of the whole token."""
 

@@ -311,12 +311,17 @@ def _encoded_keys(text: str) -> Iterator[Secret]:
 
 def _provider_tokens(text: str) -> Iterator[Secret]:
     runs = "\n".join(RUN.findall(text))
-    for form in FORMS:
+    near = dict.fromkeys(form for literal, form in _BY_LITERAL if literal in (text if form.spaced else runs))
+    for form in near:
         for start, end in form.find(text, runs):
             if not _obviously_made_up(text[start:end]):
                 yield Secret(form.kind, start, end, form.certainty)
     for start, end in WEB_TOKEN.find(text, runs):
         yield Secret(WEB_TOKEN.kind, start, end, WEB_TOKEN.certainty)
+
+
+_BY_LITERAL = tuple((literal, form) for form in FORMS for literal in form.literals)
+"""Most texts hold none of them, so this list is most of what looking for tokens costs."""
 
 
 def _obviously_made_up(token: str) -> bool:

@@ -18,21 +18,37 @@ _UNBOUNDED = re.compile(
 _DESTROYS = (
     (
         "deletes whatever an empty variable leaves",
+        ("-r", "-fr"),
         re.compile(r"\brm\s+-(?:rf|fr|r\s+-f)\s+[\"']?\$\{?\w+\}?[\"']?/(?:\s|\*|$)"),
     ),
-    ("overwrites a shared branch", re.compile(r"\bgit\s+push\s+(?:[^\n;&|]*\s)?(?:--force\b(?!-with-lease)|-f\b)")),
+    (
+        "overwrites a shared branch",
+        ("push",),
+        re.compile(r"\bgit\s+push\s+(?:[^\n;&|]*\s)?(?:--force\b(?!-with-lease)|-f\b)"),
+    ),
     (
         "destroys infrastructure without asking",
+        ("destroy",),
         re.compile(r"\bterraform\s+destroy\b[^\n]*-auto-approve|\bpulumi\s+destroy\b[^\n]*(?:--yes|-y\b)"),
     ),
-    ("deletes cluster objects", re.compile(r"\bkubectl\s+delete\s+(?:ns|namespace|pvc|pv|--all|\w+\s+--all)\b")),
+    (
+        "deletes cluster objects",
+        ("kubectl",),
+        re.compile(r"\bkubectl\s+delete\s+(?:ns|namespace|pvc|pv|--all|\w+\s+--all)\b"),
+    ),
     (
         "drops a database",
+        ("drop",),
         re.compile(r"\bDROP\s+(?:DATABASE|SCHEMA)\b|\bdropdb\b|\bmongo\w*\b[^\n]*dropDatabase", re.IGNORECASE),
     ),
-    ("accepts the loss of data", re.compile(r"--accept-data-loss\b|\bprisma\s+migrate\s+reset\b")),
+    (
+        "accepts the loss of data",
+        ("data-loss", "prisma"),
+        re.compile(r"--accept-data-loss\b|\bprisma\s+migrate\s+reset\b"),
+    ),
     (
         "empties a store",
+        ("redis-cli", "aws"),
         re.compile(
             r"\bredis-cli\b[^\n]*\b(?:flushall|flushdb)\b|\baws\s+s3\s+(?:rb\s+[^\n]*--force|rm\s+[^\n]*--recursive)",
             re.IGNORECASE,
@@ -44,6 +60,7 @@ _NPM_INSTALL = re.compile(
     r"(?P<install>npm (?:install|i)(?=\s*(?:$|&&|;|--(?:omit|production|only|no-audit)))[^\n&]*)",
     re.MULTILINE,
 )
+"""What a command does, words one of which it needs (in small letters), and how it is written."""
 _SHELL_FILES = re.compile(r"\.(?:sh|bash|zsh|ya?ml)$|(?:^|/)(?:Dockerfile[\w.-]*|Makefile|Procfile|package\.json)$")
 
 
@@ -109,8 +126,9 @@ def destructive_command(file: FileContext) -> Iterable[Match]:
     """A command in a script, an image or a pipeline that deletes data without a question."""
     if file.role in _QUIET or not _SHELL_FILES.search(file.path):
         return
-    for what, pattern in _DESTROYS:
-        for found in pattern.finditer(file.text):
+    small = file.text.lower()
+    for what, words, pattern in _DESTROYS:
+        for found in pattern.finditer(file.text) if any(word in small for word in words) else ():
             line = file.lines[file.line_of(found.start()) - 1]
             if not re.match(r"\s*(?:#|//|\*)", line):
                 yield Match(
