@@ -218,7 +218,7 @@ def test_a_skill_of_ones_own_is_checked_before_it_is_used(tmp_path):
 def test_the_demo_reviews_the_sample_by_rules_and_ends_where_nobody_watches(tmp_path):
     done = principal("demo", folder=tmp_path)
     assert done.returncode == 0, done.stderr
-    assert "Five problems worth fixing before merge" in done.stdout
+    assert "Three problems worth fixing before merge" in done.stdout
     assert "http://127.0.0.1:" in done.stdout
     assert "Reviewed by rules only" in done.stdout
 

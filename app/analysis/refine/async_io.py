@@ -28,6 +28,9 @@ def for_each(candidate: Candidate) -> Match | None:
     body = given[0].field("body")
     if body is None or not _awaits(body) or _looks_after_itself(candidate.node, body):
         return None
+    if candidate.file.role is not Role.SERVER and not awaits_unguarded(body):
+        # A page that catches what it awaits has nothing that could get lost.
+        return None
     statement = _statement(candidate.node)
     why = _why_no_patch(items, given[0], body, candidate.node, statement)
     replaced = statement if statement is not None and not why else candidate.node

@@ -23,6 +23,8 @@ _MEANT_TO_STAY_OPEN = re.compile(r"text/event-stream|\bNEXT_PUBLIC_|\bVITE_|impo
 _PICTURES = frozenset(("next/og", "@vercel/og", "satori"))
 """What fetches beside them is fonts and pictures for a picture, which the platform limits."""
 _ASSET = re.compile(r"\.(?:ttf|otf|woff2?|png|jpe?g|svg|ico|css)\b")
+_PAGE = re.compile(r"[\"']use client[\"']|\buse(?:State|Effect|SWR|Query|Mutation|Router)\(")
+"""Says that a browser runs the file, whatever server's types it imports."""
 _CALLS_MAIN = re.compile(r"^(?:await\s+|void\s+)?main\(\)", re.MULTILINE)
 _STAYS = re.compile(
     r"^(?:export\b|module\.exports|exports\.)|\.listen\(|createServer|setInterval\(|\.(?:consume|subscribe|on|schedule)\(|"
@@ -58,7 +60,8 @@ def _fetch(candidate: Candidate) -> Match | None:
     given = calls.arguments(candidate.node)
     if not 1 <= len(given) <= 2 or not _is_address(given[0]) or calls.is_bounded_outside(candidate.node):
         return None
-    if _runs_once(candidate.file.text) or _is_left_to_itself(candidate.node):
+    text = candidate.file.text
+    if _runs_once(text) or _PAGE.search(text) or _is_left_to_itself(candidate.node):
         return None
     if _PICTURES.intersection(candidate.file.imports.values()):
         return None
@@ -94,8 +97,8 @@ def axios(candidate: Candidate) -> Match | None:
         return None
     if candidate.file.role is Role.UNKNOWN and not (given and _shows_another_service(given[0])):
         return None
-    if re.search(r"responseType:\s*[\"']blob[\"']", candidate.file.text):
-        # Only a browser has blobs to ask for.
+    if re.search(r"responseType:\s*[\"']blob[\"']|withCredentials:\s*true", candidate.file.text):
+        # Only a browser has blobs to ask for, and cookies to send along.
         return None
     return _match(
         candidate,
