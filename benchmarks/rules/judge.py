@@ -2,10 +2,12 @@
 
     python benchmarks/rules/judge.py sample OWNER/NAME[@COMMIT][:FOLDER] … --repositories REPOSITORIES --output sample.csv
     python benchmarks/rules/judge.py table judgements.csv …
+    python benchmarks/rules/judge.py again judgements.csv … --repositories REPOSITORIES
 
 `sample` scans each tree, draws at most `--per-rule` hits of every strong detector (the same ones for the same seed), prints
 each with the code around it, and writes a CSV. Fill two columns by hand, with `yes` or `no`: `true` (is what is said true of
 that code?) and `post` (would you, as its reviewer, post it?), and say why in `why` where it is a no. `table` reads them back.
+`again` scans the judged files anew and counts only the judgements of what a strong detector still says.
 """
 
 from __future__ import annotations
@@ -26,8 +28,10 @@ from trees import Repository
 
 from app import library
 from app.analysis import Scanner, folder
+from app.analysis.scan import probes, scan
 from app.core import evidence, secrets
 from app.core.rule import Evidence, Rule, Strength
+from app.core.source import SourceFile
 
 COLUMNS = ("repository", "commit", "path", "line", "rule", "detector", "title", "true", "post", "why")
 AROUND = 6
@@ -105,7 +109,29 @@ def _shown(root: Path, one: Evidence) -> str:
 
 def table(asked: argparse.Namespace) -> None:
     """Prints the judgements by detector, the sums, and the repositories with their commits."""
-    rows = [row for file in asked.judgements for row in _read(file)]
+    _print([row for file in asked.judgements for row in _read(file)])
+
+
+def again(asked: argparse.Namespace) -> None:
+    """Prints the same table of what is still told."""
+    wanted = probes(library.load().rules)
+    by_file: dict[tuple[str, str, str], list[Row]] = defaultdict(list)
+    for file in asked.judgements:
+        for row in _read(file):
+            by_file[row["repository"], row["commit"], row["path"]].append(row)
+    told: list[Row] = []
+    for (name, commit, path), rows in sorted(by_file.items()):
+        repository = Repository.at(asked.repositories, name)
+        text = repository.text(commit, path) if repository is not None else None
+        if text is None:
+            raise SystemExit(f"{name} at {commit}: {path} is not there; the README says how to fetch it")
+        seen = scan([SourceFile(path, text, whole=True)], wanted).new
+        strong = {(one.rule, str(one.start_line)) for one in seen if one.strength is Strength.STRONG}
+        told += [row for row in rows if (row["rule"], row["line"]) in strong]
+    _print(told)
+
+
+def _print(rows: list[Row]) -> None:
     judged = [row for row in rows if row["true"] and row["post"]]
     by_detector: dict[str, list[Row]] = defaultdict(list)
     for row in judged:
@@ -146,6 +172,10 @@ def main() -> None:
     reading = verbs.add_parser("table")
     reading.add_argument("judgements", type=Path, nargs="+")
     reading.set_defaults(do=table)
+    telling = verbs.add_parser("again")
+    telling.add_argument("judgements", type=Path, nargs="+")
+    telling.add_argument("--repositories", type=Path, required=True)
+    telling.set_defaults(do=again)
     asked = reader.parse_args()
     asked.do(asked)
 
