@@ -291,15 +291,18 @@ class World:
             return [one for one in self._asked if one.mark.startswith(under.mark)]
 
     def _look(self) -> None:
-        """One look at the database for everybody who waits: hundreds of cases that each look would slow the bot down."""
+        """One look at the database for everybody who waits: hundreds of cases that each look would slow the bot down.
+
+        Deliveries come first: the job of one that is done is then among the jobs for certain.
+        """
+        deliveries: dict[str, dict[str, str]] = defaultdict(dict)
+        for repository, guid, state in self.rows("SELECT repository, guid, state FROM principal_deliveries"):
+            deliveries[repository][guid] = state
         jobs: dict[int, list[tuple[Any, ...]]] = defaultdict(list)
         for repository, *job in self.rows(
             "SELECT repository_id, head, trigger, state, code, attempt FROM principal_jobs"
         ):
             jobs[repository].append(tuple(job))
-        deliveries: dict[str, dict[str, str]] = defaultdict(dict)
-        for repository, guid, state in self.rows("SELECT repository, guid, state FROM principal_deliveries"):
-            deliveries[repository][guid] = state
         self._seen_jobs, self._seen_deliveries = jobs, deliveries
         self._looked_at = time.monotonic()
 
@@ -344,7 +347,8 @@ class World:
         jobs = self._seen_jobs.get(under.repository.id, [])
         deliveries = self._seen_deliveries.get(f"{under.owner}/shop", {})
         return (
-            bool(deliveries)
+            all(one.guid in deliveries for one in under.sent if one.succeeded)
+            and bool(deliveries)
             and all(state != "taken" for state in deliveries.values())
             and all(state in DONE for _, _, state, _, _ in jobs)
         )
