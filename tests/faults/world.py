@@ -290,6 +290,11 @@ class World:
         with self._lock:
             return [one for one in self._asked if one.mark.startswith(under.mark)]
 
+    def note(self, *asked: Asked) -> None:
+        """Take these for requests that the model server had."""
+        with self._lock:
+            self._asked += asked
+
     def _look(self) -> None:
         """One look at the database for everybody who waits: hundreds of cases that each look would slow the bot down.
 
@@ -481,8 +486,8 @@ class World:
             under = self._unders.get(whose)
             side = under.broken[purpose].pop(number, None) if under else None
             digest = hashlib.sha256(request.text.encode()).hexdigest()
-            self._asked.append(Asked(name, purpose, digest, whole=side is None))
             waiting = self.held.get((whose, purpose))
+        self.note(Asked(name, purpose, digest, whole=side is None))
         if waiting is not None and not waiting[0].is_set():
             reached, let_go = waiting
             reached.set()
