@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 from app.analysis import Scanner
-from app.core import choose, comment, fingerprint, rank, secrets
+from app.core import choose, comment, deceptive, fingerprint, rank, secrets
 from app.core.change import Change, Intent, narrow
 from app.core.options import Options
 from app.core.persona import Persona
@@ -78,7 +78,7 @@ async def review(change: Change, *, tree: Tree | None, reviewer: Reviewer, step:
     started = reviewer.clock()
     change = narrow(change, asked)
     library, models, options = reviewer.library, reviewer.models, reviewer.options
-    rules = {rule.id: rule for rule in library.rules}
+    rules = {rule.id: rule for rule in (*library.rules, *deceptive.RULES)}
     envelope = _envelope(change, reviewer)
 
     reading = read.Reading(change, await read.code(change, tree=tree), tree, reviewer.scanner, options)
