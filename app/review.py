@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Literal
 from app.analysis import Scanner
 from app.core import choose, comment, deceptive, fingerprint, rank, secrets
 from app.core.change import Change, Intent, narrow
+from app.core.leaks import KnownSecrets
 from app.core.options import Options
 from app.core.persona import Persona
 from app.core.prompt import Envelope
@@ -27,9 +28,11 @@ from app.events import ReviewRequest
 from app.git import Mirrors, Tree
 from app.library import Library
 from app.llm import Model
+from app.llm.guarded import Guarded
 from app.llm.models import Models
 from app.stages import doubt, find, fix, post, read
 from app.stages.step import AtOnce, Step
+from app.telemetry import log
 
 if TYPE_CHECKING:
     from app.github import GitHub
@@ -49,6 +52,7 @@ class Reviewer:
     clock: Callable[[], float]
     most_tokens: int
     options: Options = field(default_factory=Options)
+    known_secrets: KnownSecrets = field(default_factory=KnownSecrets)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +81,8 @@ async def review(change: Change, *, tree: Tree | None, reviewer: Reviewer, step:
     """
     started = reviewer.clock()
     change = narrow(change, asked)
-    library, models, options = reviewer.library, reviewer.models, reviewer.options
+    library, options = reviewer.library, reviewer.options
+    models = reviewer.models.through(lambda model: Guarded(model, reviewer.known_secrets))
     rules = {rule.id: rule for rule in (*library.rules, *deceptive.RULES)}
     envelope = _envelope(change, reviewer)
 
@@ -172,6 +177,7 @@ async def review_pull(
         told(found)
         if _nothing_came_of(found):
             raise _first_failure(found)
+        _refuse_to_leak(found, house.reviewer)
         posted = await post.post(
             found,
             request=request,
@@ -277,6 +283,13 @@ def _nothing_came_of(found: Review) -> bool:
 def _first_failure(found: Review) -> PrincipalError:
     first: NotReviewed = found.not_reviewed[0]
     return Permanent(Code(first.code), first.reason)
+
+
+def _refuse_to_leak(found: Review, reviewer: Reviewer) -> None:
+    """Raises when anything of the review would say one of this server's own secrets, whoever wrote it."""
+    if reviewer.known_secrets.leaks("\n".join(comment.texts(found, version=reviewer.version))):
+        log.error("output_blocked")
+        raise Permanent(Code.OUTPUT_BLOCKED_SECRET, "The review would have repeated one of this server's own secrets")
 
 
 def _failure(error: PrincipalError) -> comment.CheckText:

@@ -110,6 +110,14 @@ def check(review: Review, *, version: str, fail_on: Severity | None = None) -> C
     )
 
 
+def texts(review: Review, *, version: str) -> tuple[str, ...]:
+    """Every text that would leave with this review, for whoever reads them once more before they do."""
+    told = check(review, version=version)
+    remarks = (text for one in told.annotations for text in (one.path, one.title, one.message))
+    places = (text for one in inline(review) for text in (one.path, one.body))
+    return (body(review, marker="", version=version), *places, told.title, told.summary, *remarks)
+
+
 def failed(*, code: str, what: str, why: str, action: str) -> CheckText:
     """The check run of a review that could not be made: what, why, what to do, and the code the docs explain."""
     return CheckText(
