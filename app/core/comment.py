@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
-from app.core import gate
+from app.core import destructive, gate
 from app.core.change import Skipped
 from app.core.finding import Elsewhere, Finding, Fix, Kind, Patch, Severity, Side, TestFile, VerifiedFinding
 from app.core.hidden import reveal
@@ -178,7 +178,9 @@ def _opening(review: Review) -> str:
     if line.startswith("No problems"):
         return f"**{line}** — {_scope(review)} reviewed{', by rules only' if review.by_rules else ''}."
     overview = gate.line(review.overview, longest=LONGEST_OVERVIEW)
-    return f"**{line.rstrip('.')}.** {overview}".strip()
+    opening = f"**{line.rstrip('.')}.** {overview}".strip()
+    caution = destructive.caution(review.overview)
+    return f"{opening}\n\n{caution}" if caution else opening
 
 
 def _title(review: Review) -> str:
@@ -254,7 +256,8 @@ def _told(found: VerifiedFinding) -> str:
     """A finding in the fold: in full where an answer was written for it, as when GitHub refused the inline comments."""
     where = f"{_headline(found.finding)} — {_place(found)}"
     if found.fix is None:
-        return f"{where}\n\n{gate.clean(found.finding.explanation, longest=LONGEST_EXPLANATION)}"
+        told = f"{where}\n\n{gate.clean(found.finding.explanation, longest=LONGEST_EXPLANATION)}"
+        return _with_caution(told, found.finding)
     return _fit([where, *_comment_parts(found, committable=False)[1:]], longest=LONGEST_FOLDED)
 
 
@@ -271,7 +274,7 @@ def _told_elsewhere(one: Elsewhere) -> str:
     head = f"**{finding.severity.mark} {finding.severity.capitalize()} · {finding.category.short}{_rule(finding)}**"
     where = gate.span(f"{_path(finding.path)}:{one.line}")
     explanation = gate.clean(finding.explanation, longest=LONGEST_EXPLANATION)
-    return f"{head} — {gate.line(finding.title)} — {where}\n\n{explanation}"
+    return _with_caution(f"{head} — {gate.line(finding.title)} — {where}\n\n{explanation}", finding)
 
 
 def _elsewhere_in_a_line(one: Elsewhere) -> str:
@@ -416,7 +419,7 @@ def _comment_parts(found: VerifiedFinding, *, committable: bool) -> list[str]:
         case Kind.DESIGN:
             parts += [_part("Trade-off", fix.trade_off), _part("Alternative", fix.alternative), patch]
             parts += [_part("Migration", fix.migration), _api(fix), *tests]
-    parts += [_missing(finding.kind, found.fix), _closing(found)]
+    parts += [_missing(finding.kind, found.fix), destructive.caution(*_words_of(found)), _closing(found)]
     return [part for part in parts if part]
 
 
@@ -518,6 +521,29 @@ def _missing(kind: Kind, fix: Fix | None) -> str:
 
 def _part_name(part: str) -> str:
     return {"root_cause": "root cause", "trade_off": "trade-off", "tests": "test"}.get(part, gate.line(part))
+
+
+def _with_caution(told: str, finding: Finding) -> str:
+    caution = destructive.caution(finding.title, finding.explanation)
+    return f"{told}\n\n{caution}" if caution else told
+
+
+def _words_of(found: VerifiedFinding) -> Sequence[str]:
+    """Every text of a finding that a person may follow; of a patch, the lines it adds."""
+    finding, fix = found.finding, found.fix or Fix()
+    prose = [
+        fix.repro,
+        fix.root_cause,
+        fix.risk,
+        fix.measure,
+        fix.change,
+        fix.trade_off,
+        fix.alternative,
+        fix.migration,
+    ]
+    api = [fix.resources, fix.versioning, fix.paging, fix.limits, fix.routes]
+    code = [*([fix.patch.replacement] if fix.patch else []), *(test.content for test in fix.tests)]
+    return [finding.title, finding.explanation, *finding.assumptions, *prose, *api, *code]
 
 
 def _closing(found: VerifiedFinding) -> str:

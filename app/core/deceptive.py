@@ -1,8 +1,8 @@
 """Changed lines in, evidence out: text that a reader does not see as a compiler, or a model, reads it.
 
-Two rules of the service itself, which no folder holds and no policy file can lose. `deceptive-text` is what nobody types by accident:
-characters that reorder or hide code, tags and selectors that carry words, names that only look like others. `hidden-characters` is
-what is pasted by accident and still should not stay.
+Two rules of the service itself, which no folder holds and no policy file can lose. `deceptive-text` is what nobody types by
+accident: characters that reorder or hide code, tags and selectors that carry words, names that only look like others.
+`hidden-characters` is what is pasted by accident and still should not stay.
 """
 
 from __future__ import annotations
@@ -35,7 +35,9 @@ _WHERE = "Line {line} holds `{shown}`{more}."
 _NO_TEST = ("test", "a scan of the source is the test: the command above belongs into CI")
 
 
-def _answer(*, title: str, explanation: str, root_cause: str, risk: str, missing: tuple[tuple[str, str], ...]) -> Answer:
+def _answer(
+    *, title: str, explanation: str, root_cause: str, risk: str, missing: tuple[tuple[str, str], ...]
+) -> Answer:
     return Answer(
         title=title,
         explanation=explanation,
@@ -46,7 +48,9 @@ def _answer(*, title: str, explanation: str, root_cause: str, risk: str, missing
     )
 
 
-_HIDDEN_RISK = "Take the characters out. Where one is meant, write it as an escape, so that the next reader sees it too."
+_HIDDEN_RISK = (
+    "Take the characters out. Where one is meant, write it as an escape, so that the next reader sees it too."
+)
 _REORDERED = _answer(
     title="Hidden characters make this code read other than it runs",
     explanation=(
@@ -67,8 +71,8 @@ _LEFT_BEHIND = _answer(
 _PRETENDED = _answer(
     title="`{shown}` only looks like `{reads_as}`",
     explanation=(
-        "The word mixes in letters of another script that look like Latin ones, so it is another name than the one a reader sees."
-        f" {_WHERE}"
+        "The word mixes in letters of another script that look like Latin ones, so it is another name than the one a reader"
+        f" sees. {_WHERE}"
     ),
     root_cause="Names are compared by their characters, and these are others: {points}.",
     risk="Type the name anew. If the other script is meant, write the whole word in it.",

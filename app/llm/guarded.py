@@ -1,7 +1,7 @@
 """A model whose replies are read for this server's own secrets before anybody else sees them.
 
-No prompt holds such a value. Should one come back all the same (from a provider that was taken over, from a stolen key that somebody
-put into a pull request), the reply is thrown away unread, is not stored, and the log says so.
+No prompt holds such a value. Should one come back all the same (from a provider that was taken over, from a stolen key in a pull
+request), the reply is thrown away unread, is not stored, and the log says so.
 """
 
 from __future__ import annotations

@@ -144,7 +144,7 @@ def test_an_escape_stays_one_and_never_undoes_ours():
     assert gate.clean(r"costs \$5 and a\<b") == r"costs \$5 and a&lt;b"
     assert gate.clean(r"C:\\$x and \*stars\*") == r"C:\\\$x and \*stars\*"
     assert gate.clean(r"a \[^1] b") == r"a \[^1] b"
-    assert gate.clean("[^1]: x\n[r]: y") == "\\[^1]: x\n\\[r]: y"
+    assert gate.clean("[^1]: x\n[r]: y") == "\\[^1]\\: x\n[r]\\: y"
     assert gate.clean(r"\@bob") == "`@bob`"
 
 
