@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 from app.analysis import Scanner
-from app.core import choose, comment, deceptive, fingerprint, rank, secrets
+from app.core import addressed, choose, comment, deceptive, fingerprint, rank, secrets
 from app.core.change import Change, Intent, narrow
 from app.core.leaks import KnownSecrets
 from app.core.options import Options
@@ -90,9 +90,10 @@ async def review(change: Change, *, tree: Tree | None, reviewer: Reviewer, step:
     seen = await read.evidence(reading, rules=library.rules, step=step)
     strong = [one for one in seen.new if one.strength is Strength.STRONG]
     by_rules = await fix.by_rules(strong, reading=reading, rules=rules)
+    spoken = tuple(filter(None, [addressed.note(change)]))
     if models.review is None:
         ranked = rank.rank(rank.merge(by_rules), comments=options.comments)
-        return _by_rules_alone(change, ranked, seen.notes, seconds=reviewer.clock() - started)
+        return _by_rules_alone(change, ranked, seen.notes, spoken=spoken, seconds=reviewer.clock() - started)
 
     text = f"{choose.added_text(change)}\n{reading.code.openings()}"
     personas = choose.choose(library.personas, change, added_text=text, asked=asked)
@@ -153,7 +154,7 @@ async def review(change: Change, *, tree: Tree | None, reviewer: Reviewer, step:
         overview=claims.overview,
         personas=tuple(persona.title for persona in personas),
         models=tuple(dict.fromkeys((*claims.models, *judged.models))),
-        notes=(*notes, *(f"Rules did not see {note.subject}: {note.reason}" for note in seen.notes)),
+        notes=(*spoken, *notes, *(f"Rules did not see {note.subject}: {note.reason}" for note in seen.notes)),
         usage=claims.usage + judged.usage + fix_usage,
         seconds=reviewer.clock() - started,
     )
@@ -252,7 +253,9 @@ def _default(models: Models) -> Model:
     return models.review
 
 
-def _by_rules_alone(change: Change, ranked: rank.Ranked, notes: Sequence[ScanNote], *, seconds: float) -> Review:
+def _by_rules_alone(
+    change: Change, ranked: rank.Ranked, notes: Sequence[ScanNote], *, spoken: tuple[str, ...], seconds: float
+) -> Review:
     unseen = {note.subject: note.reason for note in notes}
     missed = tuple(
         NotReviewed(file.path, len(file.hunks), unseen[file.path], Code.ANALYSIS_FAILED)
@@ -270,7 +273,7 @@ def _by_rules_alone(change: Change, ranked: rank.Ranked, notes: Sequence[ScanNot
         hunks=change.hunks,
         hunks_reviewed=change.hunks - sum(one.hunks for one in missed),
         by_rules=True,
-        notes=tuple(f"{name}: {why}" for name, why in unseen.items() if change.file(name) is None),
+        notes=(*spoken, *(f"{name}: {why}" for name, why in unseen.items() if change.file(name) is None)),
         seconds=seconds,
     )
 

@@ -18,6 +18,7 @@ from typing import TypeVar
 from app.core import destructive, gate
 from app.core.change import Skipped
 from app.core.finding import Elsewhere, Finding, Fix, Kind, Patch, Severity, Side, TestFile, VerifiedFinding
+from app.core.gate import Outgoing
 from app.core.hidden import reveal
 from app.core.plain import masked
 from app.core.pull import AnnotationLevel, CheckAnnotation, Conclusion, ReviewComment
@@ -68,8 +69,8 @@ class CheckText:
     """What a check run shows when it is completed. `title` and the annotations are shown as they are, not as Markdown."""
 
     conclusion: Conclusion
-    title: str
-    summary: str
+    title: Outgoing
+    summary: Outgoing
     annotations: tuple[CheckAnnotation, ...] = ()
 
 
@@ -78,10 +79,10 @@ def inline(review: Review) -> tuple[ReviewComment, ...]:
     return tuple(_comment(found) for found in review.said)
 
 
-def body(review: Review, *, marker: str, version: str) -> str:
+def body(review: Review, *, marker: str, version: str) -> Outgoing:
     """The review's body: one line of verdict, a table by priority, the fold, what was not reviewed, the footer."""
     parts = [_opening(review), _table(_in_the_table(review)), *_folds(review), *_gaps(review)]
-    return _fit([*parts, _footer(review, version)], ending=marker)
+    return gate.release(_fit([*parts, _footer(review, version)], ending=marker))
 
 
 def document(review: Review, *, version: str) -> str:
@@ -104,8 +105,8 @@ def check(review: Review, *, version: str, fail_on: Severity | None = None) -> C
     on_the_head = [found for found in review.findings if found.anchor.side is Side.RIGHT]
     return CheckText(
         conclusion=conclusion,
-        title=_title(review),
-        summary=_fit(parts),
+        title=gate.release(_title(review)),
+        summary=gate.release(_fit(parts)),
         annotations=tuple(_annotation(found) for found in on_the_head[:MOST_ANNOTATIONS]),
     )
 
@@ -113,7 +114,7 @@ def check(review: Review, *, version: str, fail_on: Severity | None = None) -> C
 def texts(review: Review, *, version: str) -> tuple[str, ...]:
     """Every text that would leave with this review, for whoever reads them once more before they do."""
     told = check(review, version=version)
-    remarks = (text for one in told.annotations for text in (one.path, one.title, one.message))
+    remarks = (text for one in told.annotations for text in (one.path, one.title or "", one.message))
     places = (text for one in inline(review) for text in (one.path, one.body))
     return (body(review, marker="", version=version), *places, told.title, told.summary, *remarks)
 
@@ -122,8 +123,10 @@ def failed(*, code: str, what: str, why: str, action: str) -> CheckText:
     """The check run of a review that could not be made: what, why, what to do, and the code the docs explain."""
     return CheckText(
         conclusion=Conclusion.NEUTRAL,
-        title=f"Not reviewed: {gate.plain(what, longest=150).rstrip('.')} ({code})",
-        summary=f"Not reviewed: {gate.line(what, longest=500).rstrip('.')}. {why} (`{code}`)\n\n**What to do:** {action}",
+        title=gate.release(f"Not reviewed: {gate.plain(what, longest=150).rstrip('.')} ({code})"),
+        summary=gate.release(
+            f"Not reviewed: {gate.line(what, longest=500).rstrip('.')}. {why} (`{code}`)\n\n**What to do:** {action}"
+        ),
     )
 
 
@@ -136,7 +139,9 @@ def superseded(by: str = "") -> CheckText:
     """The check run of a review that a newer push overtook."""
     newer = f" by {gate.span(by[:7])}" if by else ""
     return CheckText(
-        Conclusion.CANCELLED, "Superseded by a newer push", f"Superseded{newer}; the newer head is reviewed."
+        Conclusion.CANCELLED,
+        gate.release("Superseded by a newer push"),
+        gate.release(f"Superseded{newer}; the newer head is reviewed."),
     )
 
 
@@ -144,8 +149,8 @@ def skipped(reason: str) -> CheckText:
     """The check run of a pull request that is not to be reviewed, with the reason."""
     return CheckText(
         Conclusion.SKIPPED,
-        f"Not reviewed: {gate.plain(reason, longest=150)}",
-        f"Not reviewed: {gate.line(reason).rstrip('.')}.",
+        gate.release(f"Not reviewed: {gate.plain(reason, longest=150)}"),
+        gate.release(f"Not reviewed: {gate.line(reason).rstrip('.')}."),
     )
 
 
@@ -398,7 +403,7 @@ def _comment(found: VerifiedFinding) -> ReviewComment:
     return ReviewComment(
         path=where.path,
         line=end,
-        body=_fit(_comment_parts(found, committable=True)),
+        body=gate.release(_fit(_comment_parts(found, committable=True))),
         side=where.side,
         start_line=start if start < end else None,
     )
@@ -567,8 +572,8 @@ def _annotation(found: VerifiedFinding) -> CheckAnnotation:
         start_line=found.anchor.start_line,
         end_line=found.anchor.line,
         level=_LEVELS[finding.severity],
-        message=message or gate.plain(finding.title),
-        title=gate.plain(f"{finding.rule or finding.category.slug}: {finding.title}", longest=200),
+        message=gate.release(message or gate.plain(finding.title)),
+        title=gate.release(gate.plain(f"{finding.rule or finding.category.slug}: {finding.title}", longest=200)),
     )
 
 

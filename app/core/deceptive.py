@@ -94,8 +94,8 @@ DECEPTIVE_TEXT = Rule(
     languages=("any",),
     summary="Source holds no characters that reorder or hide it, and no names that only look like others",
     why=(
-        "A review approves what it sees. Characters that reorder or hide text, and letters that look like others, let a change show"
-        " one program and run another."
+        "A review approves what it sees. Characters that reorder or hide text, and letters that look like others, let a change"
+        " show one program and run another."
     ),
     look_for=(),
     do_not_flag=(),

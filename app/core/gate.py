@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import html
 import re
+from typing import NewType
 
 from app.core.hidden import reveal
 from app.core.plain import masked
 
+Outgoing = NewType("Outgoing", str)
+"""Text that may leave for GitHub. Only `release` makes it, and the door to GitHub takes nothing else."""
 LONGEST_TEXT = 8_000
 _FENCE = re.compile(r"^ {0,3}(`{3,}(?=[^`]*$)|~{3,})")
 _SPAN = re.compile(r"(?<!`)(`+)(?!`)(.+?)(?<!`)\1(?!`)", re.DOTALL)
@@ -36,6 +39,11 @@ _BACKSLASHES = re.compile(r"(?<!\\)\\+(?=[\0&<$~\[!])")
 _HELD = re.compile(r"\0(\d+)\0(?=(\0)?)")
 _RENDERED = frozenset(["suggestion", "mermaid", "geojson", "topojson", "stl", "math"])
 _AT_SIGNS = str.maketrans({"＠": "@", "﹫": "@"})
+
+
+def release(text: str) -> Outgoing:
+    """A finished text, put together from our own words and what the verbs below have defused, as it may leave."""
+    return Outgoing(reveal(masked(text)))
 
 
 def clean(text: str, *, longest: int = LONGEST_TEXT) -> str:
