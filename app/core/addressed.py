@@ -16,27 +16,37 @@ MOST_PLACES = 6
 """Places named in the note; the rest is counted."""
 _LONGEST = 1_000
 """A longer line is cut: no sentence that anybody reads begins behind it."""
-_WHO = r"(?:ai|llm|gpt|claude|copilot|gemini|language model|code review|automated|bot|security)?\s?(?:reviewers?|assistants?|agents?|bots?|models?)"
-_SPEAKS = re.compile(
-    "|".join(
-        (
-            r"\b(?:ignore|disregard|forget|override)\b.{0,30}\b(?:previous|prior|above|earlier|all|any|your|system)\b.{0,30}"
-            r"\b(?:instructions?|prompts?|rules?|guidelines?|directions?|context)\b",
-            r"\byou are (?:now )?(?:an? |the )?(?:\w{1,20} ){0,3}(?:assistant|reviewer|model|agent|ai)\b",
-            r"\b(?:system|developer) (?:prompt|message|instructions?)\b|<\|im_(?:start|end)\|>|\[/?INST\]|<<SYS>>"
-            r"|^\s{0,9}(?:human|assistant|system)\s?:\s",
-            rf"\b(?:note|message|instructions?|attention|important)?\s?(?:to|for)\s(?:the\s|any\s|all\s)?{_WHO}\b\s?[:,—-]",
-            rf"\b{_WHO}\b.{{0,20}}\b(?:must|should|shall|please|need to|are to|can|may)\b.{{0,20}}\b(?:ignore|skip|approve|not (?:report|flag|mention)"
-            r"|report nothing|say nothing|respond|reply|output|lgtm)",
-            r"\b(?:do not|don't|never|no need to)\b.{0,12}\b(?:report|flag|mention|comment on|raise|review)\b.{0,40}"
-            r"\b(?:findings?|issues?|problems?|vulnerabilit\w{1,5}|this (?:file|change|code|pattern|pull request|pr))\b",
-            r"\b(?:approve|lgtm|merge)\b.{0,12}\bthis (?:pull request|pr|change|patch)\b",
-            r"\b(?:already|formally|previously)\b.{0,20}\b(?:reviewed|approved|audited|accepted|signed off|cleared)\b.{0,30}"
-            r"\b(?:security|appsec|architecture|compliance|risk)\b",
-        )
-    ),
-    re.IGNORECASE,
-)  # fmt: skip
+_WHO = (
+    r"(?:(?:ai|llm|language model|automated|code review|review)\s(?:reviewers?|assistants?|agents?|bots?|models?)"
+    r"|reviewers?|review bots?|llms?)"
+)
+_ORDERS = (
+    r"\b(?:ignore|disregard|forget|override)\s.{0,30}\b(?:previous|prior|above|earlier|all|any|your|system)\b"
+    r".{0,30}\b(?:instructions?|prompts?|rules?|guidelines?|directions?|context)\b"
+)
+_NEW_SELF = r"\byou are (?:now )?(?:an? |the )?(?:\w{1,20} ){0,3}(?:assistant|reviewer|model|agent|ai)\b"
+_FALSE_TURN = (
+    r"\b(?:system|developer) (?:prompt|message|instructions?)\b|<\|im_(?:start|end)\|>|\[/?INST\]|<<SYS>>"
+    r"|^\s{0,9}(?-i:Human|Assistant|System):\s"
+)
+_ADDRESS = (
+    rf"\b(?:note|message|instructions?|attention|important)\b\s?(?:to|for)\s(?:the\s|any\s|all\s)?{_WHO}\b\s?[:,—]"
+)
+_DUTY = (
+    rf"\b{_WHO}\b.{{0,20}}\b(?:must|should|shall|please|need to|are to|can|may)\b.{{0,20}}"
+    r"\b(?:ignore|skip|approve|not (?:report|flag|mention)|report nothing|say nothing)"
+)
+_SILENCE = (
+    r"\b(?:do not|don't|never|no need to)\b.{0,12}\b(?:report|flag|mention|comment on|raise|review)\b.{0,40}"
+    r"\b(?:findings?|issues?|problems?|vulnerabilit\w{1,5}|this (?:file|change|code|pattern|pull request|pr))\b"
+)
+_VERDICT = r"\b(?:approve|lgtm|merge)\b.{0,12}\bthis (?:pull request|pr|change|patch)\b"
+_PAPER = (
+    r"\b(?:already|formally|previously)\b.{0,20}\b(?:reviewed|approved|audited|accepted|signed off|cleared)\b.{0,30}"
+    r"\b(?:security|appsec|architecture|compliance|risk)\b"
+)
+_WAYS = (_ORDERS, _NEW_SELF, _FALSE_TURN, _ADDRESS, _DUTY, _SILENCE, _VERDICT, _PAPER)
+_SPEAKS = re.compile("|".join(_WAYS), re.IGNORECASE)
 
 
 def note(change: Change) -> str:
