@@ -26,7 +26,12 @@ _URL = re.compile(
 _EMAIL = re.compile(r"(?<![\w.+-])[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,8}")
 _MENTION = re.compile(r"@([A-Za-z0-9][A-Za-z0-9-]{0,38}(?:/[A-Za-z0-9._-]{1,100})?)")
 _REFERENCE = re.compile(r"(?:\b[\w.-]{1,100}/[\w.-]{1,100})?#\d{1,9}\b|\bGH-\d{1,9}\b")
-_INSIDE = r"[ \t]{0,40}(?:(?:[-*+]|\d{1,9}[.)]|>)[ \t]{0,8}){0,3}"
+_CONTAINER = r"(?:[-*+]|\d{1,9}[.)]|>)"
+_DEEPEST = 12
+_INSIDE = rf"[ \t]{{0,40}}(?:{_CONTAINER}[ \t]{{0,8}}){{0,{_DEEPEST}}}"
+_TOO_DEEP = re.compile(rf"^([ \t]{{0,40}})(?=(?:{_CONTAINER}[ \t]{{0,8}}){{{_DEEPEST + 1}}})", re.MULTILINE)
+# A table cuts its lines at every bar, also inside a code span, and what the span held would act again. Without this row it is none.
+_TABLE = re.compile(rf"^({_INSIDE})(?=[|: \t]*-)(?=[-: \t]*\||[-| \t]*:)([|:-][-|: \t]*)$", re.MULTILINE)
 _COMMAND = re.compile(rf"^({_INSIDE}\\{{0,3}})(/[A-Za-z][\w-]{{0,40}})", re.MULTILINE)
 # Other bots read the text as it was sent, code or not. Their names are known; a decorator looks like any other mention.
 _BOT_LINE = re.compile(
@@ -162,6 +167,8 @@ def _prose(text: str) -> str:
 def _escape(plain: str) -> str:
     # What is escaped here needs no escape of its own, and one in front of ours would undo it.
     plain = _BACKSLASHES.sub(lambda found: found.group(0)[: len(found.group(0)) // 2 * 2], plain)
+    plain = _TOO_DEEP.sub(r"\1\\", plain)
+    plain = _TABLE.sub(r"\1\\\2", plain)
     plain = _HEADING.sub(r"\1\\\2", plain)
     plain = plain.replace("&", "&amp;").replace("<", "&lt;").replace("`", "'").replace("~~~", "\\~~~")
     plain = plain.replace("![", "!\\[").replace("[^", "\\[^").replace("](", "]\\(").replace("]:", "]\\:")

@@ -41,6 +41,10 @@ ATTACKS = [
     "```\n/merge\n@dependabot merge\n  /close now\n```\n`` @dependabot rebase ``",
     "@dependabot merge\n/approve",
     "$x$ $$y$$ &#36;z$ \\$a$",
+    "| a | b |\n|---|---|\n| `x | @octocat y` | https://evil.example/a|b |",
+    "> a | b\n> :-|-:\n> `x | @octocat y`",
+    "> " * 14 + "# Heading",
+    "- " * 5 + "# Heading\n\n" + "1. " * 20 + "/merge",
     "&amp;#64;octocat &lt;img src=x&gt; &num;12 &sol;merge",
 ]
 
