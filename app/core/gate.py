@@ -30,7 +30,8 @@ _CONTAINER = r"(?:[-*+]|\d{1,9}[.)]|>)"
 _DEEPEST = 12
 _INSIDE = rf"[ \t]{{0,40}}(?:{_CONTAINER}[ \t]{{0,8}}){{0,{_DEEPEST}}}"
 _TOO_DEEP = re.compile(rf"^([ \t]{{0,40}})(?=(?:{_CONTAINER}[ \t]{{0,8}}){{{_DEEPEST + 1}}})", re.MULTILINE)
-# A table cuts its lines at every bar, also inside a code span, and what the span held would act again. Without this row it is none.
+# A table cuts its lines at every bar, also inside a code span, and what the span held would act again.
+# Without this row it is none.
 _TABLE = re.compile(rf"^({_INSIDE})(?=[|: \t]*-)(?=[-: \t]*\||[-| \t]*:)([|:-][-|: \t]*)$", re.MULTILINE)
 _COMMAND = re.compile(rf"^({_INSIDE}\\{{0,3}})(/[A-Za-z][\w-]{{0,40}})", re.MULTILINE)
 # Other bots read the text as it was sent, code or not. Their names are known; a decorator looks like any other mention.

@@ -28,9 +28,9 @@ def active(markdown: str, *, may_suggest: bool = False, may_head: bool = False) 
         found += _block(token, may_suggest=may_suggest, may_head=may_head)
         found += _inline(token.children or [])
     for token in _APART.parse(markdown):
-        for child in token.children or []:
-            if child.type == "text" and re.search(r"\$|\[\^", child.content):
-                found.append(f"formula or footnote {child.content!r}")
+        plain = "\0".join(child.content for child in token.children or [] if child.type == "text")
+        if plain.count("$") > 1 or "[^" in plain:
+            found.append(f"formula or footnote {plain!r}")
     found += [f"bot command {line!r}" for line in _RAW_COMMAND.findall(markdown)]
     return found
 
@@ -57,3 +57,10 @@ def _inline(children: list[Token]) -> Iterator[str]:
         starts_a_line = before is None or before.type in {"softbreak", "hardbreak"}
         if child.type == "text" and starts_a_line and re.match(r"/\w", child.content):
             yield f"command {child.content!r}"
+
+
+def suggestions(markdown: str) -> list[str]:
+    """What could be committed with one click."""
+    return [
+        token.content for token in _TOGETHER.parse(markdown) if token.type == "fence" and token.info == "suggestion"
+    ]
