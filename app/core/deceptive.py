@@ -28,6 +28,7 @@ _BYTE_ORDER_MARK = "\ufeff"
 _PASTED = frozenset("\u00ad\u061c\u200e\u200f\ufe0e\ufe0f\ufeff")
 _PASTED_CATEGORIES = frozenset({"Cc", "Cn", "Co", "Zs"})
 _BREAKING_NOTHING = frozenset("\f")
+_ODD = re.compile(r"[^\t\r\x20-\x7e]")
 _ODD_SPACE = re.compile(r"[\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000]")
 _COMMENT_OR_STRING = re.compile(r"//|#|/\*|^\s*\*|<!--|--\s")
 
@@ -142,7 +143,7 @@ def evidence(change: Change) -> tuple[Evidence, ...]:
 
 
 def _in_file(file: FileDiff) -> Iterator[Evidence]:
-    if all(raw.isascii() for hunk in file.hunks for raw in hunk.body):
+    if not any(_ODD.search(raw) for hunk in file.hunks for raw in hunk.body):
         return
     known = frozenset[str]().union(*(lookalikes.words(raw[1:]) for hunk in file.hunks for raw in hunk.body))
     sights = [sight for hunk in file.hunks for sight in _in_hunk(hunk, file.path, known)]
@@ -155,7 +156,7 @@ def _in_file(file: FileDiff) -> Iterator[Evidence]:
 
 def _in_hunk(hunk: Hunk, path: str, known: frozenset[str]) -> Iterator[_Sight]:
     for line in hunk.lines():
-        if line.mark == "+" and not line.text.isascii() and line.new is not None:
+        if line.mark == "+" and line.new is not None and _ODD.search(line.text):
             yield from _in_line(line, line.new, path, known)
 
 
@@ -222,6 +223,7 @@ def _evidence(place: Sequence[_Sight], rest: Sequence[Sequence[_Sight]], path: s
     shown = ", ".join(str(line) for line in others[:MOST_LINES_NAMED])
     more = f", and so do lines {shown}{' and others' if len(others) > MOST_LINES_NAMED else ''}" if others else ""
     by_line = {sight.line: sight for sight in place}
+    repaired = "\n".join(sight.repaired for sight in by_line.values())
     return Evidence(
         rule=first.rule.id,
         detector=first.detector,
@@ -231,12 +233,16 @@ def _evidence(place: Sequence[_Sight], rest: Sequence[Sequence[_Sight]], path: s
         end_line=last.line,
         quote="\n".join(sight.text for sight in by_line.values()),
         note=f"{first.detector} in {len(place) + len(others)} places",
-        replacement="\n".join(sight.repaired for sight in by_line.values()) if first.repaired else "",
+        replacement=repaired if repaired.strip() else "",
         captures=(
             ("more", more),
             ("points", first.points),
             ("quoted", shlex.quote(path)),
             ("reads_as", first.reads_as),
             ("shown", first.shown),
+            (
+                "why_no_patch",
+                "" if repaired.strip() or first.reads_as else "nothing that shows would be left of the line",
+            ),
         ),
     )

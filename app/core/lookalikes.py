@@ -15,14 +15,15 @@ from dataclasses import dataclass
 
 SHORTEST_COPY = 3
 """A shorter word in another script is a word of that script, unless it stands alone between quotes."""
-_CYRILLIC = ("АВЕЅІЈКМНОРСТХҮԌԚԜаԁеһіјӏорԛѕԝхуѵᴦ", "ABESIJKMHOPCTXYGQWadehijlopqswxyvr")
+_CYRILLIC = ("АВЕЅІЈКМНОРСТХҮԌԚԜасԁеһіјӏорԛѕԝхуѵ", "ABESIJKMHOPCTXYGQWacdehijlopqswxyv")
 _GREEK = ("ΑΒΕΖΗΙΚΜΝΟΡΤΥΧοϲϳ", "ABEZHIKMNOPTYXocj")
 _ARMENIAN = ("ՍՏՕԼօսհոցզյ", "USOLouhngqj")
 _CHEROKEE = ("ᎪᏴᏟᎠᎬᏀᎻᎫᏦᏞᎷᏢᏒᏚᎢᏙᎳᏃ", "ABCDEGHJKLMPRSTVWZ")
-_LATIN_AND_SIGNS = ("ɑɡǃǀ\u037e", "ag!|;")
+_LATIN_TWINS = ("ɑɡ", "ag")
+_SIGNS = ("ǃǀ\u037e", "!|;")
 _LATIN = {
     looks: latin
-    for script in (_CYRILLIC, _GREEK, _ARMENIAN, _CHEROKEE, _LATIN_AND_SIGNS)
+    for script in (_CYRILLIC, _GREEK, _ARMENIAN, _CHEROKEE, _LATIN_TWINS, _SIGNS)
     for looks, latin in zip(*script, strict=True)
 }
 _DRAWN_AS_LATIN = ("FULLWIDTH LATIN ", "MATHEMATICAL ")
@@ -64,7 +65,7 @@ def _deceives(word: str, before: str, after: str, known: frozenset[str]) -> bool
     foreign = [character for character in word if not character.isascii()]
     if not all(_latin(character) for character in foreign):
         return False
-    if any(character.isascii() and character.isalpha() for character in word):
+    if any(character in _SIGNS[0] or (character.isascii() and character.isalpha()) for character in word):
         return True
     if skeleton(word) in known:
         return len(word) >= SHORTEST_COPY or (before[-1:] in "\"'`" and after[:1] == before[-1:] != "")

@@ -66,7 +66,6 @@ def test_s39_power_that_the_replaced_lines_have_already_is_no_new_one():
     assert refusal("    requests.get(order.url, timeout=5)", line=7) == ""
     assert "address" in refusal("    requests.get('https://evil.example', timeout=5)", line=7)
     assert refusal("    from os import environ") == ""
-    assert refusal("    import requests") == "", "the file uses it"
 
 
 @pytest.mark.parametrize(
