@@ -39,6 +39,7 @@ class Code(StrEnum):
     MODEL_TRUNCATED = "MODEL_TRUNCATED"
     MODEL_REPLY_BROKEN = "MODEL_REPLY_BROKEN"
     MODEL_PAUSED = "MODEL_PAUSED"
+    OUTPUT_BLOCKED_SECRET = "OUTPUT_BLOCKED_SECRET"  # noqa: S105 - a word, not a password
     BUDGET_SPENT = "BUDGET_SPENT"
     QUEUE_FULL = "QUEUE_FULL"
     ANALYSIS_FAILED = "ANALYSIS_FAILED"
@@ -145,6 +146,10 @@ MEANINGS: dict[Code, Meaning] = {
     Code.MODEL_PAUSED: Meaning(
         "The provider failed so often that calls to it are paused for a moment.",
         "Nothing to do: the pause ends by itself; `/review` tries again.",
+    ),
+    Code.OUTPUT_BLOCKED_SECRET: Meaning(
+        "What was to be said held one of this server's own secrets, so none of it was posted or kept.",
+        "Replace that secret: somebody outside knows it. The log line `output_blocked` says which model said it.",
     ),
     Code.BUDGET_SPENT: Meaning(
         "A token or money limit set by the operator is reached.",

@@ -9,6 +9,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from pydantic import TypeAdapter
@@ -17,6 +18,7 @@ from app import __version__, library, web
 from app.analysis import Scanner
 from app.core import comment
 from app.core.comment import CheckText
+from app.core.leaks import KnownSecrets
 from app.core.pace import Book
 from app.core.pull import Pull
 from app.core.report import Review
@@ -187,6 +189,11 @@ class PullStory:
         if self.app is not None:
             await self.app.close()
 
+    @cached_property
+    def _known_secrets(self) -> KnownSecrets:
+        """What no review may say. Asked for after the start, when the key is known."""
+        return KnownSecrets.of((*self._settings.secret_values(), self._key()))
+
     def _house(self) -> House:
         reviewer = Reviewer(
             library=self._library,
@@ -196,6 +203,7 @@ class PullStory:
             version=__version__,
             clock=time.monotonic,
             most_tokens=self._settings.max_tokens_per_review,
+            known_secrets=self._known_secrets,
         )
         return House(reviewer, self._of_request, self.mirrors)
 

@@ -12,8 +12,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 from app.analysis import Scanner
-from app.core import choose, comment, fingerprint, rank, secrets
+from app.core import addressed, choose, comment, deceptive, fingerprint, rank, secrets
 from app.core.change import Change, Intent, narrow
+from app.core.leaks import KnownSecrets
 from app.core.options import Options
 from app.core.persona import Persona
 from app.core.prompt import Envelope
@@ -27,9 +28,11 @@ from app.events import ReviewRequest
 from app.git import Mirrors, Tree
 from app.library import Library
 from app.llm import Model
+from app.llm.guarded import Guarded
 from app.llm.models import Models
 from app.stages import doubt, find, fix, post, read
 from app.stages.step import AtOnce, Step
+from app.telemetry import log
 
 if TYPE_CHECKING:
     from app.github import GitHub
@@ -49,6 +52,7 @@ class Reviewer:
     clock: Callable[[], float]
     most_tokens: int
     options: Options = field(default_factory=Options)
+    known_secrets: KnownSecrets = field(default_factory=KnownSecrets)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,17 +81,19 @@ async def review(change: Change, *, tree: Tree | None, reviewer: Reviewer, step:
     """
     started = reviewer.clock()
     change = narrow(change, asked)
-    library, models, options = reviewer.library, reviewer.models, reviewer.options
-    rules = {rule.id: rule for rule in library.rules}
+    library, options = reviewer.library, reviewer.options
+    models = reviewer.models.through(lambda model: Guarded(model, reviewer.known_secrets))
+    rules = {rule.id: rule for rule in (*library.rules, *deceptive.RULES)}
     envelope = _envelope(change, reviewer)
 
     reading = read.Reading(change, await read.code(change, tree=tree), tree, reviewer.scanner, options)
     seen = await read.evidence(reading, rules=library.rules, step=step)
     strong = [one for one in seen.new if one.strength is Strength.STRONG]
     by_rules = await fix.by_rules(strong, reading=reading, rules=rules)
+    spoken = tuple(filter(None, [addressed.note(change)]))
     if models.review is None:
         ranked = rank.rank(rank.merge(by_rules), comments=options.comments)
-        return _by_rules_alone(change, ranked, seen.notes, seconds=reviewer.clock() - started)
+        return _by_rules_alone(change, ranked, seen.notes, spoken=spoken, seconds=reviewer.clock() - started)
 
     text = f"{choose.added_text(change)}\n{reading.code.openings()}"
     personas = choose.choose(library.personas, change, added_text=text, asked=asked)
@@ -148,7 +154,7 @@ async def review(change: Change, *, tree: Tree | None, reviewer: Reviewer, step:
         overview=claims.overview,
         personas=tuple(persona.title for persona in personas),
         models=tuple(dict.fromkeys((*claims.models, *judged.models))),
-        notes=(*notes, *(f"Rules did not see {note.subject}: {note.reason}" for note in seen.notes)),
+        notes=(*spoken, *notes, *(f"Rules did not see {note.subject}: {note.reason}" for note in seen.notes)),
         usage=claims.usage + judged.usage + fix_usage,
         seconds=reviewer.clock() - started,
     )
@@ -172,6 +178,7 @@ async def review_pull(
         told(found)
         if _nothing_came_of(found):
             raise _first_failure(found)
+        _refuse_to_leak(found, house.reviewer)
         posted = await post.post(
             found,
             request=request,
@@ -246,7 +253,9 @@ def _default(models: Models) -> Model:
     return models.review
 
 
-def _by_rules_alone(change: Change, ranked: rank.Ranked, notes: Sequence[ScanNote], *, seconds: float) -> Review:
+def _by_rules_alone(
+    change: Change, ranked: rank.Ranked, notes: Sequence[ScanNote], *, spoken: tuple[str, ...], seconds: float
+) -> Review:
     unseen = {note.subject: note.reason for note in notes}
     missed = tuple(
         NotReviewed(file.path, len(file.hunks), unseen[file.path], Code.ANALYSIS_FAILED)
@@ -264,7 +273,7 @@ def _by_rules_alone(change: Change, ranked: rank.Ranked, notes: Sequence[ScanNot
         hunks=change.hunks,
         hunks_reviewed=change.hunks - sum(one.hunks for one in missed),
         by_rules=True,
-        notes=tuple(f"{name}: {why}" for name, why in unseen.items() if change.file(name) is None),
+        notes=(*spoken, *(f"{name}: {why}" for name, why in unseen.items() if change.file(name) is None)),
         seconds=seconds,
     )
 
@@ -277,6 +286,13 @@ def _nothing_came_of(found: Review) -> bool:
 def _first_failure(found: Review) -> PrincipalError:
     first: NotReviewed = found.not_reviewed[0]
     return Permanent(Code(first.code), first.reason)
+
+
+def _refuse_to_leak(found: Review, reviewer: Reviewer) -> None:
+    """Raises when anything of the review would say one of this server's own secrets, whoever wrote it."""
+    if reviewer.known_secrets.leaks("\n".join(comment.texts(found, version=reviewer.version))):
+        log.error("output_blocked")
+        raise Permanent(Code.OUTPUT_BLOCKED_SECRET, "The review would have repeated one of this server's own secrets")
 
 
 def _failure(error: PrincipalError) -> comment.CheckText:

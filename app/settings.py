@@ -192,6 +192,15 @@ class Settings(BaseModel):
             return self.github_api_url.removesuffix("/v3") + "/graphql"
         return f"{self.github_api_url}/graphql"
 
+    def secret_values(self) -> tuple[str, ...]:
+        """Every value of these settings that must never be said: keys, tokens, passwords. For comparing, not for showing."""
+        held = [getattr(self, name) for name in type(self).model_fields]
+        single = [value for value in held if isinstance(value, SecretStr)]
+        app = self.app()
+        several = [*self.github_webhook_secrets, *([app.private_key] if app else [])]
+        password = urlsplit(self.database).password if self.database else None
+        return (*(value.get_secret_value() for value in (*single, *several)), *([password] if password else []))
+
     def _private_key(self) -> SecretStr:
         if self.github_private_key and self.github_private_key_path:
             raise _refused("GITHUB_PRIVATE_KEY and GITHUB_PRIVATE_KEY_PATH are both set: keep one")
