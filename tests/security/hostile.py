@@ -173,7 +173,7 @@ def reviewed(folder: Path) -> Iterator[Evidence]:
                 guid="3",
                 event="installation",
             )
-            wait_for(lambda: not list(data.rglob("*.git")), why="the mirror was not removed")
+            wait_for(lambda: not list((data / "mirrors").glob("*.git")), why="the mirror was not removed")
             evidence.left = rows_in(data / "principal.db")
             yield evidence
 
