@@ -55,7 +55,8 @@ class Timing:
     `beat_seconds`: how often a process makes sure that it is not. `sweep_…`: when the first sweep starts, so that the
     webhook is open to what it asks for, and how often one starts; 0 for never. `spacing`: how fast one installation may
     write.
-    `reviews_at_most` and `commands_at_most`: how many may be waited for, over all processes, before some are put off.
+    `reviews_at_most` and `commands_at_most`: how many may be waited for, over all processes, before some are put off;
+    `asked_at_most`: how many reviews one person may ask an installation for in an hour.
     """
 
     settle_seconds: float = 12.0
@@ -71,6 +72,7 @@ class Timing:
     spacing: Spacing = AS_GITHUB_ASKS
     reviews_at_most: int = 1_000
     commands_at_most: int = 200
+    asked_at_most: int = 30
 
     def retry_seconds(self, tries: int, error: Transient) -> float:
         """How long to wait after this many tries: the time that the other side named, else our own doubling wait.

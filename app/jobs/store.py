@@ -356,6 +356,11 @@ class Store:
         query = sa.select(jobs).where(jobs.c.repository_id == repository_id, jobs.c.number == number)
         return connection.execute(query.order_by(jobs.c.created_at).with_for_update()).all()
 
+    def asked_since(self, connection: sa.Connection, *, installation: int | None, asked_by: str, since: float) -> int:
+        """How many reviews this person has asked the installation for since this time (epoch seconds)."""
+        theirs = sa.and_(jobs.c.installation == installation, jobs.c.asked_by == asked_by, jobs.c.created_at >= since)
+        return connection.scalar(sa.select(sa.func.count()).select_from(jobs).where(theirs)) or 0
+
     def put_job(self, connection: sa.Connection, values: Mapping[str, Any]) -> None:
         """Add a job, or begin the next attempt of the one that has this key."""
         statement = self.insert(jobs).values(**values)

@@ -57,6 +57,7 @@ READ_AGAIN_SECONDS = 1.0
 PUT_BACK_AT_MOST = 60
 ROUNDS_AT_MOST = 60
 """With the longest wait of five minutes, a delivery or a review survives an outage of about five hours."""
+ASKED_WITHIN_SECONDS = 3600.0
 ATTEMPTS_AT_MOST = 100
 """How often one job is begun anew before it needs a person: by redelivery, or by a head that comes back."""
 
@@ -259,12 +260,31 @@ class Workflows:
             attempt = (before.attempt if before else 0) + 1
             if attempt > ATTEMPTS_AT_MOST:
                 return Placed(None, "the job was begun too often")
+            if self._asks_too_often(connection, wanted.request):
+                return Placed(None, "this person has asked for too many reviews")
             if wanted.request.by_hand and waiting(connection, MANUAL) >= self._timing.commands_at_most:
                 self._enqueue_settle(connection, f"{wanted.request.key}:{attempt}", wanted.request, _PUT_OFF)
                 return Placed(None, "too many commands wait")
             self._put_off(connection, making_room(connection, REVIEWS, at_most=self._timing.reviews_at_most))
             self._enqueue_review(connection, wanted, pull, attempt)
             return Placed(wanted.request.key, "queued")
+
+    def _asks_too_often(self, connection: sa.Connection, request: ReviewRequest) -> bool:
+        """Whether a person is at the end of their hour's reviews; they are told once, and not again in this hour."""
+        if request.asked_by is None:
+            return False
+        asked = self._store.asked_since(
+            connection,
+            installation=request.installation,
+            asked_by=request.asked_by,
+            since=time.time() - ASKED_WITHIN_SECONDS,
+        )
+        if asked < self._timing.asked_at_most:
+            return False
+        # The engine ignores an id it has seen, which is what makes it one answer.
+        hour = int(time.time() // ASKED_WITHIN_SECONDS)
+        self._enqueue_settle(connection, f"asked:{request.installation}:{request.asked_by}:{hour}", request, _TOO_OFTEN)
+        return True
 
     def _put_off(self, connection: sa.Connection, rows: Sequence[Any]) -> None:
         """End jobs that wait, telling people so: the sweeps find their heads again when there is room."""
@@ -567,6 +587,7 @@ class Workflows:
 _GIVEN_UP = "given up"
 _ASKED_TYPE: Any = ReviewRequest | Refused
 _PUT_OFF = Ending(PUT_OFF, Code.QUEUE_FULL, "Too many reviews wait already")
+_TOO_OFTEN = Ending(PUT_OFF, Code.ASKED_TOO_OFTEN, "One person has asked for as many reviews as an hour allows")
 _DIED = Ending("failed", Code.INTERNAL, DIED)
 _JOB_STATES: Mapping[str, JobState] = {"failed": JobState.FAILED, "superseded": JobState.SUPERSEDED}
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gzip
 import logging
 import re
 import threading
@@ -310,6 +311,14 @@ def test_s48_an_answer_without_end_is_not_kept_in_memory(github: ScriptedGitHub,
     error = failing(read_pull, github, clock, limits=Limits(answer_bytes=50_000))
     assert (type(error), error.code) == (Permanent, Code.GITHUB_REFUSED)
     assert len(github.seen("GET", PULL)) == 1
+
+
+def test_s48_a_small_answer_that_unpacks_without_end_is_given_up(github: ScriptedGitHub, clock: Clock) -> None:
+    bomb = gzip.compress(b"[" + b" " * 40_000_000, compresslevel=9)
+    github.will("GET", PULL, Sent(200, bomb, {"content-encoding": "gzip", "content-type": "application/json"}))
+    error = failing(read_pull, github, clock, limits=Limits(answer_bytes=1_000_000))
+    assert len(bomb) < 100_000
+    assert (type(error), error.code) == (Permanent, Code.GITHUB_REFUSED)
 
 
 # A review is posted once
