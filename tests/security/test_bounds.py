@@ -12,7 +12,7 @@ import pytest
 from app.jobs import Timing
 from app.sandbox import Sandbox
 from tests.fakes.service import FREELY
-from tests.stories.bot import SECRET, Bot, completed, environment
+from tests.stories.bot import SECRET, Bot, completed, environment, wait_for
 
 ROOT = Path(__file__).parents[2]
 CPU_SECONDS = 20
