@@ -233,9 +233,11 @@ class DurableStep:
         text = _as_text(adapter, value)
         if len(text) <= INLINE_AT_MOST_CHARACTERS:
             return {"value": self._vault.wrap(text)}
-        artifact, body = await asyncio.to_thread(lambda: (self._vault.name(text), self._vault.seal(text)))
-        keep = self._store.keep
-        await self._store.call(keep, artifact, body, kind=name, repository_id=self._repository_id)
+        of = self._repository_id
+        artifact, body = await asyncio.to_thread(
+            lambda: (self._vault.name(text, repository_id=of), self._vault.seal(text))
+        )
+        await self._store.call(self._store.keep, artifact, body, kind=name, repository_id=of)
         return {"artifact": artifact}
 
     async def _read(self, name: str, stored: Stored, adapter: TypeAdapter[T]) -> T:

@@ -29,15 +29,19 @@ OPENED_AT_MOST_BYTES = 512 * 1024 * 1024
 
 
 class Vault:
-    """Seals and opens texts under one secret. The same text has the same name here, and no other vault knows that name."""
+    """Seals and opens texts under one secret. Nobody without the secret can make the name of a text."""
 
-    def __init__(self, secret: bytes) -> None:
+    def __init__(self, secret: bytes, *, opened_at_most_bytes: int = OPENED_AT_MOST_BYTES) -> None:
         self._naming = _derived(secret, b"principal: names of artifacts")
         self._cipher = AESGCM(_derived(secret, b"principal: artifacts"))
+        self._most = opened_at_most_bytes
 
-    def name(self, text: str) -> str:
-        """The name of a text, 64 characters. Whoever guesses the text cannot find out from the name that they are right."""
-        return hmac.new(self._naming, text.encode(), hashlib.sha256).hexdigest()
+    def name(self, text: str, *, repository_id: int) -> str:
+        """The name of a text, 64 characters: each repository has its own, so that one can be forgotten without the others.
+
+        Whoever guesses the text cannot find out from the name that they are right.
+        """
+        return hmac.new(self._naming, f"{repository_id}:{text}".encode(), hashlib.sha256).hexdigest()
 
     def seal(self, text: str) -> bytes:
         """The text, compressed and encrypted."""
@@ -46,14 +50,7 @@ class Vault:
 
     def open(self, sealed: bytes) -> str:
         """The text that was sealed. Raises `Permanent` when another secret sealed it, or when somebody changed it."""
-        if not sealed.startswith(SEALED):
-            return _expanded(sealed)
-        nonce, body = sealed[1 : 1 + NONCE_BYTES], sealed[1 + NONCE_BYTES :]
-        try:
-            return _expanded(self._cipher.decrypt(nonce, body, SEALED))
-        except (InvalidTag, ValueError) as error:
-            what = "What was kept of the job cannot be opened: was PRINCIPAL_SECRET_KEY changed?"
-            raise Permanent(Code.INTERNAL, what) from error
+        return _expanded(self._decrypted(sealed) if sealed.startswith(SEALED) else sealed, most_bytes=self._most)
 
     def wrap(self, text: str) -> str:
         """The text sealed, for where only text may stand."""
@@ -68,14 +65,25 @@ class Vault:
         except binascii.Error as error:
             raise Permanent(Code.INTERNAL, "What was kept of the job is damaged") from error
 
+    def _decrypted(self, sealed: bytes) -> bytes:
+        nonce, body = sealed[1 : 1 + NONCE_BYTES], sealed[1 + NONCE_BYTES :]
+        try:
+            return self._cipher.decrypt(nonce, body, SEALED)
+        except (InvalidTag, ValueError) as error:
+            what = "What was kept of the job cannot be opened: was PRINCIPAL_SECRET_KEY changed?"
+            raise Permanent(Code.INTERNAL, what) from error
+
 
 def _derived(secret: bytes, purpose: bytes) -> bytes:
     return HKDF(algorithm=SHA256(), length=32, salt=None, info=purpose).derive(secret)
 
 
-def _expanded(body: bytes) -> str:
+def _expanded(body: bytes, *, most_bytes: int) -> str:
     inflate = zlib.decompressobj()
-    text = inflate.decompress(body, OPENED_AT_MOST_BYTES)
-    if inflate.unconsumed_tail:
-        raise Permanent(Code.INTERNAL, "What was kept of the job is larger than anything that is kept")
-    return text.decode()
+    try:
+        text = inflate.decompress(body, most_bytes).decode()
+    except (zlib.error, UnicodeDecodeError) as error:
+        raise Permanent(Code.INTERNAL, "What was kept of the job is damaged") from error
+    if not inflate.eof:
+        raise Permanent(Code.INTERNAL, "What was kept of the job is cut off, or larger than anything that is kept")
+    return text
