@@ -39,6 +39,7 @@ GRACE_SECONDS = 24.0
 """With the server's own end, below the thirty seconds after which most platforms kill."""
 SWITCH_SECONDS = 0.0001
 """A webhook's answer asks for the interpreter's lock some ten times, and waits up to so long for every busy thread each time."""
+DAY_SECONDS = 86_400.0
 MIRROR_IDLE_SECONDS = 3600.0
 """A review may read its mirror for so long after it was filled: none is pruned before."""
 
@@ -177,9 +178,12 @@ class PullStory:
         elif ending.state in ("failed", PUT_OFF):
             await post.tell(_ending_text(ending), request=request, github=await self._of_request(request))
 
-    async def tidy(self) -> None:
-        """The mirrors brought back to their size. Runs on another loop than the reviews: lock files keep them apart."""
+    async def tidy(self, removed: Mapping[int, float]) -> None:
+        """The mirrors without those of repositories that were taken away, or that nobody used for as long as anything is kept,
+        and brought back to their size. Runs on another loop than the reviews: lock files keep them apart.
+        """
         beside = Mirrors(self._settings.data_dir / "mirrors", self._settings.github_server_url)
+        await beside.forget(removed, unused_since=time.time() - self._settings.retention_days * DAY_SECONDS)
         await beside.prune(idle_seconds=MIRROR_IDLE_SECONDS)
 
     async def close(self) -> None:
