@@ -1,6 +1,6 @@
 """Webhook payloads → events: only the fields we use, everything else ignored.
 
-    (event name, bytes) ── parse ──► PullEvent | CommandEvent | Ignored(reason)
+    (event name, bytes) ── parse ──► PullEvent | CommandEvent | RemovedEvent | Ignored(reason)
     PullEvent, CommandEvent ── request ──► ReviewRequest
 
 A payload that is not what GitHub sends (broken JSON, an id that is no id) raises `InvalidPayload`; an event we do not act
@@ -90,6 +90,15 @@ class CommandEvent:
 
 
 @dataclass(frozen=True, slots=True)
+class RemovedEvent:
+    """The App no longer sees these repositories of an installation; none named: the whole installation is gone."""
+
+    place: Place
+    repositories: tuple[int, ...]
+    kind: Literal["removed"] = "removed"
+
+
+@dataclass(frozen=True, slots=True)
 class Ignored:
     """An event that we do not act on, and why, in words for the delivery's record."""
 
@@ -99,10 +108,11 @@ class Ignored:
     kind: Literal["ignored"] = "ignored"
 
 
-ACTED_ON = frozenset({"pull_request", "issue_comment"})
+ACTED_ON = frozenset({"pull_request", "issue_comment", "installation", "installation_repositories", "repository"})
 """The names of the events that may lead to something."""
 
-Event = PullEvent | CommandEvent | Ignored
+Actionable = PullEvent | CommandEvent | RemovedEvent
+Event = Actionable | Ignored
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +149,12 @@ def parse(event_name: str, payload: bytes) -> Event:
             return _pull_event(payload)
         case "issue_comment":
             return _command_event(payload)
+        case "installation":
+            return _installation_event(payload)
+        case "installation_repositories":
+            return _repositories_event(payload)
+        case "repository":
+            return _repository_event(payload)
         case _:
             return _other_event(event_name, payload)
 
@@ -253,6 +269,22 @@ class _CommentPayload(_Payload):
     installation: _Installation | None = None
 
 
+class _RemovedRepository(_Payload):
+    id: Id
+
+
+class _InstallationPayload(_Payload):
+    action: str
+    installation: _Installation
+    repositories_removed: tuple[_RemovedRepository, ...] = ()
+
+
+class _RepositoryPayload(_Payload):
+    action: str
+    repository: _Repository
+    installation: _Installation | None = None
+
+
 def _pull_event(data: bytes) -> Event:
     payload = _validated(_PullPayload, data)
     action = _action(payload)
@@ -312,6 +344,36 @@ def _why_not_obeyed(payload: _CommentPayload, *, has_command: bool) -> str:
         (payload.issue.state != "open", "the pull request is closed"),
     )
     return next((reason for applies, reason in reasons if applies), "")
+
+
+def _installation_event(data: bytes) -> Event:
+    payload = _validated(_InstallationPayload, data)
+    if payload.action != "deleted":
+        return _ignored_of(payload, f"installation {payload.action} is not acted on")
+    return RemovedEvent(place=_nowhere(payload), repositories=())
+
+
+def _repositories_event(data: bytes) -> Event:
+    payload = _validated(_InstallationPayload, data)
+    gone = tuple(one.id for one in payload.repositories_removed)
+    if payload.action != "removed" or not gone:
+        return _ignored_of(payload, f"installation_repositories {payload.action} is not acted on")
+    return RemovedEvent(place=_nowhere(payload), repositories=gone)
+
+
+def _repository_event(data: bytes) -> Event:
+    payload = _validated(_RepositoryPayload, data)
+    if payload.action != "deleted" or payload.installation is None:
+        return _other_event("repository", data)
+    return RemovedEvent(Place("", 0, 0, payload.installation.id), repositories=(payload.repository.id,))
+
+
+def _nowhere(payload: _InstallationPayload) -> Place:
+    return Place("", 0, 0, payload.installation.id)
+
+
+def _ignored_of(payload: _InstallationPayload, reason: str) -> Ignored:
+    return Ignored(reason=reason, installation=payload.installation.id)
 
 
 def _place(repository: _Repository, number: int, installation: _Installation | None) -> Place:

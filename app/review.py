@@ -12,9 +12,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 from app.analysis import Scanner
-from app.core import choose, comment, evidence, fingerprint, rank, secrets
+from app.core import addressed, choose, comment, deceptive, evidence, fingerprint, rank, secrets
 from app.core.change import Change, Intent, narrow
 from app.core.finding import Elsewhere
+from app.core.leaks import KnownSecrets
 from app.core.options import Options
 from app.core.persona import Persona
 from app.core.prompt import Envelope
@@ -28,9 +29,11 @@ from app.events import ReviewRequest
 from app.git import Mirrors, Tree
 from app.library import Library
 from app.llm import Model
+from app.llm.guarded import Guarded
 from app.llm.models import Models
 from app.stages import doubt, find, fix, post, read
 from app.stages.step import AtOnce, Step
+from app.telemetry import log
 
 if TYPE_CHECKING:
     from app.github import GitHub
@@ -50,6 +53,7 @@ class Reviewer:
     clock: Callable[[], float]
     most_tokens: int
     options: Options = field(default_factory=Options)
+    known_secrets: KnownSecrets = field(default_factory=KnownSecrets)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +82,9 @@ async def review(change: Change, *, tree: Tree | None, reviewer: Reviewer, step:
     """
     started = reviewer.clock()
     change = narrow(change, asked)
-    library, models, options = reviewer.library, reviewer.models, reviewer.options
-    rules = {rule.id: rule for rule in library.rules}
+    library, options = reviewer.library, reviewer.options
+    models = reviewer.models.through(lambda model: Guarded(model, reviewer.known_secrets))
+    rules = {rule.id: rule for rule in (*library.rules, *deceptive.RULES)}
     envelope = _envelope(change, reviewer)
 
     reading = read.Reading(change, await read.code(change, tree=tree), tree, reviewer.scanner, options)
@@ -87,9 +92,11 @@ async def review(change: Change, *, tree: Tree | None, reviewer: Reviewer, step:
     strong = [one for one in seen.new if one.strength is Strength.STRONG]
     by_rules = await fix.by_rules(strong, reading=reading, rules=rules)
     before = evidence.pre_existing(seen.existing, rules)
+    spoken = tuple(filter(None, [addressed.note(change)]))
     if models.review is None:
         ranked = rank.rank(rank.merge(by_rules), comments=options.comments)
-        return _by_rules_alone(change, ranked, before, seen.notes, seconds=reviewer.clock() - started)
+        seconds = reviewer.clock() - started
+        return _by_rules_alone(change, ranked, before, seen.notes, spoken=spoken, seconds=seconds)
 
     text = f"{choose.added_text(change)}\n{reading.code.openings()}"
     personas = choose.choose(library.personas, change, added_text=text, asked=asked)
@@ -151,7 +158,7 @@ async def review(change: Change, *, tree: Tree | None, reviewer: Reviewer, step:
         overview=claims.overview,
         personas=tuple(persona.title for persona in personas),
         models=tuple(dict.fromkeys((*claims.models, *judged.models))),
-        notes=(*notes, *(f"Rules did not see {note.subject}: {note.reason}" for note in seen.notes)),
+        notes=(*spoken, *notes, *(f"Rules did not see {note.subject}: {note.reason}" for note in seen.notes)),
         usage=claims.usage + judged.usage + fix_usage,
         seconds=reviewer.clock() - started,
     )
@@ -175,6 +182,7 @@ async def review_pull(
         told(found)
         if _nothing_came_of(found):
             raise _first_failure(found)
+        _refuse_to_leak(found, house.reviewer)
         posted = await post.post(
             found,
             request=request,
@@ -250,7 +258,13 @@ def _default(models: Models) -> Model:
 
 
 def _by_rules_alone(
-    change: Change, ranked: rank.Ranked, before: tuple[Elsewhere, ...], notes: Sequence[ScanNote], *, seconds: float
+    change: Change,
+    ranked: rank.Ranked,
+    before: tuple[Elsewhere, ...],
+    notes: Sequence[ScanNote],
+    *,
+    spoken: tuple[str, ...],
+    seconds: float,
 ) -> Review:
     unseen = {note.subject: note.reason for note in notes}
     missed = tuple(
@@ -270,7 +284,7 @@ def _by_rules_alone(
         hunks=change.hunks,
         hunks_reviewed=change.hunks - sum(one.hunks for one in missed),
         by_rules=True,
-        notes=tuple(f"{name}: {why}" for name, why in unseen.items() if change.file(name) is None),
+        notes=(*spoken, *(f"{name}: {why}" for name, why in unseen.items() if change.file(name) is None)),
         seconds=seconds,
     )
 
@@ -283,6 +297,13 @@ def _nothing_came_of(found: Review) -> bool:
 def _first_failure(found: Review) -> PrincipalError:
     first: NotReviewed = found.not_reviewed[0]
     return Permanent(Code(first.code), first.reason)
+
+
+def _refuse_to_leak(found: Review, reviewer: Reviewer) -> None:
+    """Raises when anything of the review would say one of this server's own secrets, whoever wrote it."""
+    if reviewer.known_secrets.leaks("\n".join(comment.texts(found, version=reviewer.version))):
+        log.error("output_blocked")
+        raise Permanent(Code.OUTPUT_BLOCKED_SECRET, "The review would have repeated one of this server's own secrets")
 
 
 def _failure(error: PrincipalError) -> comment.CheckText:

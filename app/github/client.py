@@ -19,6 +19,7 @@ from github.Auth import Token
 
 from app import retry
 from app.core.change import Sha
+from app.core.gate import Outgoing
 from app.core.installed import InstalledRepository
 from app.core.pace import Kind
 from app.core.pull import (
@@ -209,7 +210,7 @@ class GitHub:
         number: int,
         *,
         commit: Sha,
-        body: str,
+        body: Outgoing,
         comments: Sequence[ReviewComment] = (),
         verdict: Verdict = Verdict.COMMENT,
         in_turn: bool = False,
@@ -249,7 +250,7 @@ class GitHub:
             {review.id: review for review in found if review.author_is_bot or not self.may_write_checks}.values()
         )
 
-    async def comment(self, repository: str, number: int, body: str) -> int:
+    async def comment(self, repository: str, number: int, body: Outgoing) -> int:
         """The id of a new comment in the conversation of a pull request; sent once."""
         request = _request(
             "POST",
@@ -278,7 +279,7 @@ class GitHub:
     # Checks and statuses
 
     async def start_check(
-        self, repository: str, *, head: Sha, name: str, external_id: str, title: str, summary: str
+        self, repository: str, *, head: Sha, name: str, external_id: str, title: Outgoing, summary: Outgoing
     ) -> int:
         """The id of a check run in progress. When GitHub's answer is lost, the run is looked for before it is sent again."""
         request = _request(
@@ -308,7 +309,7 @@ class GitHub:
 
         return await self._surely(send, look)
 
-    async def update_check(self, repository: str, check_id: int, *, title: str, summary: str) -> None:
+    async def update_check(self, repository: str, check_id: int, *, title: Outgoing, summary: Outgoing) -> None:
         """Show how far a check run in progress is."""
         body = {"status": "in_progress", "output": _output(title=title, summary=summary)}
         await self._created(_patch_check(repository, check_id, Effect.REPEATABLE, body=body))
@@ -319,9 +320,9 @@ class GitHub:
         check_id: int,
         *,
         conclusion: Conclusion,
-        title: str,
-        summary: str,
-        text: str = "",
+        title: Outgoing,
+        summary: Outgoing,
+        text: Outgoing | None = None,
         annotations: Sequence[CheckAnnotation] = (),
     ) -> None:
         """Complete a check run. Of more than 50 annotations, the rest goes ahead, so that the last request completes it.
@@ -351,7 +352,14 @@ class GitHub:
         return max((run for run in runs if run.external_id == external_id), key=lambda run: run.id, default=None)
 
     async def set_status(
-        self, repository: str, head: Sha, *, state: StatusState, context: str, description: str, target_url: str = ""
+        self,
+        repository: str,
+        head: Sha,
+        *,
+        state: StatusState,
+        context: str,
+        description: Outgoing,
+        target_url: str = "",
     ) -> None:
         """Set a commit status, the check run of those who are no App. A description over 140 characters is shortened."""
         link = {"target_url": target_url} if target_url else {}
@@ -492,7 +500,7 @@ def _comment(comment: ReviewComment) -> dict[str, str | int]:
     return placed
 
 
-def _output(*, title: str, summary: str, text: str = "") -> dict[str, object]:
+def _output(*, title: Outgoing, summary: Outgoing, text: Outgoing | None = None) -> dict[str, object]:
     texts = {"title": _text(title, limit=MAX_CHECK_TEXT, what="the check's title")}
     texts["summary"] = _text(summary, limit=MAX_CHECK_TEXT, what="the check's summary")
     if text:
@@ -516,7 +524,7 @@ def _annotation(one: CheckAnnotation) -> dict[str, str | int]:
     }
 
 
-def _text(text: str, *, limit: int, what: str) -> str:
+def _text(text: Outgoing, *, limit: int, what: str) -> str:
     """The text as GitHub can take it; raises `Permanent` when it is too long, as the caller decides what to leave out.
 
     NUL and halves of surrogate pairs, which a model's reply or a path may hold, make GitHub refuse the whole request.

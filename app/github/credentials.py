@@ -35,6 +35,8 @@ PERMISSIONS = {
     "pull_requests": "write",
 }
 """What a token may do, at most; docs/permissions.md says why. A narrower token cannot be misused for more."""
+LOOKING = {"checks": "read", "metadata": "read", "pull_requests": "read"}
+"""What a token for all repositories of an installation may do: sweeps look for pull requests that nobody told us of."""
 RENEW_BEFORE_SECONDS = 300
 JWT_BACKDATE_SECONDS = 60
 JWT_SECONDS = 480
@@ -147,14 +149,13 @@ class AppKeys:
         return self._monotonic() < slot.ends - RENEW_BEFORE_SECONDS
 
     def _fill(self, slot: _Slot, *, installation_id: int, repository_id: int | None) -> None:
-        only = {} if repository_id is None else {"repository_ids": [repository_id]}
         request = Request(
             "POST",
             "/app/installations/{installation}/access_tokens",
             {"installation": installation_id},
             "act for this installation",
             Effect.REPEATABLE,
-            body={**only, "permissions": PERMISSIONS},
+            body=_wanted(repository_id),
         )
         asked = self._monotonic()
         reply = self._signed(request)
@@ -260,6 +261,13 @@ def _key(private_key_pem: str) -> RSAPrivateKey:
     if not isinstance(key, RSAPrivateKey):
         raise UserError("GITHUB_PRIVATE_KEY is not an RSA key, which GitHub's Apps have", Code.SETTINGS_INVALID)
     return key
+
+
+def _wanted(repository_id: int | None) -> dict[str, Any]:
+    """What a token is asked to be good for: to act in one repository, or to look into all of them."""
+    if repository_id is None:
+        return {"permissions": LOOKING}
+    return {"repository_ids": [repository_id], "permissions": PERMISSIONS}
 
 
 def _refusal(reply: Reply, request: Request) -> PrincipalError:

@@ -20,7 +20,7 @@ from typing import Any, Protocol
 import sqlalchemy as sa
 from pydantic import TypeAdapter
 
-from app.events import Action, CommandEvent, PullEvent
+from app.events import Action, Actionable, CommandEvent, PullEvent
 from app.jobs.store import Store
 from app.telemetry import JOBS, log
 
@@ -37,7 +37,6 @@ YIELD_SECONDS = 0.1
 LOOK_SECONDS = 5.0
 """How often what another process left behind is looked for."""
 
-Actionable = PullEvent | CommandEvent
 EVENT: TypeAdapter[Actionable] = TypeAdapter(Actionable)
 
 

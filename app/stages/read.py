@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from app.analysis import Scanner
-from app.core import companions, context, diff
+from app.core import companions, context, deceptive, diff
 from app.core.budget import Piece
 from app.core.change import Change, FileDiff, FileStatus, Intent, Sha
 from app.core.context import Excerpt, Hit, Wanted
@@ -96,13 +96,17 @@ async def code(change: Change, *, tree: Tree | None) -> Code:
 
 
 async def evidence(reading: Reading, *, rules: Sequence[Rule], step: Step) -> ScanResult:
-    """What the rules' detectors see. Remembered, because what follows depends on it and time budgets may end it early."""
+    """What the rules' detectors see, and what deceives a reader.
+
+    The former is remembered, because what follows depends on it and time budgets may end it early.
+    """
 
     async def scan() -> ScanResult:
         around = await surroundings(reading.change, tree=reading.tree)
         return await reading.scanner.scan(_scanned(reading), rules, around=around)
 
-    return await step.run("scan", scan, ScanResult)
+    seen = await step.run("scan", scan, ScanResult)
+    return replace(seen, new=(*deceptive.evidence(reading.change), *seen.new))
 
 
 async def surroundings(change: Change, *, tree: Tree | None) -> Surroundings:

@@ -6,7 +6,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.events import Action, CommandEvent, Ignored, InvalidPayload, PullEvent, ReviewRequest, command_line, parse
+from app.events import (
+    Action,
+    CommandEvent,
+    Ignored,
+    InvalidPayload,
+    Place,
+    PullEvent,
+    RemovedEvent,
+    ReviewRequest,
+    command_line,
+    parse,
+)
 
 HEAD = "a" * 40
 BASE = "b" * 40
@@ -90,11 +101,22 @@ def test_a_head_whose_fork_was_deleted_is_still_an_event():
     assert isinstance(parsed("pull_request", payload), PullEvent)
 
 
-@pytest.mark.parametrize("name", ["ping", "push", "check_run", "installation", "never_heard_of"])
+@pytest.mark.parametrize("name", ["ping", "push", "check_run", "never_heard_of"])
 def test_other_events_are_ignored_with_a_reason(name):
     event = parsed(name, {"zen": "Keep it logically awesome.", "repository": {"id": "not an id"}})
     assert isinstance(event, Ignored)
     assert name in event.reason
+
+
+def test_repositories_that_were_taken_away_are_an_event():
+    whole = {"action": "deleted", "installation": {"id": 9}}
+    assert parsed("installation", whole) == RemovedEvent(Place("", 0, 0, 9), ())
+    some = {"action": "removed", "installation": {"id": 9}, "repositories_removed": [{"id": 42}, {"id": 43}]}
+    assert parsed("installation_repositories", some) == RemovedEvent(Place("", 0, 0, 9), (42, 43))
+    one = {"action": "deleted", "repository": {"id": 42, "full_name": "octo/shop"}, "installation": {"id": 9}}
+    assert parsed("repository", one) == RemovedEvent(Place("", 0, 0, 9), (42,))
+    for name, payload in (("installation", whole), ("installation_repositories", some), ("repository", one)):
+        assert isinstance(parsed(name, payload | {"action": "created"}), Ignored)
 
 
 def test_a_command_of_a_person_is_an_event():
@@ -252,7 +274,7 @@ def test_any_field_may_be_anything_without_an_error_of_ours(name, field, value, 
     except InvalidPayload as error:
         assert str(error)  # noqa: PT017 - either answer is right; an error of ours is not.
     else:
-        assert isinstance(event, PullEvent | CommandEvent | Ignored)
+        assert isinstance(event, PullEvent | CommandEvent | RemovedEvent | Ignored)
 
 
 def test_the_same_four_facts_are_the_same_job():
