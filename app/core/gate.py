@@ -114,7 +114,9 @@ def _longest_run(text: str) -> int:
 
 
 def _info(language: str) -> str:
-    return re.sub(r"[^\w+-]", "", language)[:30]
+    """A fence's language: a word, and none that is drawn or can be clicked."""
+    word = re.sub(r"[^\w+-]", "", language)[:30]
+    return "" if word.lower() in _RENDERED else word
 
 
 def _blocks(text: str) -> list[tuple[str, str]]:
@@ -144,8 +146,7 @@ def _blocks(text: str) -> list[tuple[str, str]]:
 def _block(kind: str, block: str) -> str:
     if kind == "prose":
         return _prose(block)
-    language = _info(kind.removeprefix("code").strip().split(" ")[0])
-    return fence(block, "" if language.lower() in _RENDERED else language)
+    return fence(block, kind.removeprefix("code").strip().split(" ")[0])
 
 
 def _prose(text: str) -> str:

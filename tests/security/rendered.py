@@ -15,7 +15,7 @@ OURS = re.compile(
     r"|<!-- principal:review:[0-9a-f]{32} -->"
 )
 _LIVE = re.compile(
-    r"(?<![\w`])[@＠]\w|\w@\w+\.\w|(?i:https?|ftp)://|(?<![A-Za-z0-9])(?i:www)\.|(?:^|[\s(\[,])(?:[\w.-]+/[\w.-]+)?#\d+\b|\bGH-\d+\b"
+    r"(?<![\w`])[@＠]\w|\w@\w+\.\w|(?i:https?|ftp)://|(?<![A-Za-z0-9])(?i:www)\.\w|(?:^|[\s(\[,])(?:[\w.-]+/[\w.-]+)?#\d+\b|\bGH-\d+\b"
 )
 _RENDERED = frozenset({"mermaid", "geojson", "topojson", "stl", "math"})
 _RAW_COMMAND = re.compile(r"^[ \t]{0,40}(?:/[a-z][\w-]*(?=\s|$)|@dependabot\b)", re.MULTILINE | re.IGNORECASE)
