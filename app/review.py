@@ -12,8 +12,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 from app.analysis import Scanner
-from app.core import addressed, choose, comment, deceptive, fingerprint, rank, secrets
+from app.core import addressed, choose, comment, deceptive, evidence, fingerprint, rank, secrets
 from app.core.change import Change, Intent, narrow
+from app.core.finding import Elsewhere
 from app.core.leaks import KnownSecrets
 from app.core.options import Options
 from app.core.persona import Persona
@@ -90,10 +91,12 @@ async def review(change: Change, *, tree: Tree | None, reviewer: Reviewer, step:
     seen = await read.evidence(reading, rules=library.rules, step=step)
     strong = [one for one in seen.new if one.strength is Strength.STRONG]
     by_rules = await fix.by_rules(strong, reading=reading, rules=rules)
+    before = evidence.pre_existing(seen.existing, rules)
     spoken = tuple(filter(None, [addressed.note(change)]))
     if models.review is None:
         ranked = rank.rank(rank.merge(by_rules), comments=options.comments)
-        return _by_rules_alone(change, ranked, seen.notes, spoken=spoken, seconds=reviewer.clock() - started)
+        seconds = reviewer.clock() - started
+        return _by_rules_alone(change, ranked, before, seen.notes, spoken=spoken, seconds=seconds)
 
     text = f"{choose.added_text(change)}\n{reading.code.openings()}"
     personas = choose.choose(library.personas, change, added_text=text, asked=asked)
@@ -146,6 +149,7 @@ async def review(change: Change, *, tree: Tree | None, reviewer: Reviewer, step:
         said=said,
         folded=ranked.folded,
         elsewhere=judged.elsewhere,
+        pre_existing=before,
         rejected=(*judged.rejected, *ranked.rejected),
         skipped=change.skipped,
         not_reviewed=(*claims.not_reviewed, *judged.not_reviewed),
@@ -254,7 +258,13 @@ def _default(models: Models) -> Model:
 
 
 def _by_rules_alone(
-    change: Change, ranked: rank.Ranked, notes: Sequence[ScanNote], *, spoken: tuple[str, ...], seconds: float
+    change: Change,
+    ranked: rank.Ranked,
+    before: tuple[Elsewhere, ...],
+    notes: Sequence[ScanNote],
+    *,
+    spoken: tuple[str, ...],
+    seconds: float,
 ) -> Review:
     unseen = {note.subject: note.reason for note in notes}
     missed = tuple(
@@ -267,6 +277,7 @@ def _by_rules_alone(
         head=change.head,
         said=ranked.said,
         folded=ranked.folded,
+        pre_existing=before,
         rejected=ranked.rejected,
         skipped=change.skipped,
         not_reviewed=missed,
