@@ -18,7 +18,7 @@ BRANCH = "charge-orders"
 class Defect:
     """Something wrong with the sample's change: the rule it breaks, the file, and a piece of the line it stands on.
 
-    `needs_model` marks what only reading for meaning finds; the others are found by detectors.
+    `needs_model` marks what is told only when a model reads it, though a weak detector may point there; the others strong ones tell.
     """
 
     rule: str
@@ -29,9 +29,9 @@ class Defect:
 
 DEFECTS = (
     Defect("timeouts", "src/gateway.ts", "await fetch(`${this.#url}/v2/charges`"),
-    Defect("secrets", "src/gateway.ts", "const apiKey = "),
+    Defect("secrets", "src/gateway.ts", "const apiKey = ", needs_model=True),
     Defect("crypto", "src/gateway.ts", "rejectUnauthorized: false"),
-    Defect("input-validation", "src/server.ts", "JSON.parse(await readText(request))"),
+    Defect("input-validation", "src/server.ts", "JSON.parse(await readText(request))", needs_model=True),
     Defect("async-io", "src/nightly.ts", ".forEach(async ("),
     Defect("idempotency", "src/charge.ts", "withRetry(() => gateway.charge(", needs_model=True),
     Defect("outbox", "src/charge.ts", 'store.addEvent("order.paid", order.id)', needs_model=True),
