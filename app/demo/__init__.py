@@ -18,7 +18,8 @@ BRANCH = "charge-orders"
 class Defect:
     """Something wrong with the sample's change: the rule it breaks, the file, and a piece of the line it stands on.
 
-    `needs_model` marks what is told only when a model reads it, though a weak detector may point there; the others strong ones tell.
+    `needs_model` marks what is told only when a model reads it, though a weak detector may point there. The others are told
+    by strong ones.
     """
 
     rule: str
