@@ -311,7 +311,8 @@ def _encoded_keys(text: str) -> Iterator[Secret]:
 
 def _provider_tokens(text: str) -> Iterator[Secret]:
     runs = "\n".join(RUN.findall(text))
-    near = dict.fromkeys(form for literal, form in _BY_LITERAL if literal in (text if form.spaced else runs))
+    looked_for = _BY_LITERAL if runs else _SPACED
+    near = dict.fromkeys(form for literal, form in looked_for if literal in (text if form.spaced else runs))
     for form in near:
         for start, end in form.find(text, runs):
             if not _obviously_made_up(text[start:end]):
@@ -322,6 +323,7 @@ def _provider_tokens(text: str) -> Iterator[Secret]:
 
 _BY_LITERAL = tuple((literal, form) for form in FORMS for literal in form.literals)
 """Most texts hold none of them, so this list is most of what looking for tokens costs."""
+_SPACED = tuple((literal, form) for literal, form in _BY_LITERAL if form.spaced)
 
 
 def _obviously_made_up(token: str) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +64,7 @@ KEYS = {
 LANGUAGES = {"javascript", "typescript", "tsx", "python", "any"}
 
 
+@cache
 def load(path: Path) -> dict[str, Any]:
     rule = yaml.safe_load(path.read_text(encoding="utf-8"))
     assert isinstance(rule, dict)
