@@ -229,7 +229,7 @@ def test_a_list_that_never_ends_is_read_to_a_bound(github: ScriptedGitHub, clock
 
 
 def test_open_pull_requests_are_listed_once_each(github: ScriptedGitHub, clock: Clock) -> None:
-    page = [pull_json(number=n) for n in range(1, 101)]
+    page = [pull_json(number=n, updated_at="2026-11-20T10:00:00Z") for n in range(1, 101)]
     path = "/repos/acme/shop/pulls"
     github.will("GET", path, lambda seen: json(200, page if seen.query["page"] == "1" else page[-1:]))
     found = tell(lambda door: door.open_pulls(SHOP), github, clock)
