@@ -104,6 +104,20 @@ class Dismissed:
 
 
 @dataclass(frozen=True, slots=True)
+class Remembered:
+    """What is known of a pull request from before: the head that was reviewed last and its merge base, and what was said.
+
+    `summary` is the id of the summary comment. Nothing of it is needed to be right: without it more is read than has to be.
+    """
+
+    head: Sha | None = None
+    base: Sha | None = None
+    said: tuple[Said, ...] = ()
+    summary: int | None = None
+    paused: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Recall:
     """What becomes of everything that was said and found; see the top of this file."""
 

@@ -409,6 +409,10 @@ class Store:
         statement = self._insert(meta).values(name=name, value=value)
         connection.execute(statement.on_conflict_do_update(index_elements=["name"], set_={"value": value}))
 
+    def insert(self, table: sa.Table) -> SqliteInsert | PostgresInsert:
+        """An insert that can say what to do on a conflict, as this database says it."""
+        return self._insert(table)
+
     def _insert(self, table: sa.Table) -> SqliteInsert | PostgresInsert:
         return sqlite.insert(table) if self._database.is_sqlite else postgresql.insert(table)
 
