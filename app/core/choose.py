@@ -9,10 +9,10 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from functools import lru_cache
 from pathlib import PurePosixPath
 
+from app.core import glob
 from app.core.change import Change
 from app.core.persona import Persona, Reference
 from app.errors import UserError
@@ -94,7 +94,7 @@ def _applies(persona: Persona, change: Change, *, modules: _Modules, spoken: str
         return True
     return (
         any(file.path.casefold().endswith(persona.extensions) for file in change.files)
-        or any(_matches(file.path, glob) for file in change.files for glob in persona.paths)
+        or any(glob.matches_any(file.path, persona.paths) for file in change.files)
         or _imports(persona, modules)
         or any(_stands_in(phrase, spoken.casefold()) for phrase in persona.activation)
     )
@@ -152,13 +152,6 @@ def _is_imported(wanted: str, modules: frozenset[str]) -> bool:
     if wanted.endswith((":", "/")):
         return any(module.startswith(wanted) for module in modules)
     return any(module == wanted or module.startswith((f"{wanted}/", f"{wanted}.")) for module in modules)
-
-
-def _matches(path: str, glob: str) -> bool:
-    """Git's habit: without a slash a glob is matched against the name, `**/` also stands for nothing."""
-    if "/" not in glob and glob != "**":
-        return fnmatchcase(PurePosixPath(path).name, glob)
-    return fnmatchcase(path, glob) or fnmatchcase(path, glob.replace("**/", "")) or fnmatchcase(f"/{path}", glob)
 
 
 def _stands_in(phrase: str, text: str) -> bool:

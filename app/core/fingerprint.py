@@ -17,8 +17,13 @@ _WORD = re.compile(r"[a-z0-9]+")
 def fingerprint(finding: Finding) -> str:
     """A name for the finding that survives moved lines and reformatting: rule or title, path, normalised quote."""
     about = finding.rule or " ".join(sorted(_words(finding.title)))
-    said = "\0".join((about, finding.path, _SPACE.sub("", finding.quote)))
+    said = "\0".join((about, finding.path, code_of(finding.quote)))
     return hashlib.sha256(said.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+
+
+def code_of(quote: str) -> str:
+    """Code without its white space: what stays the same when it is moved or indented anew."""
+    return _SPACE.sub("", quote)
 
 
 def marker(*, key: bytes, repository_id: int, number: int, head: Sha, trigger: str) -> str:
@@ -46,10 +51,13 @@ def similar(one: Finding, other: Finding) -> bool:
     """Whether two findings about overlapping lines say the same: the same rule, or most words of the titles shared."""
     if one.rule is not None and one.rule == other.rule:
         return True
-    first, second = _words(one.title), _words(other.title)
-    if not first or not second:
-        return False
-    return len(first & second) / min(len(first), len(second)) >= _SHARED_WORDS
+    return shared_words(one.title, other.title) >= _SHARED_WORDS
+
+
+def shared_words(one: str, other: str) -> float:
+    """The share of the shorter text's telling words that the other one holds too, from 0 to 1."""
+    first, second = _words(one), _words(other)
+    return len(first & second) / min(len(first), len(second)) if first and second else 0.0
 
 
 _SHARED_WORDS = 0.6

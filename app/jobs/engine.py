@@ -29,7 +29,7 @@ from app.jobs import plan as planning
 from app.jobs.book import PaceBook
 from app.jobs.database import Database
 from app.jobs.delivery import Delivery, Receipt, Taken
-from app.jobs.inbox import HandOver, Inbox, Waiting
+from app.jobs.inbox import Actionable, HandOver, Inbox, Waiting
 from app.jobs.nudge import Nudge
 from app.jobs.presence import Presence, Reaper, Watch, checked_in
 from app.jobs.step import Timing
@@ -436,7 +436,7 @@ class Engine:
             if delivery.guid in receipts:
                 continue
             event, ignored = delivery.event, self._why_ignored(delivery.event)
-            if ignored or isinstance(event, Ignored):
+            if ignored or not isinstance(event, Actionable):
                 receipts[delivery.guid] = Receipt(Taken.IGNORED, ignored)
             else:
                 workflow_id = delivery_workflow_id(delivery.guid, 1)
@@ -449,15 +449,15 @@ class Engine:
         return {guid: receipt for guid, receipt in receipts.items() if guid in added}
 
     def _take_known(self, connection: sa.Connection, delivery: Delivery, row: Any, *, failed: bool) -> Receipt:
-        ignored = self._why_ignored(delivery.event)
+        event, ignored = delivery.event, self._why_ignored(delivery.event)
         if row.state != DeliveryState.IGNORED and not failed:
             return Receipt(Taken.DUPLICATE, "this delivery is known", row.workflow_id)
-        if ignored or isinstance(delivery.event, Ignored):
+        if ignored or not isinstance(event, Actionable):
             return Receipt(Taken.IGNORED, ignored)
         # It failed, or was ignored under other settings: GitHub redelivers under the same id, so it is begun again.
         attempt = row.attempt + 1
         workflow_id = delivery_workflow_id(delivery.guid, attempt)
-        self._inbox.put_again(connection, Waiting(delivery.guid, attempt, delivery.event))
+        self._inbox.put_again(connection, Waiting(delivery.guid, attempt, event))
         values = {
             "attempt": attempt,
             "workflow_id": workflow_id,
@@ -471,6 +471,8 @@ class Engine:
     def _why_ignored(self, event: Event) -> str:
         if isinstance(event, Ignored):
             return event.reason
+        if not isinstance(event, Actionable):
+            return f"{event.kind} events are not acted on"
         if not planning.is_served(event.place.repository, self._settings.repositories):
             return "the repository is not in PRINCIPAL_REPOSITORIES"
         if self._app_configured and event.place.installation is None:

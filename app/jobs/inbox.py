@@ -38,6 +38,7 @@ LOOK_SECONDS = 5.0
 """How often what another process left behind is looked for."""
 
 Actionable = PullEvent | CommandEvent
+"""What is decided on. The other events are recorded as ignored, with the reason."""
 EVENT: TypeAdapter[Actionable] = TypeAdapter(Actionable)
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
-from app.sandbox import reviews, suggestions
+from app.sandbox import checks, reviews, suggestions
 from app.sandbox.access import Caller
 from app.sandbox.hub import Hub
 from app.sandbox.records import (
@@ -448,6 +448,27 @@ class PullHandle(IssueHandle):
         wanted = {"path": path, "line": line, "side": side, "body": body, "commit_id": self.head_sha}
         made, self.delivery = self._post.do(
             lambda: reviews.comment(self._hub, self.state, wanted, caller=acting_as(account)), deliver=deliver
+        )
+        return made
+
+    def react(self, comment: ReviewComment | IssueComment, content: str, *, by: str = "dev") -> None:
+        """Puts a person's reaction on a comment; GitHub sends no webhook for it."""
+        self._hub.react(comment.reactions, content=content, by=self._hub.state.account(by))
+
+    def finish_check_of_another_app(
+        self, name: str, *, conclusion: str, title: str = "", summary: str = "", deliver: bool = True
+    ) -> CheckRun:
+        """A finished check run on the head, made by an App that is not the one under test."""
+        body = {
+            "name": name,
+            "head_sha": self.head_sha,
+            "status": "completed",
+            "conclusion": conclusion,
+            "output": {"title": title or name, "summary": summary},
+        }
+        caller = Caller(token=Token("", None, installation=self._hub.state.foreign(self.state.repository)))
+        made, self.delivery = self._post.do(
+            lambda: checks.create(self._hub, self.state.repository, body, caller=caller), deliver=deliver
         )
         return made
 
