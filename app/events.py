@@ -158,7 +158,8 @@ Event = Actionable | Ignored
 class ReviewRequest:
     """A review to be made. Repository, number, head and trigger are its identity: the same four are the same job.
 
-    `head` is None when whatever the head is should be reviewed. `trigger` is `push`, `base:<sha>` or `comment:<id>`.
+    `head` is None when whatever the head is should be reviewed. `trigger` is `push`, `base:<sha>`, `comment:<id>` or
+    `rerun:<check run>`.
     """
 
     repository: str
@@ -348,8 +349,6 @@ def _pull_event(data: bytes) -> Event:
     action = _action(payload)
     if action is None:
         return _ignored(payload, f"pull_request {payload.action} is not acted on")
-    if payload.pull_request.draft and not action.cancels:
-        return _ignored(payload, "draft")
     return PullEvent(
         place=_place(payload.repository, payload.pull_request.number, payload.installation),
         action=action,

@@ -31,11 +31,14 @@ _IMPORTED = re.compile(
 )
 
 
-def choose(personas: Sequence[Persona], change: Change, *, added_text: str, asked: str = "") -> tuple[Persona, ...]:
+def choose(
+    personas: Sequence[Persona], change: Change, *, added_text: str, asked: str = "", only: Sequence[str] = ()
+) -> tuple[Persona, ...]:
     """The personas that review a change, in the library's order.
 
     `added_text` is what `added_text` gives for the change; `asked` what a person wrote after `/review`. `persona NAME` in
-    it chooses that one alone; raises `UserError` when there is none of that name.
+    it chooses that one alone; raises `UserError` when there is none of that name. `only` names those that may review at
+    all; empty means all.
     """
     named = _ASKED.search(asked)
     if named:
@@ -45,7 +48,9 @@ def choose(personas: Sequence[Persona], change: Change, *, added_text: str, aske
     applying = tuple(
         persona
         for persona in personas
-        if persona.name != COMMON_CORE and _applies(persona, change, modules=modules, spoken=spoken)
+        if persona.name != COMMON_CORE
+        and (not only or _is_called(persona, only))
+        and _applies(persona, change, modules=modules, spoken=spoken)
     )
     core = tuple(persona for persona in personas if persona.name == COMMON_CORE)
     return (*applying, *core) if _somebody_is_missing(applying, change) else applying
@@ -83,10 +88,15 @@ def added_text(change: Change) -> str:
 def _named(personas: Sequence[Persona], name: str) -> Persona:
     plain = name.casefold()
     for persona in personas:
-        if plain in (persona.name, *(alias.casefold() for alias in persona.aliases)):
+        if _is_called(persona, [plain]):
             return persona
     known = ", ".join(persona.name for persona in personas)
     raise UserError(f"there is no persona {name[:80]!r}; there are {known}")
+
+
+def _is_called(persona: Persona, names: Sequence[str]) -> bool:
+    called = {persona.name, *(alias.casefold() for alias in persona.aliases)}
+    return any(name.casefold() in called for name in names)
 
 
 def _applies(persona: Persona, change: Change, *, modules: _Modules, spoken: str) -> bool:

@@ -73,14 +73,18 @@ class CheckText:
     annotations: tuple[CheckAnnotation, ...] = ()
 
 
-def inline(review: Review) -> tuple[ReviewComment, ...]:
-    """The review comments, in the order they are said."""
-    return tuple(_comment(found) for found in review.said)
+def _no_mark(_: Finding) -> str:
+    return ""
+
+
+def inline(review: Review, *, mark: Callable[[Finding], str] = _no_mark) -> tuple[ReviewComment, ...]:
+    """The review comments, in the order they are said, each with the hidden line that `mark` gives for its finding."""
+    return tuple(_comment(found, mark(found.finding)) for found in review.said)
 
 
 def body(review: Review, *, marker: str, version: str) -> str:
     """The review's body: one line of verdict, a table by priority, the fold, what was not reviewed, the footer."""
-    parts = [_opening(review), _table(_in_the_table(review)), *_folds(review), *_gaps(review)]
+    parts = [_opening(review), _table(_in_the_table(review)), _before(review), *_folds(review), *_gaps(review)]
     return _fit([*parts, _footer(review, version)], ending=marker)
 
 
@@ -98,7 +102,8 @@ def document(review: Review, *, version: str) -> str:
 def check(review: Review, *, version: str, fail_on: Severity | None = None) -> CheckText:
     """The completed check run: neutral, unless a severity was named that decides between success and failure."""
     conclusion = _conclusion(review, fail_on)
-    parts = [_opening(review), _table(review.findings), _elsewhere(review), *_gaps(review), _footer(review, version)]
+    parts = [_opening(review), _table(review.findings), _before(review), _elsewhere(review), *_gaps(review)]
+    parts.append(_footer(review, version))
     if conclusion is Conclusion.FAILURE:
         parts.insert(1, f"This check fails because the severity of a finding is {fail_on} or worse.")
     on_the_head = [found for found in review.findings if found.anchor.side is Side.RIGHT]
@@ -141,6 +146,53 @@ def skipped(reason: str) -> CheckText:
     )
 
 
+def nothing_new(review: Review, *, since: str, fail_on: Severity | None = None) -> CheckText:
+    """The check run of a push that brought nothing to read: a rebase, or a head that went back to a reviewed one."""
+    open_ones = f"{_capitalised(_count(review.open_before, 'finding'))} from before {_is_or_are(review.open_before)} still open."
+    told = f"Nothing in this push is new since {gate.span(since[:7])} was reviewed, so nothing is said again."
+    said = f"{told} {open_ones if review.open_before else ''}".strip()
+    return CheckText(_conclusion(review, fail_on), "Nothing new to review", "\n\n".join([said, *_gaps(review)]))
+
+
+def fixed(head: str) -> str:
+    """The answer in the thread of a finding whose code is gone."""
+    return f"Fixed in {head[:7]}: the code this was about has changed, and the problem was not found again."
+
+
+def back(head: str) -> str:
+    """The answer in the thread of a finding that was fixed and is found again."""
+    return f"Back in {head[:7]}: the problem that had been fixed was found again."
+
+
+def not_admitted(reason: str, *, notes: Sequence[str] = ()) -> CheckText:
+    """The check run of a pull request that the policy does not want reviewed, with the key that says so."""
+    said = _first([f"{gate.line(note, longest=500).rstrip('.')}." for note in notes], "more notes")
+    asking = "Whoever may write here gets a review with `/review`."
+    return CheckText(
+        Conclusion.NEUTRAL,
+        f"Not reviewed: {gate.plain(reason, longest=150)}",
+        "\n\n".join([f"Not reviewed: {gate.line(reason).rstrip('.')}.", asking, *said]),
+    )
+
+
+def in_the_shadow(review: Review) -> CheckText:
+    """The check run of a review that is made and recorded, and not shown."""
+    return CheckText(
+        Conclusion.NEUTRAL,
+        "Reviewed in the shadow",
+        f"{_capitalised(_scope(review))} reviewed. The policy says `shadow: true`, so what was found is recorded and not posted.",
+    )
+
+
+def in_a_merge_group() -> CheckText:
+    """The check run on the commit that a merge queue has built."""
+    return CheckText(
+        Conclusion.SUCCESS,
+        "Each pull request was reviewed on its own",
+        "A merge queue has built this commit of pull requests that have check runs of their own; nothing is reviewed twice.",
+    )
+
+
 def verdict(review: Review) -> str:
     """The one line of verdict, without markup: what a busy person reads first."""
     before_merge = [one for one in review.findings if one.finding.severity in (Severity.CRITICAL, Severity.HIGH)]
@@ -150,9 +202,15 @@ def verdict(review: Review) -> str:
     if not review.complete:
         scope = f"{review.hunks_reviewed} of {_counted(review.hunks, 'hunk')} were"
         return f"Not all of this was reviewed: {scope}, and no problem was found in them"
+    if review.open_before:
+        return f"Nothing new; {_count(review.open_before, 'finding')} from before {_is_or_are(review.open_before)} still open"
     if not review.hunks:
         return "Nothing here to review"
     return "No problems found that are worth your time"
+
+
+def _is_or_are(number: int) -> str:
+    return "is" if number == 1 else "are"
 
 
 def _problems(before_merge: int, consider: int) -> str:
@@ -185,6 +243,20 @@ def _conclusion(review: Review, fail_on: Severity | None) -> Conclusion:
     if worst is not None and worst.rank <= fail_on.rank:
         return Conclusion.FAILURE
     return Conclusion.SUCCESS if review.complete else Conclusion.NEUTRAL
+
+
+def _before(review: Review) -> str:
+    """What became of the findings of earlier reviews, in a line."""
+    back, gone = len(review.recalled.back), len(review.recalled.gone)
+    told = [
+        f"{_count(review.open_before, 'finding')} from before {_is_or_are(review.open_before)} still open"
+        if review.open_before and review.says_something
+        else "",
+        f"{_count(gone, 'finding')} {'was' if gone == 1 else 'were'} fixed" if gone else "",
+        f"{_count(back, 'finding')} that had been fixed {_is_or_are(back)} back" if back else "",
+    ]
+    said = ", ".join(one for one in told if one)
+    return f"{_capitalised(said)}." if said else ""
 
 
 def _in_the_table(review: Review) -> Sequence[VerifiedFinding]:
@@ -378,7 +450,7 @@ def _duration(seconds: float) -> str:
 # --- the parts of a comment -------------------------------------------------------------------------------------------
 
 
-def _comment(found: VerifiedFinding) -> ReviewComment:
+def _comment(found: VerifiedFinding, marker: str) -> ReviewComment:
     """The comment where its finding stands; with a suggestion on exactly the lines that this replaces."""
     where, patch = found.anchor, found.fix.patch if found.fix else None
     start, end = where.start_line, where.line
@@ -387,7 +459,7 @@ def _comment(found: VerifiedFinding) -> ReviewComment:
     return ReviewComment(
         path=where.path,
         line=end,
-        body=_fit(_comment_parts(found, committable=True)),
+        body=_fit(_comment_parts(found, committable=True), ending=marker),
         side=where.side,
         start_line=start if start < end else None,
     )

@@ -10,6 +10,7 @@ from app.core.change import Sha
 from app.core.finding import Finding
 
 MARKER = re.compile(r"<!-- principal:review:([0-9a-f]{32}) -->")
+FINDING_MARKER = re.compile(r"<!-- principal:finding:([0-9a-f]{16}):([0-9a-f]{32}) -->")
 _SPACE = re.compile(r"\s+")
 _WORD = re.compile(r"[a-z0-9]+")
 
@@ -33,6 +34,24 @@ def marker(*, key: bytes, repository_id: int, number: int, head: Sha, trigger: s
     """
     said = f"{repository_id}\n{number}\n{head}\n{trigger}".encode()
     return f"<!-- principal:review:{hmac.new(key, said, hashlib.sha256).hexdigest()[:32]} -->"
+
+
+def finding_marker(name: str, *, key: bytes, repository_id: int, number: int) -> str:
+    """The hidden line of an inline comment that says: this comment of mine is about the finding of this fingerprint."""
+    return f"<!-- principal:finding:{name}:{_signed(name, key=key, repository_id=repository_id, number=number)} -->"
+
+
+def finding_in(body: str, *, key: bytes, repository_id: int, number: int) -> str | None:
+    """The fingerprint of the finding that a comment of ours is about; None when no marker in it is ours."""
+    for name, sign in FINDING_MARKER.findall(body):
+        if hmac.compare_digest(sign, _signed(name, key=key, repository_id=repository_id, number=number)):
+            return str(name)
+    return None
+
+
+def _signed(name: str, *, key: bytes, repository_id: int, number: int) -> str:
+    said = f"finding\n{repository_id}\n{number}\n{name}".encode()
+    return hmac.new(key, said, hashlib.sha256).hexdigest()[:32]
 
 
 def carries(body: str, mark: str) -> bool:

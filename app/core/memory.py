@@ -17,11 +17,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import PurePosixPath
+from typing import Annotated
+
+from pydantic import BeforeValidator, PlainSerializer
 
 from app.core.change import Sha
 from app.core.finding import Category, Finding, Kind, Severity, VerifiedFinding
 from app.core.fingerprint import code_of, fingerprint, shared_words
 
+Level = Annotated[
+    Category,
+    PlainSerializer(lambda one: one.slug),
+    BeforeValidator(lambda one: Category.from_slug(one) if isinstance(one, str) else one),
+]
+"""A category that is kept by its name."""
 LEAST_CODE = 6
 """A quote of fewer characters stands everywhere: its being there says nothing."""
 SAME_WORDS = 0.5
@@ -49,7 +58,7 @@ class Said:
     quote: str
     title: str
     kind: Kind
-    category: Category
+    category: Level
     severity: Severity
     head: Sha
     rule: str | None = None
@@ -99,7 +108,7 @@ class Dismissed:
 
     path: str
     title: str
-    category: Category
+    category: Level
     rule: str | None = None
 
 

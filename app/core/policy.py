@@ -239,9 +239,9 @@ class Policies:
             ]
         return ForFile(self._excluded(path, holding), tuple(instructions), least, rules)
 
-    def excludes(self, path: str) -> bool:
-        """Whether the file is kept from every model."""
-        return bool(self.of(path).excluded)
+    def why_excluded(self, path: str) -> str:
+        """Why the file is kept from every model; empty when it is not."""
+        return self.of(path).excluded
 
     @cached_property
     def _outermost_first(self) -> tuple[Part, ...]:

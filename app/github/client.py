@@ -35,7 +35,7 @@ from app.core.pull import (
 )
 from app.errors import Code, Permanent, Transient
 from app.github import replies
-from app.github.conversation import Conversation
+from app.github.conversation import Conversation, Reaction
 from app.github.credentials import RESOLVING, Credentials, PersonalToken
 from app.github.pace import Pace, Sleep
 from app.github.transport import PER_PAGE, Limits, Transport
@@ -126,6 +126,21 @@ class GitHub:
         """The pull request as it is now: always asked for, never from memory."""
         request = in_repository("GET", "/pulls/{number}", repository, "read the pull request", number=number)
         return replies.read(replies.WholePullRequest, await self._send(request), request).value()
+
+    async def policy_of(self, repository: str) -> str | None:
+        """The policy file on the default branch of another repository of the same owner, read under a token for that alone.
+
+        None when it has none, or when the App may not see that repository.
+        """
+        request = in_repository("GET", "/contents/.github/principal.yml", repository, "read the owner's policy")
+        credentials = self._credentials.beside(str(request.parts["name"]))
+        try:
+            reply = await self._retried(lambda: self._attempt(request, credentials))
+        except Permanent as error:
+            if error.code in (Code.GITHUB_GONE, Code.GITHUB_FORBIDDEN):
+                return None
+            raise
+        return replies.read(replies.Content, reply, request).text()
 
     async def open_pulls(self, repository: str, *, pages: int = PULL_PAGES) -> tuple[OpenPull, ...]:
         """The open pull requests, those that changed last first, at most a thousand (a hundred a page)."""
@@ -261,18 +276,11 @@ class GitHub:
         )
         return await self._created(replace(request, notifies=True))
 
-    async def react_to_comment(self, repository: str, comment_id: int, content: str = "eyes") -> None:
-        """Put a reaction (`eyes`, `+1`, `confused`, …) on a comment of the conversation."""
-        request = in_repository(
-            "POST",
-            "/issues/comments/{comment}/reactions",
-            repository,
-            "react to the comment",
-            Effect.REPEATABLE,
-            body={"content": content},
-            comment=comment_id,
-        )
-        await self._created(request)
+    async def react_to_comment(
+        self, repository: str, comment_id: int, content: Reaction = "eyes", *, in_thread: bool = False
+    ) -> None:
+        """Put a reaction on a comment of the conversation, or of a thread."""
+        await self.talk.react(repository, comment_id, content, in_thread=in_thread)
 
     # Checks and statuses
 

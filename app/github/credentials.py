@@ -93,6 +93,10 @@ class Credentials(Protocol):
         """Credentials for the same place with these permissions."""
         ...
 
+    def beside(self, repository_name: str) -> Credentials:
+        """Credentials for nothing but reading another repository of the same owner."""
+        ...
+
     def login(self) -> str:
         """The login under which the bot's words appear."""
         ...
@@ -251,6 +255,12 @@ class InstallationToken:
         """Credentials for the same place with these permissions, which need not be fewer."""
         return InstallationToken(self._keys, replace(self._scope, permissions=tuple(permissions.items())))
 
+    def beside(self, repository_name: str) -> InstallationToken:
+        """Credentials for nothing but reading another repository of the same owner, by its name."""
+        return InstallationToken(
+            self._keys, Scope(self._scope.installation, None, repository_name, tuple(READING.items()))
+        )
+
     def login(self) -> str:
         """The App's own account."""
         return self._keys.login()
@@ -275,6 +285,11 @@ class PersonalToken:
     def narrowed(self, permissions: Mapping[str, str]) -> PersonalToken:
         """The same: a person's token is what it is."""
         del permissions
+        return self
+
+    def beside(self, repository_name: str) -> PersonalToken:
+        """The same: a person's token is what it is."""
+        del repository_name
         return self
 
     def token(self) -> str:

@@ -5,6 +5,7 @@ https://docs.github.com/en/rest: the shapes below follow its pages for pulls, re
 
 from __future__ import annotations
 
+from base64 import b64decode
 from datetime import datetime
 from typing import TypeVar
 
@@ -67,6 +68,20 @@ class Created(Model):
     """What a write made. A write whose answer has no id did not happen as it should."""
 
     id: int
+
+
+class Content(Model):
+    """A file as the contents API gives it; without its text when it is large or no file."""
+
+    content: str = ""
+    encoding: str = ""
+
+    def text(self) -> str | None:
+        """The file's text; None when it is not given or is not text."""
+        try:
+            return b64decode(self.content).decode() if self.encoding == "base64" else None
+        except ValueError:
+            return None
 
 
 class Repository(Model):

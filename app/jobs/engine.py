@@ -30,6 +30,7 @@ from app.jobs.book import PaceBook
 from app.jobs.database import Database
 from app.jobs.delivery import Delivery, Receipt, Taken
 from app.jobs.inbox import Actionable, HandOver, Inbox, Waiting
+from app.jobs.memory import StoredMemory
 from app.jobs.nudge import Nudge
 from app.jobs.presence import Presence, Reaper, Watch, checked_in
 from app.jobs.step import Timing
@@ -234,6 +235,11 @@ class Engine:
     def book(self) -> Book:
         """Where the pace of the installations is kept. Known once started."""
         return self._book
+
+    @property
+    def memory(self) -> StoredMemory:
+        """What outlives a review. Known once started."""
+        return StoredMemory(self._store)
 
     @property
     def executor_id(self) -> str:

@@ -61,10 +61,10 @@ class JobRow(Protocol):
 
 def plan(asked: PullEvent | ReviewRequest, pull: Pull, *, quiet_seconds: float) -> Plan:
     """What to do now. A push waits `quiet_seconds`, so that a row of pushes is one review; everything else starts at once."""
-    by_hand = isinstance(asked, ReviewRequest)
     if not pull.is_open:
         return Plan(None, Loses.ALL, "the pull request is closed")
-    if pull.draft and not by_hand:
+    if isinstance(asked, PullEvent) and asked.action is Action.CONVERTED_TO_DRAFT and pull.draft:
+        # Whether a draft is reviewed is the policy's to say, which the review reads; what began before is not wanted.
         return Plan(None, Loses.AUTOMATIC, "draft")
     if isinstance(asked, ReviewRequest):
         return Plan(replace(asked, head=pull.head_sha, repository=pull.repository), Loses.OLDER)

@@ -71,6 +71,7 @@ VERBS: dict[str, tuple[Callable[[GitHub], Awaitable[object]], list[str]]] = {
         ),
         ["repos/create-commit-status"],
     ),
+    "policy_of": (lambda door: door.policy_of(SHOP), ["repos/get-content"]),
     "git_token": (lambda door: door.git_token(SHOP), []),
     "repositories": (lambda door: door.repositories(), ["apps/list-repos-accessible-to-installation"]),
 }

@@ -133,15 +133,15 @@ def test_a_folder_adds_to_the_root_and_has_the_last_word_on_rules():
     assert orders.severity("timeouts", Severity.HIGH) is Severity.LOW
     assert orders.min_severity is Severity.HIGH
     assert not whole.of("src/jobs/queue.ts").says("timeouts")
-    assert whole.excludes("src/api/old/orders.ts")
+    assert whole.why_excluded("src/api/old/orders.ts")
     assert whole.of("src/api/old/orders.ts").excluded == "excluded by `paths.exclude` of src/api/.principal.yml"
-    assert not whole.excludes("src/old/orders.ts")
+    assert not whole.why_excluded("src/old/orders.ts")
 
 
 def test_a_folder_cannot_take_back_what_the_root_excludes():
     root = parse("paths: {exclude: [secret/]}\n")
     near = parse_folder("paths: {include: ['**']}\n", folder="secret/inner")
-    assert Policies(root, (near,)).excludes("secret/inner/a.ts")
+    assert Policies(root, (near,)).why_excluded("secret/inner/a.ts")
 
 
 def test_the_nearest_of_two_folders_wins_whatever_their_order():
