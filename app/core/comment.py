@@ -170,7 +170,7 @@ def not_admitted(reason: str, *, notes: Sequence[str] = ()) -> CheckText:
     asking = "Whoever may write here gets a review with `/review`."
     return CheckText(
         Conclusion.NEUTRAL,
-        f"Not reviewed: {gate.plain(reason, longest=150)}",
+        f"Not reviewed: {gate.plain(reason.replace('`', ''), longest=150)}",
         "\n\n".join([f"Not reviewed: {gate.line(reason).rstrip('.')}.", asking, *said]),
     )
 

@@ -472,6 +472,26 @@ class PullHandle(IssueHandle):
         )
         return made
 
+    def rerun(self, run: CheckRun, *, by: str = "dev", deliver: bool = True) -> Delivery | None:
+        """Presses the button that asks for a check run again."""
+        account = self._hub.state.account(by)
+        return self._do(
+            lambda: self._hub.emit(self._hub.events.check_run("rerequested", run, account)), deliver=deliver
+        )
+
+    def queue_for_merge(self, *, by: str = "dev", deliver: bool = True) -> str:
+        """A merge queue builds a commit of the pull on its base and asks for checks on it. Returns that commit."""
+        hub, repository = self._hub, self.state.repository
+        person = hub.person(hub.state.account(by))
+        name = f"gh-readonly-queue/{self.state.base_ref}/pr-{self.state.number}-{self.head_sha}"
+        base = repository.git.ref(f"refs/heads/{self.state.base_ref}")
+        made = repository.git.merge(
+            f"refs/heads/{name}", base=str(base), head=self.head_sha, message="Merge", author=person
+        )
+        event = hub.events.merge_group(repository, hub.state.account(by), ref=name, head=str(made), base=str(base))
+        self._do(lambda: hub.emit(event), deliver=deliver)
+        return str(made)
+
     def resolve(self, thread: Thread, *, by: str = "dev", deliver: bool = True) -> Delivery | None:
         """Marks a thread as resolved."""
         account = self._hub.state.account(by)

@@ -89,9 +89,10 @@ def test_a_closed_pull_is_reviewed_for_nobody(asked):
     assert decide(asked, replace(PULL, state="closed")) == Plan(None, Loses.ALL, "the pull request is closed")
 
 
-def test_a_draft_is_reviewed_only_when_asked():
+def test_becoming_a_draft_ends_what_nobody_asked_for_and_of_other_drafts_the_policy_decides():
     draft = replace(PULL, draft=True)
-    assert decide(event(Action.OPENED), draft) == Plan(None, Loses.AUTOMATIC, "draft")
+    assert decide(event(Action.CONVERTED_TO_DRAFT), draft) == Plan(None, Loses.AUTOMATIC, "draft")
+    assert decide(event(Action.OPENED), draft).request is not None
     assert decide(ASKED, draft).request == replace(ASKED, head=A)
 
 
