@@ -33,7 +33,7 @@ from app.git import Mirrors, Tree
 from app.library import Library
 from app.llm import Model
 from app.llm.models import Models
-from app.stages import doubt, find, fix, govern, post, read, recall
+from app.stages import doubt, find, fix, govern, post, read, recall, summarise
 from app.stages.memory import Memory, NoMemory
 from app.stages.step import AtOnce, Step
 
@@ -241,14 +241,24 @@ async def _told_of(
     if policy.shadow:
         return comment.in_the_shadow(found), Outcome("quiet", detail=f"in the shadow: {comment.verdict(found)}")
 
-    posted = post.QUIET
-    if before.is_first or request.by_hand or found.says_something:
-        posted = await post.post(found, keeper, version=house.reviewer.version, step=step)
-    if posted.stands:
-        await recall.after(
-            found, keeper, whole=found.complete and narrow(change, request.arguments) is change, step=step
-        )
+    posted = await _say(found, reading, keeper=keeper, before=before, house=house, step=step)
     return _check_text(posted, found, before, version=house.reviewer.version, fail_on=policy.fail_on), _outcome(posted)
+
+
+async def _say(
+    found: Review, reading: Read, *, keeper: recall.Keeper, before: recall.Before, house: House, step: Step
+) -> post.Posted:
+    """What is new posted, what is over closed, the summary brought up to date, and all of it remembered."""
+    posted, version = post.QUIET, house.reviewer.version
+    if before.is_first or keeper.request.by_hand or found.says_something:
+        posted = await post.post(found, keeper, version=version, step=step)
+    if not posted.stands:
+        return posted
+    asked_for_all = narrow(reading.change, keeper.request.arguments) is reading.change
+    await recall.after(found, keeper, whole=found.complete and asked_for_all, step=step)
+    if reading.policy.root.summary and (before.remembered.summary is None or found.changes_something):
+        await summarise.keep(found, reading.change, keeper, before=before, version=version, step=step)
+    return posted
 
 
 async def settle(request: ReviewRequest, text: comment.CheckText, *, check: post.Check, house: House) -> None:

@@ -84,7 +84,13 @@ def inline(review: Review, *, mark: Callable[[Finding], str] = _no_mark) -> tupl
 
 def body(review: Review, *, marker: str, version: str) -> str:
     """The review's body: one line of verdict, a table by priority, the fold, what was not reviewed, the footer."""
-    parts = [_opening(review), _table(_in_the_table(review)), _before(review), *_folds(review), *_gaps(review)]
+    parts = [
+        _opening(review),
+        _table(_in_the_table(review)),
+        _before(review),
+        *_folds(review),
+        *_gaps(review),
+    ]
     return _fit([*parts, _footer(review, version)], ending=marker)
 
 
@@ -102,7 +108,13 @@ def document(review: Review, *, version: str) -> str:
 def check(review: Review, *, version: str, fail_on: Severity | None = None) -> CheckText:
     """The completed check run: neutral, unless a severity was named that decides between success and failure."""
     conclusion = _conclusion(review, fail_on)
-    parts = [_opening(review), _table(review.findings), _before(review), _elsewhere(review), *_gaps(review)]
+    parts = [
+        _opening(review),
+        _table(review.findings),
+        _before(review),
+        _elsewhere(review),
+        *_gaps(review),
+    ]
     parts.append(_footer(review, version))
     if conclusion is Conclusion.FAILURE:
         parts.insert(1, f"This check fails because the severity of a finding is {fail_on} or worse.")
@@ -148,10 +160,9 @@ def skipped(reason: str) -> CheckText:
 
 def nothing_new(review: Review, *, since: str, fail_on: Severity | None = None) -> CheckText:
     """The check run of a push that brought nothing to read: a rebase, or a head that went back to a reviewed one."""
-    open_ones = f"{_capitalised(_count(review.open_before, 'finding'))} from before {_is_or_are(review.open_before)} still open."
     told = f"Nothing in this push is new since {gate.span(since[:7])} was reviewed, so nothing is said again."
-    said = f"{told} {open_ones if review.open_before else ''}".strip()
-    return CheckText(_conclusion(review, fail_on), "Nothing new to review", "\n\n".join([said, *_gaps(review)]))
+    parts = [part for part in (told, _before(review, always=True), *_gaps(review)) if part]
+    return CheckText(_conclusion(review, fail_on), "Nothing new to review", "\n\n".join(parts))
 
 
 def fixed(head: str) -> str:
@@ -245,12 +256,12 @@ def _conclusion(review: Review, fail_on: Severity | None) -> Conclusion:
     return Conclusion.SUCCESS if review.complete else Conclusion.NEUTRAL
 
 
-def _before(review: Review) -> str:
+def _before(review: Review, *, always: bool = False) -> str:
     """What became of the findings of earlier reviews, in a line."""
     back, gone = len(review.recalled.back), len(review.recalled.gone)
     told = [
         f"{_count(review.open_before, 'finding')} from before {_is_or_are(review.open_before)} still open"
-        if review.open_before and review.says_something
+        if review.open_before and (always or review.says_something)
         else "",
         f"{_count(gone, 'finding')} {'was' if gone == 1 else 'were'} fixed" if gone else "",
         f"{_count(back, 'finding')} that had been fixed {_is_or_are(back)} back" if back else "",

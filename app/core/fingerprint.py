@@ -41,6 +41,11 @@ def finding_marker(name: str, *, key: bytes, repository_id: int, number: int) ->
     return f"<!-- principal:finding:{name}:{_signed(name, key=key, repository_id=repository_id, number=number)} -->"
 
 
+def summary_marker(*, key: bytes, repository_id: int, number: int) -> str:
+    """The hidden line of the one summary comment of a pull request."""
+    return f"<!-- principal:summary:{_signed('summary', key=key, repository_id=repository_id, number=number)} -->"
+
+
 def finding_in(body: str, *, key: bytes, repository_id: int, number: int) -> str | None:
     """The fingerprint of the finding that a comment of ours is about; None when no marker in it is ours."""
     for name, sign in FINDING_MARKER.findall(body):

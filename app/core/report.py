@@ -67,6 +67,11 @@ class Review:
         """Whether it holds anything that was not said before."""
         return bool(self.findings or self.elsewhere or self.not_reviewed)
 
+    @property
+    def changes_something(self) -> bool:
+        """Whether a person who knows all that was said before would learn anything from it."""
+        return bool(self.hunks or self.recalled.gone or self.recalled.back)
+
     def worst(self) -> Severity | None:
         """The severity of the worst finding that is open, wherever it stands; None when there is none."""
         severities = [one.finding.severity for one in self.findings]

@@ -154,14 +154,14 @@ async def after(found: Review, keeper: Keeper, *, whole: bool, step: Step) -> No
         await _switch(one, keeper, resolved=False, step=step)
 
     async def keep() -> None:
-        await keeper.memory.said(*keeper.place, _as_it_stands(found))
+        await keeper.memory.said(*keeper.place, as_it_stands(found))
         if whole:
             await keeper.memory.reviewed(*keeper.place, head=found.head, base=found.base)
 
     await step.run("keep", keep, type(None), preemptible=False)
 
 
-def _as_it_stands(found: Review) -> tuple[Said, ...]:
+def as_it_stands(found: Review) -> tuple[Said, ...]:
     """Everything that was said on the pull request, as this review leaves it."""
     recalled = found.recalled
     new = [Said.of(one.finding, head=found.head) for one in found.findings]

@@ -159,6 +159,15 @@ def test_a_review_that_stands_or_is_under_way_is_not_begun_again(row, statuses, 
     assert (standing(request, [row], statuses) is not None) is stands
 
 
+def test_a_head_that_comes_back_after_another_was_reviewed_is_reviewed_again():
+    request = decide(event(Action.SYNCHRONIZE)).request
+    assert request is not None
+    done = Row(state="done")
+    assert standing(request, [Row(head=B, state="done"), done], {}) is done
+    assert standing(request, [done, Row(head=B, state="superseded")], {}) is done
+    assert standing(request, [done, Row(head=B, state="done")], {}) is None
+
+
 def test_every_comment_is_a_review_of_its_own():
     request = decide(ASKED).request
     assert request is not None

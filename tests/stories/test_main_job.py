@@ -120,7 +120,7 @@ def test_a_pull_request_is_reviewed_by_a_model_and_the_review_is_proven(github, 
     assert check.output.title == "One problem worth fixing before merge"
     assert len(check.annotations) == 1
     assert len([one for one in github.requests.rest if one.method == "POST" and one.path.endswith("/reviews")]) == 1
-    assert len(github.requests.rest) <= 8, [f"{one.method} {one.path}" for one in github.requests.rest]
+    assert len(github.requests.rest) <= 9, [f"{one.method} {one.path}" for one in github.requests.rest]
 
 
 def test_without_a_model_the_rules_review_the_sample_and_say_so(github, tmp_path):
@@ -235,7 +235,7 @@ def test_a_command_of_someone_who_may_write_reviews_a_draft_and_is_seen_at_once(
         completed(pull, runs=2)
         assert [reaction.content for reaction in comment.reactions] == ["eyes"]
     assert len(pull.reviews) == 1
-    assert len(github.requests.rest) <= 10
+    assert len(github.requests.rest) <= 11
 
 
 def test_a_command_of_a_stranger_a_quote_or_a_bot_does_nothing(github, tmp_path):

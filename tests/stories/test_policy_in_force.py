@@ -109,12 +109,13 @@ def test_a_policy_may_stand_in_the_owner_s_repository_and_extend_another(github,
 
 
 def test_a_pull_that_changes_the_policy_is_told_when_it_counts_and_whether_it_is_valid(github, bot):
-    pull, check = reviewed(github, "acme/changes", policy="max_comments: 3", head={POLICY: "automatic: fales\n"})
+    pull, check = reviewed(github, "acme/changes", policy="summary: false", head={POLICY: "automatic: fales\n"})
     said = (
         "This pull request changes `.github/principal.yml`: that takes effect once it is merged, not for this review."
     )
     assert said in check.output.summary
     assert "The new text cannot be used: .github/principal.yml:1: `automatic`" in check.output.summary
+    assert pull.issue_comments == []
     assert len(pull.reviews) == 1
 
 
