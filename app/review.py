@@ -40,7 +40,7 @@ from app.stages.step import AtOnce, Step
 if TYPE_CHECKING:
     from app.github import GitHub
 
-__all__ = ["AtOnce", "House", "Outcome", "Reviewer", "Step", "read_pull", "review", "review_pull", "settle"]
+__all__ = ["AtOnce", "House", "Outcome", "Read", "Reviewer", "Step", "read_pull", "review", "review_pull", "settle"]
 
 PUSH = "push"
 """The trigger of a review that nobody asked for: only what is new is read."""
@@ -213,7 +213,7 @@ async def _told_of(
     request: ReviewRequest, *, pull: Pull, house: House, github: GitHub, step: Step, told: Callable[[Review], None]
 ) -> tuple[comment.CheckText, Outcome]:
     """The review as far as the policy wants it, posted and remembered: what its check run says, and how it ended."""
-    reading = await read_pull(pull, github=github, house=house, step=step)
+    reading = await read_pull(pull, github=github, mirrors=house.mirrors, step=step)
     policy = reading.policy.root
     scope = admit(pull, policy, by_hand=request.by_hand)
     if isinstance(scope, Skip):
@@ -275,12 +275,12 @@ async def _finish(text: comment.CheckText, *, check: post.Check, github: GitHub,
     )
 
 
-async def read_pull(pull: Pull, *, github: GitHub, house: House, step: Step) -> Read:
+async def read_pull(pull: Pull, *, github: GitHub, mirrors: Mirrors, step: Step) -> Read:
     """The change as git tells it, with the author's intent as GitHub tells it and the policy of the default branch."""
     comparison = await step.run(
         "compare", lambda: github.compare(pull.repository, pull.base_sha, pull.head_sha), Comparison
     )
-    tree = await house.mirrors.open(
+    tree = await mirrors.open(
         pull.repository,
         repository_id=pull.repository_id,
         number=pull.number,

@@ -105,7 +105,7 @@ async def review_address(
 
         house = House(reviewer, door, mirrors)
         if not post:
-            reading = await read_pull(pull, github=github, house=house, step=step)
+            reading = await read_pull(pull, github=github, mirrors=mirrors, step=step)
             policies = reading.policy.policies
             made = replace(reviewer, options=obey.chosen(reviewer.options, policies.root))
             return await review(

@@ -45,6 +45,8 @@ class InForce:
 
     policies: Policies
     notes: tuple[str, ...] = ()
+    source: str = ""
+    """The file it was read from; empty when the defaults apply."""
 
     @property
     def root(self) -> Policy:
@@ -61,7 +63,7 @@ def in_force(files: PolicyFiles) -> InForce:
     root = _root(files, notes)
     parts = tuple(part for source in files.folders if (part := _part(source, notes)) is not None)
     notes += [_of_proposed(source) for source in files.proposed]
-    return InForce(Policies(root, parts), tuple(notes))
+    return InForce(Policies(root, parts), tuple(notes), files.root.path if files.root else "")
 
 
 def extends(text: str) -> str | None:
