@@ -220,7 +220,7 @@ async def _told_of(
         text = comment.not_admitted(scope.reason, notes=reading.policy.notes)
         return text, Outcome("skipped", detail=scope.reason)
 
-    keeper = recall.Keeper(request, pull, house.memory, github, house.reviewer.secret_key)
+    keeper = recall.Keeper(request, pull.repository, github, house.reviewer.secret_key, house.memory)
     before = await recall.before(keeper, step=step)
     since = await recall.since(before, tree=reading.tree, change=reading.change)
     change = supply_chain.narrow(reading.change) if scope is Scope.SUPPLY_CHAIN else reading.change

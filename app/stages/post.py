@@ -113,7 +113,7 @@ async def finish_check(text: CheckText, *, check: Check, github: GitHub) -> None
 
 async def post(review: Review, keeper: Keeper, *, version: str, step: Step) -> Posted:
     """The review on the pull request, once: found by its marker if it stands there already, not sent to a stale head."""
-    request, repository, github = keeper.request, keeper.pull.repository, keeper.github
+    request, repository, github = keeper.request, keeper.repository, keeper.github
     mark = fingerprint.marker(
         key=keeper.key,
         repository_id=request.repository_id,

@@ -14,14 +14,14 @@ from app.core import comment, fingerprint, increment
 from app.core.change import Change, FileDiff, FileStatus
 from app.core.increment import Unseen
 from app.core.memory import Dismissed, Remembered, Said, Standing, Thread, updated
-from app.core.pull import Pull, ReviewThread
+from app.core.pull import ReviewThread
 from app.core.report import Review
 from app.core.weigh import Known
 from app.errors import Permanent
 from app.events import ReviewRequest
 from app.git import Tree
 from app.stages import read
-from app.stages.memory import Memory
+from app.stages.memory import Memory, NoMemory
 from app.stages.step import Step
 from app.telemetry import log
 
@@ -65,13 +65,13 @@ class Since:
 
 @dataclass(frozen=True, slots=True)
 class Keeper:
-    """Whom a pull request's memory is asked of, and how its threads are known: the doors of `before` and `after`."""
+    """Whom a pull request's memory is asked of, and how its threads are known. `repository` is its name now."""
 
     request: ReviewRequest
-    pull: Pull
-    memory: Memory
+    repository: str
     github: GitHub = field(repr=False)
     key: bytes = field(repr=False)
+    memory: Memory = field(default_factory=NoMemory)
 
     @property
     def place(self) -> tuple[int, int]:
@@ -85,7 +85,7 @@ class Keeper:
 
     async def threads(self) -> tuple[ReviewThread, ...]:
         """Every thread of the pull request."""
-        return await self.github.talk.threads(self.pull.repository, self.pull.number)
+        return await self.github.talk.threads(self.repository, self.request.number)
 
     def ours(self, threads: Sequence[ReviewThread]) -> tuple[Thread, ...]:
         """Those of the threads that carry our mark."""
@@ -183,23 +183,23 @@ class _Answers:
         """Say it in the finding's thread, unless it stands there. What was only in a summary has no thread."""
         if one.comment is None:
             return
-        number, pull, github = one.comment, self._keeper.pull, self._keeper.github
+        first, keeper = one.comment, self._keeper
         asked = False
 
         async def look() -> int | None:
             nonlocal asked
-            thread = (await self._threads(afresh=asked)).get(number)
+            thread = (await self._threads(afresh=asked)).get(first)
             asked = True
             said = [remark for remark in thread.remarks if remark.author_is_bot] if thread else []
             return next((remark.id for remark in said if remark.body.text == text), None)
 
         async def send() -> int:
-            return await github.talk.reply(pull.repository, pull.number, to=number, body=text)
+            return await keeper.github.talk.reply(keeper.repository, keeper.request.number, to=first, body=text)
 
         try:
-            await step.once(f"answer {number} {text[:40]}", look=look, send=send, result=int)
+            await step.once(f"answer {first} {text[:40]}", look=look, send=send, result=int)
         except Permanent as error:
-            log.warning("thread_not_answered", comment=number, code=error.code, what=error.what)
+            log.warning("thread_not_answered", comment=first, code=error.code, what=error.what)
 
     async def _threads(self, *, afresh: bool) -> Mapping[int, ReviewThread]:
         if self._read is None or afresh:

@@ -29,7 +29,7 @@ async def keep(found: Review, change: Change, keeper: Keeper, *, before: Before,
 
 
 async def _make(body: str, mark: str, keeper: Keeper, *, step: Step) -> int:
-    repository, number, github = keeper.pull.repository, keeper.pull.number, keeper.github
+    repository, number, github = keeper.repository, keeper.request.number, keeper.github
 
     async def look() -> int | None:
         remarks = await github.talk.remarks(repository, number)
@@ -44,7 +44,7 @@ async def _make(body: str, mark: str, keeper: Keeper, *, step: Step) -> int:
 async def _edit(comment: int, body: str, keeper: Keeper, *, step: Step) -> None:
     async def edit() -> None:
         try:
-            await keeper.github.talk.edit(keeper.pull.repository, comment, body)
+            await keeper.github.talk.edit(keeper.repository, comment, body)
         except Permanent as error:
             if error.code is not Code.GITHUB_GONE:
                 raise
