@@ -39,8 +39,10 @@ class Code(StrEnum):
     MODEL_TRUNCATED = "MODEL_TRUNCATED"
     MODEL_REPLY_BROKEN = "MODEL_REPLY_BROKEN"
     MODEL_PAUSED = "MODEL_PAUSED"
+    OUTPUT_BLOCKED_SECRET = "OUTPUT_BLOCKED_SECRET"  # noqa: S105 - a word, not a password
     BUDGET_SPENT = "BUDGET_SPENT"
     QUEUE_FULL = "QUEUE_FULL"
+    ASKED_TOO_OFTEN = "ASKED_TOO_OFTEN"
     ANALYSIS_FAILED = "ANALYSIS_FAILED"
     SETTINGS_INVALID = "SETTINGS_INVALID"
     INPUT_INVALID = "INPUT_INVALID"
@@ -146,6 +148,10 @@ MEANINGS: dict[Code, Meaning] = {
         "The provider failed so often that calls to it are paused for a moment.",
         "Nothing to do: the pause ends by itself; `/review` tries again.",
     ),
+    Code.OUTPUT_BLOCKED_SECRET: Meaning(
+        "What was to be said held one of this server's own secrets, so none of it was posted or kept.",
+        "Replace that secret: somebody outside knows it. The log line `output_blocked` says which model said it.",
+    ),
     Code.BUDGET_SPENT: Meaning(
         "A token or money limit set by the operator is reached.",
         "Raise the limit, or wait for the next day.",
@@ -153,6 +159,10 @@ MEANINGS: dict[Code, Meaning] = {
     Code.QUEUE_FULL: Meaning(
         "More reviews wait than the bot can make soon, so this one was put off.",
         "Nothing to do: it is made when the queue is short again; `/review` asks for it now.",
+    ),
+    Code.ASKED_TOO_OFTEN: Meaning(
+        "One person asked for so many reviews that others would have to wait for theirs, or pay for them.",
+        "Ask again in an hour; pushes are reviewed as before.",
     ),
     Code.ANALYSIS_FAILED: Meaning(
         "The rules could not look at a file: the parser crashed on it or took too long.",

@@ -150,8 +150,8 @@ class Ignored:
     kind: Literal["ignored"] = "ignored"
 
 
-Actionable = PullEvent | CommandEvent | ReplyEvent | RerunEvent | MergeGroupEvent | RemovedEvent
-Event = Actionable | Ignored
+Actionable = PullEvent | CommandEvent | RerunEvent | MergeGroupEvent | RemovedEvent
+Event = Actionable | ReplyEvent | Ignored
 
 
 @dataclass(frozen=True, slots=True)
@@ -328,6 +328,12 @@ class _MergeGroupPayload(_Located):
     merge_group: _MergeGroup
 
 
+class _CommentPayload(_Located):
+    issue: _Issue
+    comment: _Comment
+    sender: _User
+
+
 class _RemovedRepository(_Payload):
     id: Id
 
@@ -338,10 +344,8 @@ class _InstallationPayload(_Payload):
     repositories_removed: tuple[_RemovedRepository, ...] = ()
 
 
-class _CommentPayload(_Located):
-    issue: _Issue
-    comment: _Comment
-    sender: _User
+class _RepositoryPayload(_Located):
+    """A repository itself has changed."""
 
 
 def _pull_event(data: bytes) -> Event:
@@ -475,6 +479,13 @@ def _repositories_event(data: bytes) -> Event:
     return RemovedEvent(place=_nowhere(payload), repositories=gone)
 
 
+def _repository_event(data: bytes) -> Event:
+    payload = _validated(_RepositoryPayload, data)
+    if payload.action != "deleted" or payload.installation is None:
+        return _other_event("repository", data)
+    return RemovedEvent(Place("", 0, 0, payload.installation.id), repositories=(payload.repository.id,))
+
+
 _READERS: dict[str, Callable[[bytes], Event]] = {
     "pull_request": _pull_event,
     "issue_comment": _command_event,
@@ -483,6 +494,7 @@ _READERS: dict[str, Callable[[bytes], Event]] = {
     "merge_group": _merge_group_event,
     "installation": _installation_event,
     "installation_repositories": _repositories_event,
+    "repository": _repository_event,
 }
 ACTED_ON = frozenset(_READERS)
 """The names of the events that may lead to something."""

@@ -9,15 +9,17 @@ import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from pydantic import TypeAdapter
 
 from app import __version__, library, web
 from app.analysis import Scanner
-from app.core import comment
+from app.core import comment, notice
 from app.core.change import Sha
 from app.core.comment import CheckText
+from app.core.leaks import KnownSecrets
 from app.core.pace import Book
 from app.core.pull import Pull
 from app.core.report import Review
@@ -39,6 +41,7 @@ GRACE_SECONDS = 24.0
 """With the server's own end, below the thirty seconds after which most platforms kill."""
 SWITCH_SECONDS = 0.0001
 """A webhook's answer asks for the interpreter's lock some ten times, and waits up to so long for every busy thread each time."""
+DAY_SECONDS = 86_400.0
 MIRROR_IDLE_SECONDS = 3600.0
 """A review may read its mirror for so long after it was filled: none is pruned before."""
 
@@ -190,11 +193,14 @@ class PullStory:
         request = ReviewRequest(
             place.repository, place.repository_id, place.number, place.installation, head=head, trigger="merge group"
         )
-        await post.tell(comment.in_a_merge_group(), request=request, github=await self.door(place))
+        await post.tell(notice.in_a_merge_group(), request=request, github=await self.door(place))
 
-    async def tidy(self) -> None:
-        """The mirrors brought back to their size. Runs on another loop than the reviews: lock files keep them apart."""
+    async def tidy(self, removed: Mapping[int, float]) -> None:
+        """The mirrors without those of repositories that were taken away, or that nobody used for as long as anything is kept,
+        and brought back to their size. Runs on another loop than the reviews: lock files keep them apart.
+        """
         beside = Mirrors(self._settings.data_dir / "mirrors", self._settings.github_server_url)
+        await beside.forget(removed, unused_since=time.time() - self._settings.retention_days * DAY_SECONDS)
         await beside.prune(idle_seconds=MIRROR_IDLE_SECONDS)
 
     async def close(self) -> None:
@@ -203,6 +209,11 @@ class PullStory:
         await self._models.close()
         if self.app is not None:
             await self.app.close()
+
+    @cached_property
+    def _known_secrets(self) -> KnownSecrets:
+        """What no review may say. Asked for after the start, when the key is known."""
+        return KnownSecrets.of((*self._settings.secret_values(), self._key()))
 
     def _house(self) -> House:
         reviewer = Reviewer(
@@ -213,6 +224,7 @@ class PullStory:
             version=__version__,
             clock=time.monotonic,
             most_tokens=self._settings.max_tokens_per_review,
+            known_secrets=self._known_secrets,
         )
         return House(reviewer, self._of_request, self.mirrors, self._memory())
 

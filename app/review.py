@@ -12,10 +12,11 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal
 
 from app.analysis import Scanner
-from app.core import choose, comment, fingerprint, obey, secrets, supply_chain
+from app.core import addressed, choose, comment, deceptive, fingerprint, notice, obey, secrets, supply_chain
 from app.core.admit import Scope, Skip, admit
 from app.core.change import Change, Intent, narrow
 from app.core.finding import Severity
+from app.core.leaks import KnownSecrets
 from app.core.options import Options
 from app.core.persona import Persona
 from app.core.policy import Policies
@@ -32,10 +33,12 @@ from app.events import ReviewRequest
 from app.git import Mirrors, Tree
 from app.library import Library
 from app.llm import Model
+from app.llm.guarded import Guarded
 from app.llm.models import Models
 from app.stages import doubt, find, fix, govern, post, read, recall, summarise
 from app.stages.memory import Memory, NoMemory
 from app.stages.step import AtOnce, Step
+from app.telemetry import log
 
 if TYPE_CHECKING:
     from app.github import GitHub
@@ -58,6 +61,7 @@ class Reviewer:
     clock: Callable[[], float]
     most_tokens: int
     options: Options = field(default_factory=Options)
+    known_secrets: KnownSecrets = field(default_factory=KnownSecrets)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,9 +110,10 @@ async def review(
     """
     started = reviewer.clock()
     change = narrow(change, asked)
-    library, models, options = reviewer.library, reviewer.models, reviewer.options
+    library, options = reviewer.library, reviewer.options
+    models = reviewer.models.through(lambda model: Guarded(model, reviewer.known_secrets))
     speaking_rules = obey.speaking(library.rules, policies.root)
-    rules = {rule.id: rule for rule in speaking_rules}
+    rules = {rule.id: rule for rule in (*speaking_rules, *deceptive.RULES)}
     envelope = _envelope(change, reviewer)
 
     reading = read.Reading(change, await read.code(change, tree=tree), tree, reviewer.scanner, options)
@@ -116,9 +121,10 @@ async def review(
     heard = obey.heard(seen.new, policies)
     strong = [one for one in heard if one.strength is Strength.STRONG]
     by_rules = await fix.by_rules(strong, reading=reading, rules=rules)
+    spoken = tuple(filter(None, [addressed.note(change)]))
     if models.review is None:
         weighed = weigh(by_rules, policies=policies, known=known or Known(), comments=options.comments)
-        return _by_rules_alone(change, weighed, seen.notes, seconds=reviewer.clock() - started)
+        return _by_rules_alone(change, weighed, seen.notes, spoken=spoken, seconds=reviewer.clock() - started)
 
     text = f"{choose.added_text(change)}\n{reading.code.openings()}"
     personas = choose.choose(library.personas, change, added_text=text, asked=asked, only=policies.root.personas)
@@ -180,7 +186,7 @@ async def review(
         overview=claims.overview,
         personas=tuple(persona.title for persona in personas),
         models=tuple(dict.fromkeys((*claims.models, *judged.models))),
-        notes=(*notes, *(f"Rules did not see {note.subject}: {note.reason}" for note in seen.notes)),
+        notes=(*spoken, *notes, *(f"Rules did not see {note.subject}: {note.reason}" for note in seen.notes)),
         usage=claims.usage + judged.usage + fix_usage,
         seconds=reviewer.clock() - started,
         recalled=weighed.recalled,
@@ -217,7 +223,7 @@ async def _told_of(
     policy = reading.policy.root
     scope = admit(pull, policy, by_hand=request.by_hand)
     if isinstance(scope, Skip):
-        text = comment.not_admitted(scope.reason, notes=reading.policy.notes)
+        text = notice.not_admitted(scope.reason, notes=reading.policy.notes)
         return text, Outcome("skipped", detail=scope.reason)
 
     keeper = recall.Keeper(request, pull.repository, github, house.reviewer.secret_key, house.memory)
@@ -238,8 +244,11 @@ async def _told_of(
     told(found)
     if _nothing_came_of(found):
         raise _first_failure(found)
+    _refuse_to_leak(found, house.reviewer)
     if policy.shadow:
-        return comment.in_the_shadow(found), Outcome("quiet", detail=f"in the shadow: {comment.verdict(found)}")
+        return notice.in_the_shadow(hunks=found.hunks, hunks_reviewed=found.hunks_reviewed), Outcome(
+            "quiet", detail=f"in the shadow: {comment.verdict(found)}"
+        )
 
     posted = await _say(found, reading, keeper=keeper, before=before, house=house, step=step)
     return _check_text(posted, found, before, version=house.reviewer.version, fail_on=policy.fail_on), _outcome(posted)
@@ -338,7 +347,9 @@ def _default(models: Models) -> Model:
     return models.review
 
 
-def _by_rules_alone(change: Change, weighed: Weighed, notes: Sequence[ScanNote], *, seconds: float) -> Review:
+def _by_rules_alone(
+    change: Change, weighed: Weighed, notes: Sequence[ScanNote], *, spoken: tuple[str, ...], seconds: float
+) -> Review:
     unseen = {note.subject: note.reason for note in notes}
     missed = tuple(
         NotReviewed(file.path, len(file.hunks), unseen[file.path], Code.ANALYSIS_FAILED)
@@ -356,7 +367,7 @@ def _by_rules_alone(change: Change, weighed: Weighed, notes: Sequence[ScanNote],
         hunks=change.hunks,
         hunks_reviewed=change.hunks - sum(one.hunks for one in missed),
         by_rules=True,
-        notes=tuple(f"{name}: {why}" for name, why in unseen.items() if change.file(name) is None),
+        notes=(*spoken, *(f"{name}: {why}" for name, why in unseen.items() if change.file(name) is None)),
         seconds=seconds,
         recalled=weighed.recalled,
     )
@@ -370,6 +381,13 @@ def _nothing_came_of(found: Review) -> bool:
 def _first_failure(found: Review) -> PrincipalError:
     first: NotReviewed = found.not_reviewed[0]
     return Permanent(Code(first.code), first.reason)
+
+
+def _refuse_to_leak(found: Review, reviewer: Reviewer) -> None:
+    """Raises when anything of the review would say one of this server's own secrets, whoever wrote it."""
+    if reviewer.known_secrets.leaks("\n".join(comment.texts(found, version=reviewer.version))):
+        log.error("output_blocked")
+        raise Permanent(Code.OUTPUT_BLOCKED_SECRET, "The review would have repeated one of this server's own secrets")
 
 
 def _failure(error: PrincipalError) -> comment.CheckText:

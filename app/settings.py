@@ -7,6 +7,7 @@ Whoever holds an `App` knows that the webhook secret is fit for use and that the
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -24,6 +25,8 @@ from app.errors import Code, UserError
 SECRET_MIN_CHARACTERS = 16
 SECRETS_AT_MOST = 2
 KEY_AT_MOST_BYTES = 64 * 1024
+SHARED_MODE = 0o027
+"""A group may read the key, as mounted secrets need it; nobody else may anything."""
 PUBLIC_SECRETS = frozenset({"It's a Secret to Everybody", "replace-this-with-a-long-random-secret"})
 """Secrets that stand in somebody's documentation: everybody can sign with them."""
 
@@ -192,6 +195,15 @@ class Settings(BaseModel):
             return self.github_api_url.removesuffix("/v3") + "/graphql"
         return f"{self.github_api_url}/graphql"
 
+    def secret_values(self) -> tuple[str, ...]:
+        """Every value of these settings that must never be said: keys, tokens, passwords. For comparing, not for showing."""
+        held = [getattr(self, name) for name in type(self).model_fields]
+        single = [value for value in held if isinstance(value, SecretStr)]
+        app = self.app()
+        several = [*self.github_webhook_secrets, *([app.private_key] if app else [])]
+        password = urlsplit(self.database).password if self.database else None
+        return (*(value.get_secret_value() for value in (*single, *several)), *([password] if password else []))
+
     def _private_key(self) -> SecretStr:
         if self.github_private_key and self.github_private_key_path:
             raise _refused("GITHUB_PRIVATE_KEY and GITHUB_PRIVATE_KEY_PATH are both set: keep one")
@@ -202,12 +214,14 @@ class Settings(BaseModel):
             raise _refused("GITHUB_PRIVATE_KEY or GITHUB_PRIVATE_KEY_PATH is missing: GITHUB_APP_ID is set")
         try:
             with self.github_private_key_path.open("rb") as file:
-                text = file.read(KEY_AT_MOST_BYTES).decode()
+                text, facts = file.read(KEY_AT_MOST_BYTES).decode(), os.fstat(file.fileno())
         except OSError as error:
             raise _refused(f"GITHUB_PRIVATE_KEY_PATH cannot be read: {error.strerror}") from error
         except UnicodeDecodeError:
             raise _refused("GITHUB_PRIVATE_KEY_PATH is not a PEM file") from None
-        return _rsa_key(text, "GITHUB_PRIVATE_KEY_PATH")
+        key = _rsa_key(text, "GITHUB_PRIVATE_KEY_PATH")
+        _refuse_shared(self.github_private_key_path, facts)
+        return key
 
 
 def fit_secrets(secrets: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
@@ -235,6 +249,15 @@ def _rsa_key(pem: str, variable: str) -> SecretStr:
     if not isinstance(key, RSAPrivateKey):
         raise _refused(f"{variable} is not an RSA key, and GitHub Apps sign with RSA")
     return SecretStr(pem)
+
+
+def _refuse_shared(path: Path, facts: os.stat_result) -> None:
+    """Whoever can read the key is the App; whoever can replace it, or owns it, can become another."""
+    mode = stat.S_IMODE(facts.st_mode)
+    if mode & SHARED_MODE:
+        raise _refused(f"GITHUB_PRIVATE_KEY_PATH: others may use {path} (mode {mode:04o}); chmod 600 it")
+    if facts.st_uid not in (0, os.geteuid()):
+        raise _refused(f"GITHUB_PRIVATE_KEY_PATH: {path} belongs to another user ({facts.st_uid}); chown it")
 
 
 def _names() -> list[str]:

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 from app import __version__, library
 from app.analysis import Scanner
 from app.core import obey
+from app.core.leaks import KnownSecrets
 from app.core.report import Review
 from app.errors import Code, UserError
 from app.events import ReviewRequest
@@ -48,6 +49,7 @@ async def reviewer(settings: Settings, *, secret_key: bytes) -> AsyncIterator[Re
             version=__version__,
             clock=time.monotonic,
             most_tokens=settings.max_tokens_per_review,
+            known_secrets=KnownSecrets.of((*settings.secret_values(), secret_key)),
         )
     finally:
         await scanner.close()

@@ -15,9 +15,10 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
-from app.core import gate
+from app.core import destructive, gate
 from app.core.change import Skipped
 from app.core.finding import Elsewhere, Finding, Fix, Kind, Patch, Severity, Side, TestFile, VerifiedFinding
+from app.core.gate import Outgoing
 from app.core.hidden import reveal
 from app.core.plain import masked
 from app.core.pull import AnnotationLevel, CheckAnnotation, Conclusion, ReviewComment
@@ -68,8 +69,8 @@ class CheckText:
     """What a check run shows when it is completed. `title` and the annotations are shown as they are, not as Markdown."""
 
     conclusion: Conclusion
-    title: str
-    summary: str
+    title: Outgoing
+    summary: Outgoing
     annotations: tuple[CheckAnnotation, ...] = ()
 
 
@@ -82,16 +83,10 @@ def inline(review: Review, *, mark: Callable[[Finding], str] = _no_mark) -> tupl
     return tuple(_comment(found, mark(found.finding)) for found in review.said)
 
 
-def body(review: Review, *, marker: str, version: str) -> str:
+def body(review: Review, *, marker: str, version: str) -> Outgoing:
     """The review's body: one line of verdict, a table by priority, the fold, what was not reviewed, the footer."""
-    parts = [
-        _opening(review),
-        _table(_in_the_table(review)),
-        _before(review),
-        *_folds(review),
-        *_gaps(review),
-    ]
-    return _fit([*parts, _footer(review, version)], ending=marker)
+    parts = [_opening(review), _table(_in_the_table(review)), _before(review), *_folds(review), *_gaps(review)]
+    return gate.release(_fit([*parts, _footer(review, version)], ending=marker))
 
 
 def document(review: Review, *, version: str) -> str:
@@ -121,18 +116,28 @@ def check(review: Review, *, version: str, fail_on: Severity | None = None) -> C
     on_the_head = [found for found in review.findings if found.anchor.side is Side.RIGHT]
     return CheckText(
         conclusion=conclusion,
-        title=_title(review),
-        summary=_fit(parts),
+        title=gate.release(_title(review)),
+        summary=gate.release(_fit(parts)),
         annotations=tuple(_annotation(found) for found in on_the_head[:MOST_ANNOTATIONS]),
     )
+
+
+def texts(review: Review, *, version: str) -> tuple[str, ...]:
+    """Every text that would leave with this review, for whoever reads them once more before they do."""
+    told = check(review, version=version)
+    remarks = (text for one in told.annotations for text in (one.path, one.title or "", one.message))
+    places = (text for one in inline(review) for text in (one.path, one.body))
+    return (body(review, marker="", version=version), *places, told.title, told.summary, *remarks)
 
 
 def failed(*, code: str, what: str, why: str, action: str) -> CheckText:
     """The check run of a review that could not be made: what, why, what to do, and the code the docs explain."""
     return CheckText(
         conclusion=Conclusion.NEUTRAL,
-        title=f"Not reviewed: {gate.plain(what, longest=150).rstrip('.')} ({code})",
-        summary=f"Not reviewed: {gate.line(what, longest=500).rstrip('.')}. {why} (`{code}`)\n\n**What to do:** {action}",
+        title=gate.release(f"Not reviewed: {gate.plain(what, longest=150).rstrip('.')} ({code})"),
+        summary=gate.release(
+            f"Not reviewed: {gate.line(what, longest=500).rstrip('.')}. {why} (`{code}`)\n\n**What to do:** {action}"
+        ),
     )
 
 
@@ -145,7 +150,9 @@ def superseded(by: str = "") -> CheckText:
     """The check run of a review that a newer push overtook."""
     newer = f" by {gate.span(by[:7])}" if by else ""
     return CheckText(
-        Conclusion.CANCELLED, "Superseded by a newer push", f"Superseded{newer}; the newer head is reviewed."
+        Conclusion.CANCELLED,
+        gate.release("Superseded by a newer push"),
+        gate.release(f"Superseded{newer}; the newer head is reviewed."),
     )
 
 
@@ -153,8 +160,8 @@ def skipped(reason: str) -> CheckText:
     """The check run of a pull request that is not to be reviewed, with the reason."""
     return CheckText(
         Conclusion.SKIPPED,
-        f"Not reviewed: {gate.plain(reason, longest=150)}",
-        f"Not reviewed: {gate.line(reason).rstrip('.')}.",
+        gate.release(f"Not reviewed: {gate.plain(reason, longest=150)}"),
+        gate.release(f"Not reviewed: {gate.line(reason).rstrip('.')}."),
     )
 
 
@@ -162,46 +169,8 @@ def nothing_new(review: Review, *, since: str, fail_on: Severity | None = None) 
     """The check run of a push that brought nothing to read: a rebase, or a head that went back to a reviewed one."""
     told = f"Nothing in this push is new since {gate.span(since[:7])} was reviewed, so nothing is said again."
     parts = [part for part in (told, _before(review, always=True), *_gaps(review)) if part]
-    return CheckText(_conclusion(review, fail_on), "Nothing new to review", "\n\n".join(parts))
-
-
-def fixed(head: str) -> str:
-    """The answer in the thread of a finding whose code is gone."""
-    return f"Fixed in {head[:7]}: the code this was about has changed, and the problem was not found again."
-
-
-def back(head: str) -> str:
-    """The answer in the thread of a finding that was fixed and is found again."""
-    return f"Back in {head[:7]}: the problem that had been fixed was found again."
-
-
-def not_admitted(reason: str, *, notes: Sequence[str] = ()) -> CheckText:
-    """The check run of a pull request that the policy does not want reviewed, with the key that says so."""
-    said = _first([f"{gate.line(note, longest=500).rstrip('.')}." for note in notes], "more notes")
-    asking = "Whoever may write here gets a review with `/review`."
-    return CheckText(
-        Conclusion.NEUTRAL,
-        f"Not reviewed: {gate.plain(reason.replace('`', ''), longest=150)}",
-        "\n\n".join([f"Not reviewed: {gate.line(reason).rstrip('.')}.", asking, *said]),
-    )
-
-
-def in_the_shadow(review: Review) -> CheckText:
-    """The check run of a review that is made and recorded, and not shown."""
-    return CheckText(
-        Conclusion.NEUTRAL,
-        "Reviewed in the shadow",
-        f"{_capitalised(_scope(review))} reviewed. The policy says `shadow: true`, so what was found is recorded and not posted.",
-    )
-
-
-def in_a_merge_group() -> CheckText:
-    """The check run on the commit that a merge queue has built."""
-    return CheckText(
-        Conclusion.SUCCESS,
-        "Each pull request was reviewed on its own",
-        "A merge queue has built this commit of pull requests that have check runs of their own; nothing is reviewed twice.",
-    )
+    title = gate.release("Nothing new to review")
+    return CheckText(_conclusion(review, fail_on), title, gate.release("\n\n".join(parts)))
 
 
 def verdict(review: Review) -> str:
@@ -239,7 +208,9 @@ def _opening(review: Review) -> str:
     if line.startswith("No problems"):
         return f"**{line}** — {_scope(review)} reviewed{', by rules only' if review.by_rules else ''}."
     overview = gate.line(review.overview, longest=LONGEST_OVERVIEW)
-    return f"**{line.rstrip('.')}.** {overview}".strip()
+    opening = f"**{line.rstrip('.')}.** {overview}".strip()
+    caution = destructive.caution(review.overview)
+    return f"{opening}\n\n{caution}" if caution else opening
 
 
 def _title(review: Review) -> str:
@@ -329,7 +300,8 @@ def _told(found: VerifiedFinding) -> str:
     """A finding in the fold: in full where an answer was written for it, as when GitHub refused the inline comments."""
     where = f"{_headline(found.finding)} — {_place(found)}"
     if found.fix is None:
-        return f"{where}\n\n{gate.clean(found.finding.explanation, longest=LONGEST_EXPLANATION)}"
+        told = f"{where}\n\n{gate.clean(found.finding.explanation, longest=LONGEST_EXPLANATION)}"
+        return _with_caution(told, found.finding)
     return _fit([where, *_comment_parts(found, committable=False)[1:]], longest=LONGEST_FOLDED)
 
 
@@ -346,7 +318,7 @@ def _told_elsewhere(one: Elsewhere) -> str:
     head = f"**{finding.severity.mark} {finding.severity.capitalize()} · {finding.category.short}{_rule(finding)}**"
     where = gate.span(f"{_path(finding.path)}:{one.line}")
     explanation = gate.clean(finding.explanation, longest=LONGEST_EXPLANATION)
-    return f"{head} — {gate.line(finding.title)} — {where}\n\n{explanation}"
+    return _with_caution(f"{head} — {gate.line(finding.title)} — {where}\n\n{explanation}", finding)
 
 
 def _elsewhere_in_a_line(one: Elsewhere) -> str:
@@ -470,7 +442,7 @@ def _comment(found: VerifiedFinding, marker: str) -> ReviewComment:
     return ReviewComment(
         path=where.path,
         line=end,
-        body=_fit(_comment_parts(found, committable=True), ending=marker),
+        body=gate.release(_fit(_comment_parts(found, committable=True), ending=marker)),
         side=where.side,
         start_line=start if start < end else None,
     )
@@ -491,7 +463,7 @@ def _comment_parts(found: VerifiedFinding, *, committable: bool) -> list[str]:
         case Kind.DESIGN:
             parts += [_part("Trade-off", fix.trade_off), _part("Alternative", fix.alternative), patch]
             parts += [_part("Migration", fix.migration), _api(fix), *tests]
-    parts += [_missing(finding.kind, found.fix), _closing(found)]
+    parts += [_missing(finding.kind, found.fix), destructive.caution(*_words_of(found)), _closing(found)]
     return [part for part in parts if part]
 
 
@@ -595,6 +567,29 @@ def _part_name(part: str) -> str:
     return {"root_cause": "root cause", "trade_off": "trade-off", "tests": "test"}.get(part, gate.line(part))
 
 
+def _with_caution(told: str, finding: Finding) -> str:
+    caution = destructive.caution(finding.title, finding.explanation)
+    return f"{told}\n\n{caution}" if caution else told
+
+
+def _words_of(found: VerifiedFinding) -> Sequence[str]:
+    """Every text of a finding that a person may follow; of a patch, the lines it adds."""
+    finding, fix = found.finding, found.fix or Fix()
+    prose = [
+        fix.repro,
+        fix.root_cause,
+        fix.risk,
+        fix.measure,
+        fix.change,
+        fix.trade_off,
+        fix.alternative,
+        fix.migration,
+    ]
+    api = [fix.resources, fix.versioning, fix.paging, fix.limits, fix.routes]
+    code = [*([fix.patch.replacement] if fix.patch else []), *(test.content for test in fix.tests)]
+    return [finding.title, finding.explanation, *finding.assumptions, *prose, *api, *code]
+
+
 def _closing(found: VerifiedFinding) -> str:
     patch = found.fix.patch if found.fix else None
     proven = ["Patch applies and parses"] if patch is not None and patch.suggestion else []
@@ -616,8 +611,8 @@ def _annotation(found: VerifiedFinding) -> CheckAnnotation:
         start_line=found.anchor.start_line,
         end_line=found.anchor.line,
         level=_LEVELS[finding.severity],
-        message=message or gate.plain(finding.title),
-        title=gate.plain(f"{finding.rule or finding.category.slug}: {finding.title}", longest=200),
+        message=gate.release(message or gate.plain(finding.title)),
+        title=gate.release(gate.plain(f"{finding.rule or finding.category.slug}: {finding.title}", longest=200)),
     )
 
 

@@ -8,27 +8,48 @@ from __future__ import annotations
 
 import html
 import re
+from typing import NewType
 
 from app.core.hidden import reveal
 from app.core.plain import masked
 
+Outgoing = NewType("Outgoing", str)
+"""Text that may leave for GitHub. Only `release` makes it, and the door to GitHub takes nothing else."""
 LONGEST_TEXT = 8_000
 _FENCE = re.compile(r"^ {0,3}(`{3,}(?=[^`]*$)|~{3,})")
 _SPAN = re.compile(r"(?<!`)(`+)(?!`)(.+?)(?<!`)\1(?!`)", re.DOTALL)
 _LINK = re.compile(r"!?\[([^\]\n]{0,300})\]\(\s{0,9}<?([^)\s>]{0,500})>?(?:\s[^)\n]{0,200})?\)")
-_DEFINITION = re.compile(r"^(\s{0,3})\[(?!\^)([^\]\n]{1,100})\]:", re.MULTILINE)
 _URL = re.compile(
-    r"(?:https?|ftp|data|javascript|file)://?[^\s<>`\"')\]\0]{1,500}|\bwww\.[^\s<>`\"')\]\0]{1,300}", re.IGNORECASE
+    r"(?:https?|ftp|data|javascript|file)://?[^\s<>`\"')\]\0]{1,500}|(?<![a-z0-9])www\.[^\s<>`\"')\]\0]{1,300}",
+    re.IGNORECASE,
 )
+_EMAIL = re.compile(r"(?<![\w.+-])[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,8}")
 _MENTION = re.compile(r"@([A-Za-z0-9][A-Za-z0-9-]{0,38}(?:/[A-Za-z0-9._-]{1,100})?)")
 _REFERENCE = re.compile(r"(?:\b[\w.-]{1,100}/[\w.-]{1,100})?#\d{1,9}\b|\bGH-\d{1,9}\b")
-_INSIDE = r"[ \t]{0,40}(?:(?:[-*+]|\d{1,9}[.)]|>)[ \t]{0,8}){0,3}"
+_CONTAINER = r"(?:[-*+]|\d{1,9}[.)]|>)"
+_DEEPEST = 12
+_INSIDE = rf"[ \t]{{0,40}}(?:{_CONTAINER}[ \t]{{0,8}}){{0,{_DEEPEST}}}"
+_TOO_DEEP = re.compile(rf"^([ \t]{{0,40}})(?=(?:{_CONTAINER}[ \t]{{0,8}}){{{_DEEPEST + 1}}})", re.MULTILINE)
+# A table cuts its lines at every bar, also inside a code span, and what the span held would act again.
+# Without this row it is none.
+_TABLE = re.compile(rf"^({_INSIDE})(?=[|: \t]*-)(?=[-: \t]*\||[-| \t]*:)([|:-][-|: \t]*)$", re.MULTILINE)
 _COMMAND = re.compile(rf"^({_INSIDE}\\{{0,3}})(/[A-Za-z][\w-]{{0,40}})", re.MULTILINE)
+# Other bots read the text as it was sent, code or not. Their names are known; a decorator looks like any other mention.
+_BOT_LINE = re.compile(
+    r"^([ \t]{0,40})(/[A-Za-z][\w-]{0,40}(?=[ \t]|$)|@(?:dependabot|mergify|renovate|bors|homu|rustbot|k8s-ci-robot|coderabbit"
+    r"|copilot|claude|codex|cursor|gemini|greptile|sourcery|openhands|devin|sweep|codecov|snyk|github-actions|[\w-]{0,38}bot)\w{0,20}\b)",
+    re.MULTILINE | re.IGNORECASE,
+)
 _HEADING = re.compile(rf"^({_INSIDE})(#{{1,6}}(?=\s|$)|=+[ \t]*$|-+[ \t]*$)", re.MULTILINE)
 _BACKSLASHES = re.compile(r"(?<!\\)\\+(?=[\0&<$~\[!])")
 _HELD = re.compile(r"\0(\d+)\0(?=(\0)?)")
 _RENDERED = frozenset(["suggestion", "mermaid", "geojson", "topojson", "stl", "math"])
 _AT_SIGNS = str.maketrans({"＠": "@", "﹫": "@"})
+
+
+def release(text: str) -> Outgoing:
+    """A finished text, put together from our own words and what the verbs below have defused, as it may leave."""
+    return Outgoing(reveal(masked(text)))
 
 
 def clean(text: str, *, longest: int = LONGEST_TEXT) -> str:
@@ -57,7 +78,7 @@ def plain(text: str, *, longest: int = 300) -> str:
 
 def fence(code: str, language: str = "") -> str:
     """A fenced block that nothing inside can close."""
-    body = reveal(masked(code.replace("\r\n", "\n"))).rstrip("\n")
+    body = _BOT_LINE.sub(r"\1> \2", reveal(masked(code.replace("\r\n", "\n")))).rstrip("\n")
     ticks = _ticks(body)
     return f"{ticks}{_info(language)}\n{body}\n{ticks}"
 
@@ -69,9 +90,14 @@ def suggestion(replacement: str) -> str:
     return f"{ticks}suggestion\n{lines}{ticks}"
 
 
+def calls_a_bot(code: str) -> bool:
+    """Whether a line would be taken for a command by those who read comments as they were sent."""
+    return _BOT_LINE.search(code) is not None
+
+
 def span(code: str) -> str:
     """An inline code span that nothing inside can close."""
-    body = " ".join(reveal(code).split())
+    body = " ".join(reveal(masked(code)).split())
     ticks = "`" * (_longest_run(body) + 1)
     pad = " " if body.startswith("`") or body.endswith("`") else ""
     return f"{ticks}{pad}{body}{pad}{ticks}" if body else ""
@@ -129,10 +155,10 @@ def _prose(text: str) -> str:
         return f"\0{len(held) - 1}\0"
 
     plain = _SPAN.sub(lambda match: hold(match.group(2)), text.replace("\0", ""))
-    # An entity may stand for a character that is hidden.
-    plain = "\0".join(reveal(html.unescape(part)) for part in plain.split("\0")).translate(_AT_SIGNS)
+    # An entity may stand for a character that is hidden, or for one of a secret.
+    plain = "\0".join(reveal(masked(html.unescape(part))) for part in plain.split("\0")).translate(_AT_SIGNS)
     plain = _LINK.sub(lambda link: f"{link.group(1)} ({link.group(2)})" if link.group(2) else link.group(1), plain)
-    for pattern in (_URL, _MENTION, _REFERENCE):
+    for pattern in (_URL, _EMAIL, _MENTION, _REFERENCE):
         plain = pattern.sub(lambda match: hold(match.group(0)), plain)
     plain = _COMMAND.sub(lambda match: f"{match.group(1)}{hold(match.group(2))}", plain)
     # Two spans that touch would become one with other ends.
@@ -142,8 +168,9 @@ def _prose(text: str) -> str:
 def _escape(plain: str) -> str:
     # What is escaped here needs no escape of its own, and one in front of ours would undo it.
     plain = _BACKSLASHES.sub(lambda found: found.group(0)[: len(found.group(0)) // 2 * 2], plain)
-    plain = _DEFINITION.sub(r"\1\\[\2]:", plain)
+    plain = _TOO_DEEP.sub(r"\1\\", plain)
+    plain = _TABLE.sub(r"\1\\\2", plain)
     plain = _HEADING.sub(r"\1\\\2", plain)
     plain = plain.replace("&", "&amp;").replace("<", "&lt;").replace("`", "'").replace("~~~", "\\~~~")
-    plain = plain.replace("![", "!\\[").replace("[^", "\\[^").replace("](", "]\\(")
+    plain = plain.replace("![", "!\\[").replace("[^", "\\[^").replace("](", "]\\(").replace("]:", "]\\:")
     return plain.replace("$", "\\$")

@@ -38,9 +38,19 @@ def reveal(text: str) -> str:
     return _SUSPECT.sub(lambda found: _shown(text, found.start()), text)
 
 
+def places(text: str) -> tuple[int, ...]:
+    """Where the text's hidden characters stand."""
+    return tuple(found.start() for found in _SUSPECT.finditer(text) if _is_hidden(text, found.start()))
+
+
 def count(text: str) -> int:
     """How many hidden characters the text holds."""
-    return sum(1 for found in _SUSPECT.finditer(text) if _is_hidden(text, found.start()))
+    return len(places(text))
+
+
+def without(text: str) -> str:
+    """The text without its hidden characters: what a reader sees of it."""
+    return _SUSPECT.sub(lambda found: "" if _is_hidden(text, found.start()) else found.group(), text)
 
 
 def _shown(text: str, position: int) -> str:

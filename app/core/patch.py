@@ -1,21 +1,18 @@
-"""Patches: from the lines a model would replace to a diff that can be checked, and what keeps it from being a suggestion.
+"""Patches: from the lines a model would replace to a diff that can be checked.
 
-Only pure decisions stand here. Whether git applies it and whether the file still parses is asked by `app.stages.fix`.
+Only pure decisions stand here. Whether git applies it and whether the file still parses is asked by `app.stages.fix`, and whether
+it may be committed with one click by `app.core.suggestion`.
 """
 
 from __future__ import annotations
 
 import difflib
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from app.core import hidden, secrets
-from app.core.change import FileDiff, Hunk
-from app.core.finding import Anchor, Side
+from app.core.finding import Anchor
 
 LONGEST_PATCH_LINES = 60
-_GUARDED = re.compile(r"(^|/)\.github/|(^|/)\.gitlab-ci\.yml$|(^|/)Jenkinsfile$|(^|/)\.circleci/")
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,27 +81,6 @@ def unified(path: str, before: str, after: str) -> str:
         for line in list(difflib.unified_diff(old, new, n=3))[2:]
     ]
     return f"--- a/{path}\n+++ b/{path}\n{''.join(body)}" if body else ""
-
-
-def no_suggestion(made: Draft, *, file: FileDiff, anchor: Anchor) -> str:
-    """Why the patch may not be committed with one click; empty when nothing speaks against it."""
-    if anchor.side is not Side.RIGHT:
-        return "it concerns removed lines"
-    if _GUARDED.search(made.path):
-        return "files that steer builds and reviews are changed by people"
-    if not _inside(made, file.hunks[anchor.hunk]):
-        return "it reaches beyond the part of the change that the finding is about"
-    if hidden.count(made.replacement):
-        return "it holds characters that do not show"
-    if secrets.find(made.replacement):
-        return "it would repeat a secret"
-    if not made.replacement and made.start_line == 1:
-        return "it would empty the file"
-    return ""
-
-
-def _inside(made: Draft, hunk: Hunk) -> bool:
-    return hunk.new_start <= made.start_line and made.end_line <= hunk.new_end
 
 
 def _find(wanted: Sequence[str], lines: Sequence[str], *, near: int) -> int | None:

@@ -15,6 +15,7 @@ from enum import StrEnum
 
 from app.core.change import Sha
 from app.core.finding import Side
+from app.core.gate import Outgoing
 from app.core.untrusted import Untrusted
 
 
@@ -113,7 +114,7 @@ class ReviewComment:
 
     path: str
     line: int
-    body: str
+    body: Outgoing
     side: Side = Side.RIGHT
     start_line: int | None = None
 
@@ -150,8 +151,8 @@ class CheckAnnotation:
     start_line: int
     end_line: int
     level: AnnotationLevel
-    message: str
-    title: str = ""
+    message: Outgoing
+    title: Outgoing | None = None
 
 
 class Conclusion(StrEnum):

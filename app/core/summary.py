@@ -12,6 +12,7 @@ from pathlib import PurePosixPath
 from app.core import gate
 from app.core.change import Change, FileDiff
 from app.core.finding import Severity
+from app.core.gate import Outgoing
 from app.core.memory import Said, Standing
 from app.core.report import Review
 
@@ -25,7 +26,7 @@ LARGE_LINES = 1_000
 _ORDER = [Standing.OPEN, Standing.FIXED, Standing.DISMISSED]
 
 
-def render(change: Change, review: Review, said: Sequence[Said], *, marker: str, version: str) -> str:
+def render(change: Change, review: Review, said: Sequence[Said], *, marker: str, version: str) -> Outgoing:
     """The comment's text. `change` is the whole pull request; `said` is everything that was said on it, as it stands."""
     parts = [
         f"**What this pull request changes**{_overview(review)}",
@@ -35,7 +36,7 @@ def render(change: Change, review: Review, said: Sequence[Said], *, marker: str,
         f"<sub>Kept up to date by principal {version} · reviewed {gate.span(review.head[:7])}</sub>",
         marker,
     ]
-    return "\n\n".join(part for part in parts if part)
+    return gate.release("\n\n".join(part for part in parts if part))
 
 
 def _overview(review: Review) -> str:

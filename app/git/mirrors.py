@@ -18,7 +18,7 @@ import os
 import re
 import shutil
 import time
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -114,6 +114,15 @@ class Mirrors:
                     total -= sizes[one]
                 else:
                     await self._mirror(one).repack(most_packs=self._most_packs)
+
+    async def forget(self, removed: Mapping[int, float], *, unused_since: float) -> None:
+        """Removes the mirrors that were last used before `unused_since`, or before their repository was removed (both in
+        epoch seconds).
+        """
+        for path in self._root.glob("*.git"):
+            if path.stem.isdigit() and _used(path) < max(unused_since, removed.get(int(path.stem), 0.0)):
+                async with self._turn(int(path.stem)):
+                    await asyncio.to_thread(shutil.rmtree, path, ignore_errors=True)
 
     async def _filled(self, repository_id: int, wanted: _Wanted, *, afresh: bool) -> _Mirror:
         """The mirror with everything that is wanted. A damaged one is removed and filled again, once."""

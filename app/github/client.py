@@ -18,6 +18,7 @@ from github.Auth import Token
 
 from app import retry
 from app.core.change import Sha
+from app.core.gate import Outgoing
 from app.core.installed import InstalledRepository
 from app.core.pace import Kind
 from app.core.pull import (
@@ -223,7 +224,7 @@ class GitHub:
         number: int,
         *,
         commit: Sha,
-        body: str,
+        body: Outgoing,
         comments: Sequence[ReviewComment] = (),
         verdict: Verdict = Verdict.COMMENT,
         in_turn: bool = False,
@@ -263,7 +264,7 @@ class GitHub:
             {review.id: review for review in found if review.author_is_bot or not self.may_write_checks}.values()
         )
 
-    async def comment(self, repository: str, number: int, body: str) -> int:
+    async def comment(self, repository: str, number: int, body: Outgoing) -> int:
         """The id of a new comment in the conversation of a pull request; sent once."""
         request = in_repository(
             "POST",
@@ -285,7 +286,7 @@ class GitHub:
     # Checks and statuses
 
     async def start_check(
-        self, repository: str, *, head: Sha, name: str, external_id: str, title: str, summary: str
+        self, repository: str, *, head: Sha, name: str, external_id: str, title: Outgoing, summary: Outgoing
     ) -> int:
         """The id of a check run in progress. When GitHub's answer is lost, the run is looked for before it is sent again."""
         request = in_repository(
@@ -315,7 +316,7 @@ class GitHub:
 
         return await self._surely(send, look)
 
-    async def update_check(self, repository: str, check_id: int, *, title: str, summary: str) -> None:
+    async def update_check(self, repository: str, check_id: int, *, title: Outgoing, summary: Outgoing) -> None:
         """Show how far a check run in progress is."""
         body = {"status": "in_progress", "output": _output(title=title, summary=summary)}
         await self._created(_patch_check(repository, check_id, Effect.REPEATABLE, body=body))
@@ -326,9 +327,9 @@ class GitHub:
         check_id: int,
         *,
         conclusion: Conclusion,
-        title: str,
-        summary: str,
-        text: str = "",
+        title: Outgoing,
+        summary: Outgoing,
+        text: Outgoing | None = None,
         annotations: Sequence[CheckAnnotation] = (),
     ) -> None:
         """Complete a check run. Of more than 50 annotations, the rest goes ahead, so that the last request completes it.
@@ -358,7 +359,14 @@ class GitHub:
         return max((run for run in runs if run.external_id == external_id), key=lambda run: run.id, default=None)
 
     async def set_status(
-        self, repository: str, head: Sha, *, state: StatusState, context: str, description: str, target_url: str = ""
+        self,
+        repository: str,
+        head: Sha,
+        *,
+        state: StatusState,
+        context: str,
+        description: Outgoing,
+        target_url: str = "",
     ) -> None:
         """Set a commit status, the check run of those who are no App. A description over 140 characters is shortened."""
         link = {"target_url": target_url} if target_url else {}
@@ -495,7 +503,7 @@ def _comment(comment: ReviewComment) -> dict[str, str | int]:
     return placed
 
 
-def _output(*, title: str, summary: str, text: str = "") -> dict[str, object]:
+def _output(*, title: Outgoing, summary: Outgoing, text: Outgoing | None = None) -> dict[str, object]:
     texts = {"title": sendable(title, limit=MAX_CHECK_TEXT, what="the check's title")}
     texts["summary"] = sendable(summary, limit=MAX_CHECK_TEXT, what="the check's summary")
     if text:

@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from app.core.change import Sha
+from app.core.gate import Outgoing
 from app.core.pull import FailedCheck, LinkedIssue, Remark, ReviewThread
 from app.errors import Code, Permanent, Transient
 from app.github import errors, replies
@@ -91,7 +92,7 @@ class Conversation:
         found = await self._comments(repository, "/issues/{number}/comments", number, "read the conversation")
         return tuple(comment.value() for comment in found)
 
-    async def reply(self, repository: str, number: int, *, to: int, body: str) -> int:
+    async def reply(self, repository: str, number: int, *, to: int, body: Outgoing) -> int:
         """The id of a new answer in the thread that begins with the comment `to`; sent once."""
         request = in_repository(
             "POST",
@@ -105,7 +106,7 @@ class Conversation:
         )
         return replies.read(replies.Created, await self._send(replace(request, notifies=True)), request).id
 
-    async def edit(self, repository: str, comment: int, body: str) -> None:
+    async def edit(self, repository: str, comment: int, body: Outgoing) -> None:
         """Replace the text of one of our comments in the conversation."""
         route, doing = "/issues/comments/{comment}", "edit its comment"
         request = in_repository(

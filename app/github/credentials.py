@@ -40,6 +40,8 @@ RESOLVING = {"contents": "write", "metadata": "read", "pull_requests": "write"}
 READING = {"contents": "read", "metadata": "read"}
 REFUSED_SECONDS = 600
 """For so long a token that was refused for want of a permission is not asked for again."""
+LOOKING = {"checks": "read", "metadata": "read", "pull_requests": "read"}
+"""What a token for all repositories of an installation may do: sweeps look for pull requests that nobody told us of."""
 RENEW_BEFORE_SECONDS = 300
 JWT_BACKDATE_SECONDS = 60
 JWT_SECONDS = 480

@@ -99,7 +99,7 @@ class Database:
 
 def _make_folder(folder: Path) -> None:
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     except OSError as error:
         raise UserError(f"The folder {folder} cannot be made: {error.strerror}", Code.DATABASE_UNUSABLE) from error
 

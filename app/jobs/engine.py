@@ -24,19 +24,21 @@ from dbos import DBOS, DBOSClient, DBOSConfig, DBOSPortableJSONSerializer
 from app import commands
 from app.core.pace import Book
 from app.errors import Code, PrincipalError, Transient, UserError
-from app.events import CommandEvent, Event, Ignored
+from app.events import Actionable, CommandEvent, Event, Ignored, RemovedEvent, ReplyEvent
 from app.jobs import plan as planning
 from app.jobs.book import PaceBook
 from app.jobs.database import Database
 from app.jobs.delivery import Delivery, Receipt, Taken
-from app.jobs.inbox import Actionable, HandOver, Inbox, Waiting
+from app.jobs.inbox import HandOver, Inbox, Waiting
 from app.jobs.memory import StoredMemory
 from app.jobs.nudge import Nudge
 from app.jobs.presence import Presence, Reaper, Watch, checked_in
+from app.jobs.removal import Removal
 from app.jobs.step import Timing
 from app.jobs.store import ACTIVE, DeliveryState, JobState, Store
 from app.jobs.story import Doors, Story
 from app.jobs.sweep import AppDoor, Sweep, Tidy
+from app.jobs.vault import Vault
 from app.jobs.workflows import APPLICATION, INGEST, MANUAL, REVIEWS, Workflows, delivery_workflow_id
 from app.jobs.writer import Writer
 from app.settings import Settings
@@ -114,7 +116,7 @@ class Engine:
         timing: Timing | None = None,
         executes: bool = True,
     ) -> None:
-        """`app` lets it look for what was missed; `tidy` is done with every sweep."""
+        """`app` lets it look for what was missed; `tidy` is done with every sweep, and when repositories were taken away."""
         self._settings = settings
         self._executes = executes
         self._presence: Presence | None = None
@@ -269,14 +271,17 @@ class Engine:
             lazy=True,
             retry_connection_errors=False,
         )
+        self._removal = Removal(self._store, self._client)
         self._workflows = Workflows(
             store=self._store,
+            vault=Vault(self._secret_key),
             client=self._client,
             story=self._story,
             github=self._github,
             quiet_seconds=self._settings.quiet_seconds,
             timing=self._timing,
             ring=self._ring,
+            tidy=self._tidy_up,
         )
         if not self._database.is_sqlite:
             # Before anything is claimed: whoever claims without a lock looks dead.
@@ -477,8 +482,10 @@ class Engine:
     def _why_ignored(self, event: Event) -> str:
         if isinstance(event, Ignored):
             return event.reason
-        if not isinstance(event, Actionable):
-            return f"{event.kind} events are not acted on"
+        if isinstance(event, RemovedEvent):
+            return ""
+        if isinstance(event, ReplyEvent):
+            return "answers in threads are not acted on"
         if not planning.is_served(event.place.repository, self._settings.repositories):
             return "the repository is not in PRINCIPAL_REPOSITORIES"
         if self._app_configured and event.place.installation is None:
@@ -521,9 +528,7 @@ class Engine:
                 if await asyncio.to_thread(self._store.take_lease, "sweeps", holder=holder, seconds=lease):
                     async with asyncio.timeout(SWEEP_AT_MOST_SECONDS):
                         await sweep.run(every_seconds=every)
-                if self._tidy is not None:
-                    # Every process that reviews has a disk of its own to look after.
-                    await self._tidy()
+                await self._tidy_up()
             except (sa.exc.DBAPIError, PrincipalError, TimeoutError) as error:
                 SWEEPS.labels("failed").inc()
                 log.warning("sweep_failed", what=str(error) or "it took too long")
@@ -531,6 +536,11 @@ class Engine:
                 SWEEPS.labels("failed").inc()
                 log.exception("sweep_failed")
             await asyncio.sleep(max(0.0, every - (time.monotonic() - began)))
+
+    async def _tidy_up(self) -> None:
+        """Tidy the disk of this process: every one that reviews has one of its own to look after."""
+        if self._tidy is not None:
+            await self._tidy(await self._store.call(self._removal.removed))
 
     def _purge(self) -> None:
         before = time.time() - self._settings.retention_days * 86_400
@@ -544,6 +554,7 @@ class Engine:
         if ended:
             self._client.delete_workflows([workflow.workflow_id for workflow in ended])
         removed = self._store.purge(before=before)
+        self._removal.purge(before=before)
         if ended or removed:
             log.info("old_rows_removed", workflows=len(ended), rows=removed)
 

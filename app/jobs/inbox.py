@@ -20,7 +20,7 @@ from typing import Any, Protocol
 import sqlalchemy as sa
 from pydantic import TypeAdapter
 
-from app.events import Action, CommandEvent, MergeGroupEvent, PullEvent, RerunEvent
+from app.events import Action, Actionable, CommandEvent, PullEvent, RerunEvent
 from app.jobs.store import Store
 from app.telemetry import JOBS, log
 
@@ -37,8 +37,6 @@ YIELD_SECONDS = 0.1
 LOOK_SECONDS = 5.0
 """How often what another process left behind is looked for."""
 
-Actionable = PullEvent | CommandEvent | RerunEvent | MergeGroupEvent
-"""What is decided on. The other events are recorded as ignored, with the reason."""
 EVENT: TypeAdapter[Actionable] = TypeAdapter(Actionable)
 
 

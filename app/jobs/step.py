@@ -28,6 +28,7 @@ from pydantic import TypeAdapter
 from app.core.pace import AS_GITHUB_ASKS, Spacing
 from app.errors import Code, Permanent, PrincipalError, Transient, UserError
 from app.jobs.store import ACTIVE, SendState, Sent, Store
+from app.jobs.vault import Vault
 from app.stages.step import at_once
 from app.telemetry import log
 
@@ -36,10 +37,10 @@ T = TypeVar("T")
 SENDS_AT_MOST = 4
 LOOKS_AT_MOST = 10
 INLINE_AT_MOST_CHARACTERS = 8192
-"""Longer results go to the artifact table, compressed: the engine would store them whole, and twice over."""
+"""Longer results go to the artifact table: the engine would store them whole, and twice over."""
 
 Stored = dict[str, Any]
-"""How a step ended, as JSON: `{"value": text}`, `{"artifact": hash}` or `{"error": …}`."""
+"""How a step ended, as JSON: `{"value": sealed text}`, `{"artifact": name}` or `{"error": …}`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +55,8 @@ class Timing:
     `beat_seconds`: how often a process makes sure that it is not. `sweep_…`: when the first sweep starts, so that the
     webhook is open to what it asks for, and how often one starts; 0 for never. `spacing`: how fast one installation may
     write.
-    `reviews_at_most` and `commands_at_most`: how many may be waited for, over all processes, before some are put off.
+    `reviews_at_most` and `commands_at_most`: how many may be waited for, over all processes, before some are put off;
+    `asked_at_most`: how many reviews one person may ask an installation for in an hour.
     """
 
     settle_seconds: float = 12.0
@@ -70,6 +72,7 @@ class Timing:
     spacing: Spacing = AS_GITHUB_ASKS
     reviews_at_most: int = 1_000
     commands_at_most: int = 200
+    asked_at_most: int = 30
 
     def retry_seconds(self, tries: int, error: Transient) -> float:
         """How long to wait after this many tries: the time that the other side named, else our own doubling wait.
@@ -130,16 +133,20 @@ class DurableStep:
     def __init__(
         self,
         store: Store,
+        vault: Vault,
         *,
         workflow_id: str,
         job_key: str,
+        repository_id: int,
         stop: Stop,
         timing: Timing,
         run: str | None = None,
     ) -> None:
-        """`run` is what marks this execution of the job."""
+        """`run` is what marks this execution of the job; what the steps return is kept as the repository's, sealed."""
         self.workflow_id = workflow_id
         self._store = store
+        self._vault = vault
+        self._repository_id = repository_id
         self._after_each: Callable[[], None] | None = None
         self._run = run
         self._job_key = job_key
@@ -225,18 +232,28 @@ class DurableStep:
             return {"error": _error_as_json(Permanent(Code.INTERNAL, f"{type(error).__name__} in {name}"))}
         text = _as_text(adapter, value)
         if len(text) <= INLINE_AT_MOST_CHARACTERS:
-            return {"value": text}
-        return {"artifact": await self._store.call(self._store.keep, name, text)}
+            return {"value": self._vault.wrap(text)}
+        of = self._repository_id
+        artifact, body = await asyncio.to_thread(
+            lambda: (self._vault.name(text, repository_id=of), self._vault.seal(text))
+        )
+        await self._store.call(self._store.keep, artifact, body, kind=name, repository_id=of)
+        return {"artifact": artifact}
 
     async def _read(self, name: str, stored: Stored, adapter: TypeAdapter[T]) -> T:
         if "error" in stored:
             raise _error_from_json(stored["error"])
-        text = stored.get("value")
-        if text is None:
-            text = await self._store.call(self._store.kept, stored["artifact"])
-        if text is None:
-            raise Permanent(Code.INTERNAL, f"The remembered result of {name} is gone")
+        if "artifact" in stored:
+            text = await self._kept(name, stored["artifact"])
+        else:
+            text = self._vault.unwrap(stored["value"])
         return adapter.validate_python(json.loads(text))
+
+    async def _kept(self, name: str, artifact: str) -> str:
+        body = await self._store.call(self._store.kept, artifact)
+        if body is None:
+            raise Permanent(Code.INTERNAL, f"The remembered result of {name} is gone")
+        return await asyncio.to_thread(self._vault.open, body)
 
     async def _once(
         self,

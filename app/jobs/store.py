@@ -6,7 +6,8 @@
     outbox       effects that must not happen twice: intent, time of sending, what stands on the other side
     pace         until when each installation's turns to write are given away, and until when it is paused (book.py)
     runs         which execution of a workflow is the one that may still send
-    artifacts    large results of steps, compressed, by their hash
+    artifacts    large results of steps, sealed (vault.py), by a name that only we can make
+    removals     repositories the App was taken away from, and when: whoever has a mirror removes it (removal.py)
     meta         the schema's version, the secret key
 
 Raw payloads are not kept: an event's few fields are all that is used, and GitHub redelivers for three days.
@@ -15,10 +16,8 @@ Raw payloads are not kept: an event's few fields are all that is used, and GitHu
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import secrets
 import time
-import zlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -36,7 +35,7 @@ from app.telemetry import log
 P = ParamSpec("P")
 T = TypeVar("T")
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 PURGE_AT_MOST_ROWS = 5000
 AWAY_WAIT_SECONDS = 5.0
 AWAY_WAITS_AT_MOST = 4320
@@ -129,6 +128,7 @@ artifacts = sa.Table(
     sa.Column("kind", sa.String(64), nullable=False),
     sa.Column("body", sa.LargeBinary, nullable=False),
     sa.Column("created_at", sa.Float, nullable=False, index=True),
+    sa.Column("repository_id", sa.BigInteger, nullable=False, server_default="0"),
 )
 
 
@@ -207,6 +207,7 @@ class Store:
                 # Processes that start together would all find no table and all make it.
                 connection.execute(sa.select(sa.func.pg_advisory_xact_lock(SCHEMA_LOCK)))
             metadata.create_all(connection)
+            _add_new_columns(connection)
             known = connection.scalar(sa.select(meta.c.value).where(meta.c.name == "schema"))
             if known is not None and int(known) > SCHEMA_VERSION:
                 what = f"The database was made by a newer version (schema {known}, this one knows {SCHEMA_VERSION})"
@@ -357,6 +358,11 @@ class Store:
         query = sa.select(jobs).where(jobs.c.repository_id == repository_id, jobs.c.number == number)
         return connection.execute(query.order_by(jobs.c.created_at).with_for_update()).all()
 
+    def asked_since(self, connection: sa.Connection, *, installation: int | None, asked_by: str, since: float) -> int:
+        """How many reviews this person has asked the installation for since this time (epoch seconds)."""
+        theirs = sa.and_(jobs.c.installation == installation, jobs.c.asked_by == asked_by, jobs.c.created_at >= since)
+        return connection.scalar(sa.select(sa.func.count()).select_from(jobs).where(theirs)) or 0
+
     def put_job(self, connection: sa.Connection, values: Mapping[str, Any]) -> None:
         """Add a job, or begin the next attempt of the one that has this key."""
         statement = self.insert(jobs).values(**values)
@@ -449,22 +455,18 @@ class Store:
 
     # Artifacts.
 
-    def keep(self, kind: str, text: str) -> str:
-        """Keep a large result. Returns the hash to read it back by."""
-        data = text.encode()
-        name = hashlib.sha256(data).hexdigest()
-        values = {"sha256": name, "kind": kind[:64], "body": zlib.compress(data, 6), "created_at": time.time()}
+    def keep(self, name: str, body: bytes, *, kind: str, repository_id: int) -> None:
+        """Keep a large result of a review of this repository under its name."""
+        values = {"kind": kind[:64], "body": body, "created_at": time.time(), "repository_id": repository_id}
         with self.begin() as connection:
-            statement = self.insert(artifacts).values(**values)
-            again = {"created_at": values["created_at"]}
-            connection.execute(statement.on_conflict_do_update(index_elements=["sha256"], set_=again))
-        return name
+            statement = self.insert(artifacts).values(sha256=name, **values)
+            connection.execute(statement.on_conflict_do_update(index_elements=["sha256"], set_=values))
 
-    def kept(self, name: str) -> str | None:
+    def kept(self, name: str) -> bytes | None:
         """A kept result, or None when retention has removed it."""
         with self._database.own.connect() as connection:
-            body = connection.scalar(sa.select(artifacts.c.body).where(artifacts.c.sha256 == name))
-        return zlib.decompress(body).decode() if body is not None else None
+            body: bytes | None = connection.scalar(sa.select(artifacts.c.body).where(artifacts.c.sha256 == name))
+        return body
 
     # Retention.
 
@@ -496,6 +498,13 @@ class Store:
     def insert(self, table: sa.Table) -> SqliteInsert | PostgresInsert:
         """An insert that can say what to do on a conflict, as this database says it."""
         return sqlite.insert(table) if self._database.is_sqlite else postgresql.insert(table)
+
+
+def _add_new_columns(connection: sa.Connection) -> None:
+    """Bring a table of schema 1 up to date: it did not know whose results it kept."""
+    known = {column["name"] for column in sa.inspect(connection).get_columns(artifacts.name)}
+    if "repository_id" not in known:
+        connection.exec_driver_sql(f"ALTER TABLE {artifacts.name} ADD COLUMN repository_id BIGINT NOT NULL DEFAULT 0")
 
 
 def _sent(row: sa.Row[Any]) -> Sent:

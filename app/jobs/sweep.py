@@ -14,7 +14,7 @@ import asyncio
 import hashlib
 import time
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -88,7 +88,8 @@ class AppDoor(Protocol):
 
 
 Accept = Callable[[Delivery], Awaitable[Receipt]]
-Tidy = Callable[[], Awaitable[None]]
+Tidy = Callable[[Mapping[int, float]], Awaitable[None]]
+"""Tidies what this process keeps on its disk; told which repositories were taken away, and when (epoch seconds)."""
 
 
 @dataclass(slots=True)

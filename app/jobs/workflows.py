@@ -1,6 +1,7 @@
 """The three workflows. Each is a story of its own, and each of its lines may be its last: a crash continues it there.
 
     on_delivery   event ─► (command: permission, 👀) ─► the pull now ─► end older jobs ─► a review, queued
+                  taken away ─► end what runs ─► nothing is left of the repositories (removal.py)
     review_pull   request ─► the story, step by step ─► how it ended
     settle        a job ended from outside ─► its check run says so
 
@@ -29,16 +30,27 @@ from app import commands
 from app.commands import Refused
 from app.core.pull import Pull
 from app.errors import Code, Permanent, PrincipalError, Transient
-from app.events import CommandEvent, MergeGroupEvent, Place, PullEvent, RerunEvent, ReviewRequest
+from app.events import (
+    Actionable,
+    CommandEvent,
+    MergeGroupEvent,
+    Place,
+    PullEvent,
+    RemovedEvent,
+    RerunEvent,
+    ReviewRequest,
+)
 from app.jobs import plan as planning
 from app.jobs.chances import DIED, Chances
-from app.jobs.inbox import EVENT, Actionable
+from app.jobs.inbox import EVENT
 from app.jobs.lanes import Lanes, take_seat
 from app.jobs.overload import making_room, waiting
 from app.jobs.plan import Plan
+from app.jobs.removal import Removal, Scope
 from app.jobs.step import DurableStep, Stop, Timing
 from app.jobs.store import ACTIVE, DeliveryState, JobState, Store
 from app.jobs.story import PUT_OFF, Doors, Ending, Story
+from app.jobs.vault import Vault
 from app.telemetry import FAILURES, JOB_SECONDS, JOBS, bind, log
 
 APPLICATION = "principal"
@@ -54,6 +66,7 @@ READ_AGAIN_SECONDS = 1.0
 PUT_BACK_AT_MOST = 60
 ROUNDS_AT_MOST = 60
 """With the longest wait of five minutes, a delivery or a review survives an outage of about five hours."""
+ASKED_WITHIN_SECONDS = 3600.0
 ATTEMPTS_AT_MOST = 100
 """How often one job is begun anew before it needs a person: by redelivery, or by a head that comes back."""
 
@@ -85,16 +98,21 @@ class Workflows:
         self,
         *,
         store: Store,
+        vault: Vault,
         client: DBOSClient,
         story: Story,
         github: Doors,
         quiet_seconds: float,
         timing: Timing,
         ring: Callable[[str], None],
+        tidy: Callable[[], Awaitable[None]],
     ) -> None:
-        """`ring` hears that something has come into a queue, or has left it."""
+        """`ring` hears that something has come into a queue, or has left it; `tidy` removes what the disk still holds."""
         self._store = store
+        self._vault = vault
         self._client = client
+        self._removal = Removal(store, client)
+        self._tidy = tidy
         self._story = story
         self._github = github
         self._quiet_seconds = quiet_seconds
@@ -129,7 +147,7 @@ class Workflows:
         workflow_id = _workflow_id()
         with bind(delivery=guid, repository=event.place.repository, number=event.place.number):
             with self._stoppable(workflow_id) as stop:
-                step = self._step(workflow_id, f"delivery:{guid}", stop)
+                step = self._step(workflow_id, f"delivery:{guid}", event.place.repository_id, stop)
                 try:
                     async with self._chances.begin(step):
                         placed = await self._decide(event, step)
@@ -144,6 +162,8 @@ class Workflows:
             return placed.job_key or placed.reason
 
     async def _decide(self, event: Actionable, step: DurableStep) -> Placed:
+        if isinstance(event, RemovedEvent):
+            return await self._forget(event, step)
         github = await self._github(event.place)
         asked: PullEvent | ReviewRequest
         match event:
@@ -167,6 +187,17 @@ class Workflows:
         for queue in (REVIEWS, MANUAL) if placed.job_key else ():
             self._ring(queue)
         return placed
+
+    async def _forget(self, event: RemovedEvent, step: DurableStep) -> Placed:
+        """End what runs for these repositories, give it the time to end, and leave nothing of them."""
+        scope = await step.run("scope", lambda: self._store.call(self._removal.scope, event), Scope)
+        await self._cancel(scope.under_way)
+        if scope.under_way:
+            await DBOS.sleep_async(self._timing.settle_seconds)
+        await step.run("forget", lambda: self._store.call(self._removal.forget, scope), type(None))
+        await self._tidy()
+        log.info("repositories_forgotten", number=len(scope.repositories), installation=event.place.installation)
+        return Placed(None, f"the App was removed from {len(scope.repositories)} known repositories")
 
     async def _see(
         self, event: Actionable, asked: PullEvent | ReviewRequest, read: Callable[[str, int], Awaitable[Pull]]
@@ -193,7 +224,7 @@ class Workflows:
         FAILURES.labels("delivery", cause.code).inc()
         if isinstance(event, CommandEvent):
             await self._shrug(event, step)
-        elif cause.code is not Code.GITHUB_GONE:
+        elif isinstance(event, PullEvent) and cause.code is not Code.GITHUB_GONE:
             await self._store.call(self._tell_of_head, event, cause, workflow_id)
 
     async def _shrug(self, event: CommandEvent, step: DurableStep) -> None:
@@ -249,12 +280,31 @@ class Workflows:
             attempt = (before.attempt if before else 0) + 1
             if attempt > ATTEMPTS_AT_MOST:
                 return Placed(None, "the job was begun too often")
+            if self._asks_too_often(connection, wanted.request):
+                return Placed(None, "this person has asked for too many reviews")
             if wanted.request.by_hand and waiting(connection, MANUAL) >= self._timing.commands_at_most:
                 self._enqueue_settle(connection, f"{wanted.request.key}:{attempt}", wanted.request, _PUT_OFF)
                 return Placed(None, "too many commands wait")
             self._put_off(connection, making_room(connection, REVIEWS, at_most=self._timing.reviews_at_most))
             self._enqueue_review(connection, wanted, pull, attempt)
             return Placed(wanted.request.key, "queued")
+
+    def _asks_too_often(self, connection: sa.Connection, request: ReviewRequest) -> bool:
+        """Whether a person is at the end of their hour's reviews; they are told once, and not again in this hour."""
+        if request.asked_by is None:
+            return False
+        asked = self._store.asked_since(
+            connection,
+            installation=request.installation,
+            asked_by=request.asked_by,
+            since=time.time() - ASKED_WITHIN_SECONDS,
+        )
+        if asked < self._timing.asked_at_most:
+            return False
+        # The engine ignores an id it has seen, which is what makes it one answer.
+        hour = int(time.time() // ASKED_WITHIN_SECONDS)
+        self._enqueue_settle(connection, f"asked:{request.installation}:{request.asked_by}:{hour}", request, _TOO_OFTEN)
+        return True
 
     def _put_off(self, connection: sa.Connection, rows: Sequence[Any]) -> None:
         """End jobs that wait, telling people so: the sweeps find their heads again when there is room."""
@@ -289,9 +339,8 @@ class Workflows:
             options["delay_seconds"] = plan.delay_seconds
         asked = _REQUEST.dump_python(request, mode="json")
         # What deciding read of the pull is handed on: reading it again would cost a call of the review's eight.
-        self._client.enqueue_in_transaction(
-            connection, options, asked, json.dumps(_PULL.dump_python(pull, mode="json"))
-        )
+        seen = self._vault.wrap(json.dumps(_PULL.dump_python(pull, mode="json")))
+        self._client.enqueue_in_transaction(connection, options, asked, seen)
         self._store.put_job(
             connection,
             {
@@ -364,7 +413,7 @@ class Workflows:
     async def review_pull(self, request_json: dict[str, Any], pull_json: str) -> str:
         """One attempt of one review. Returns the state it ended in."""
         request = _REQUEST.validate_python(request_json)
-        pull = _PULL.validate_json(pull_json)
+        pull = _PULL.validate_json(self._vault.unwrap(pull_json))
         workflow_id = _workflow_id()
         with (
             bind(job=workflow_id, repository=request.repository, number=request.number),
@@ -374,7 +423,7 @@ class Workflows:
             if not await self._store.call(self._store.start_job, workflow_id, run):
                 return JobState.SUPERSEDED.value
             began = time.monotonic()
-            step = self._step(workflow_id, request.key, stop, run=run)
+            step = self._step(workflow_id, request.key, request.repository_id, stop, run=run)
             try:
                 async with self._chances.begin(step):
                     tell = functools.partial(self._story.review, request, pull=pull, step=step)
@@ -431,7 +480,7 @@ class Workflows:
             bind(job=workflow_id, repository=request.repository, number=request.number),
             self._stoppable(own_id) as stop,
         ):
-            step = self._step(own_id, own_id, stop)
+            step = self._step(own_id, own_id, request.repository_id, stop)
             try:
                 async with self._chances.begin(step):
                     telling = functools.partial(step.run, "tell", tell, type(None), preemptible=False)
@@ -540,15 +589,25 @@ class Workflows:
             if self._running.get(workflow_id) is stop:
                 del self._running[workflow_id]
 
-    def _step(self, workflow_id: str, job_key: str, stop: Stop, *, run: str | None = None) -> DurableStep:
+    def _step(
+        self, workflow_id: str, job_key: str, repository_id: int, stop: Stop, *, run: str | None = None
+    ) -> DurableStep:
         return DurableStep(
-            self._store, workflow_id=workflow_id, job_key=job_key, stop=stop, timing=self._timing, run=run
+            self._store,
+            self._vault,
+            workflow_id=workflow_id,
+            job_key=job_key,
+            repository_id=repository_id,
+            stop=stop,
+            timing=self._timing,
+            run=run,
         )
 
 
 _GIVEN_UP = "given up"
 _ASKED_TYPE: Any = ReviewRequest | Refused
 _PUT_OFF = Ending(PUT_OFF, Code.QUEUE_FULL, "Too many reviews wait already")
+_TOO_OFTEN = Ending(PUT_OFF, Code.ASKED_TOO_OFTEN, "One person has asked for as many reviews as an hour allows")
 _DIED = Ending("failed", Code.INTERNAL, DIED)
 _JOB_STATES: Mapping[str, JobState] = {
     "failed": JobState.FAILED,

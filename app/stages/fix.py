@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from app.core import evidence as rules_say
-from app.core import patch, prompt
+from app.core import patch, prompt, suggestion
 from app.core.budget import Piece
 from app.core.change import Change, FileDiff
 from app.core.finding import Fix, Kind, Patch, TestFile, VerifiedFinding
@@ -148,7 +148,7 @@ async def _check(
     """The draft as a patch that says whether it may be committed with one click; or None and why there is no patch."""
     if isinstance(draft, NoPatch):
         return None, draft.reason
-    reason = patch.no_suggestion(draft, file=file, anchor=found.anchor)
+    reason = suggestion.refusal(draft, file=file, anchor=found.anchor)
     if reading.tree is None:
         reason = reason or "unchecked, because only the diff was given"
     elif broken := await _broken(draft, tree=reading.tree, reading=reading):

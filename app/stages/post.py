@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 from app.core import comment, fingerprint
 from app.core.change import Sha
 from app.core.comment import CheckText
+from app.core.gate import release
 from app.core.pull import Conclusion, StatusState
 from app.core.report import Review
 from app.errors import Code, Permanent
@@ -63,7 +64,7 @@ async def start_check(request: ReviewRequest, *, repository: str, head: Sha, git
     async def send() -> Check:
         if not github.may_write_checks:
             await github.set_status(
-                repository, head, state=StatusState.PENDING, description="Reviewing", context=CHECK_NAME
+                repository, head, state=StatusState.PENDING, description=release("Reviewing"), context=CHECK_NAME
             )
             return Check(0, repository, head)
         started = await github.start_check(
@@ -71,8 +72,8 @@ async def start_check(request: ReviewRequest, *, repository: str, head: Sha, git
             head=head,
             name=CHECK_NAME,
             external_id=external_id,
-            title="Reviewing",
-            summary="The review is being written; it appears on the pull request when it is done.",
+            title=release("Reviewing"),
+            summary=release("The review is being written; it appears on the pull request when it is done."),
         )
         return Check(started, repository, head)
 

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from app.analysis import Scanner
-from app.core import context, diff
+from app.core import context, deceptive, diff
 from app.core.budget import Piece
 from app.core.change import Change, FileDiff, FileStatus, Intent, Sha
 from app.core.context import Excerpt, Hit, Wanted
@@ -98,14 +98,18 @@ async def code(change: Change, *, tree: Tree | None) -> Code:
 
 
 async def evidence(reading: Reading, *, rules: Sequence[Rule], step: Step) -> ScanResult:
-    """What the rules' detectors see. Remembered, because what follows depends on it and time budgets may end it early."""
+    """What the rules' detectors see, and what deceives a reader.
+
+    The former is remembered, because what follows depends on it and time budgets may end it early.
+    """
     text = reading.code.text
     files = [
         SourceFile.of(file, text[file.path])
         for file in reading.change.files
         if file.path in text and len(text[file.path]) <= MOST_SCANNED_BYTES
     ]
-    return await step.run("scan", lambda: reading.scanner.scan(files, rules), ScanResult)
+    seen = await step.run("scan", lambda: reading.scanner.scan(files, rules), ScanResult)
+    return replace(seen, new=(*deceptive.evidence(reading.change), *seen.new))
 
 
 async def around(

@@ -10,8 +10,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from app.core import comment, fingerprint, increment
+from app.core import fingerprint, increment, notice
 from app.core.change import Change, FileDiff, FileStatus
+from app.core.gate import Outgoing
 from app.core.increment import Unseen
 from app.core.memory import Dismissed, Remembered, Said, Standing, Thread, updated
 from app.core.pull import ReviewThread
@@ -147,10 +148,10 @@ async def after(found: Review, keeper: Keeper, *, whole: bool, step: Step) -> No
     recalled = found.recalled
     answers = _Answers(keeper)
     for one in recalled.gone:
-        await answers.give(one, comment.fixed(found.head), step=step)
+        await answers.give(one, notice.fixed(found.head), step=step)
         await _switch(one, keeper, resolved=True, step=step)
     for one, _ in recalled.back:
-        await answers.give(one, comment.back(found.head), step=step)
+        await answers.give(one, notice.back(found.head), step=step)
         await _switch(one, keeper, resolved=False, step=step)
 
     async def keep() -> None:
@@ -179,7 +180,7 @@ class _Answers:
         self._keeper = keeper
         self._read: Mapping[int, ReviewThread] | None = None
 
-    async def give(self, one: Said, text: str, *, step: Step) -> None:
+    async def give(self, one: Said, text: Outgoing, *, step: Step) -> None:
         """Say it in the finding's thread, unless it stands there. What was only in a summary has no thread."""
         if one.comment is None:
             return

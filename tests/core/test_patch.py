@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.core import patch
+from app.core import patch, suggestion
 from app.core.finding import Side
 from app.core.patch import Draft, NoPatch
 from tests.core.values import anchor, file, hunk
@@ -90,20 +90,20 @@ CODE = file("src/charge.ts", hunk(" function pay() {", "+  const a = 1;", "+  co
 
 
 def test_a_patch_inside_its_hunk_may_be_committed_with_one_click():
-    assert patch.no_suggestion(draft(), file=CODE, anchor=WHERE) == ""
-    assert patch.no_suggestion(draft("function pay() {", "function pay(): void {"), file=CODE, anchor=WHERE) == ""
-    assert patch.no_suggestion(draft("}", "};"), file=CODE, anchor=WHERE) == ""
+    assert suggestion.refusal(draft(), file=CODE, anchor=WHERE) == ""
+    assert suggestion.refusal(draft("function pay() {", "function pay(): void {"), file=CODE, anchor=WHERE) == ""
+    assert suggestion.refusal(draft("}", "};"), file=CODE, anchor=WHERE) == ""
 
 
 def test_a_patch_is_no_suggestion_on_removed_lines_beyond_the_hunk_or_in_files_that_steer_builds():
-    assert "removed" in patch.no_suggestion(draft(), file=CODE, anchor=anchor(side=Side.LEFT))
-    assert "beyond" in patch.no_suggestion(draft("import x", "import y"), file=CODE, anchor=WHERE)
-    assert "beyond" in patch.no_suggestion(draft("\nfunction pay() {", "\nfunction p() {"), file=CODE, anchor=WHERE)
+    assert "removed" in suggestion.refusal(draft(), file=CODE, anchor=anchor(side=Side.LEFT))
+    assert "beyond" in suggestion.refusal(draft("import x", "import y"), file=CODE, anchor=WHERE)
+    assert "beyond" in suggestion.refusal(draft("\nfunction pay() {", "\nfunction p() {"), file=CODE, anchor=WHERE)
     other = file("src/charge.ts", hunk("+import x", old=0, new=1), *CODE.hunks)
-    assert "beyond" in patch.no_suggestion(draft("import x", "import y"), file=other, anchor=anchor(hunk=1))
-    assert "do not show" in patch.no_suggestion(draft(replacement="  const b\u200b = 3;"), file=CODE, anchor=WHERE)
+    assert "beyond" in suggestion.refusal(draft("import x", "import y"), file=other, anchor=anchor(hunk=1))
+    assert "do not show" in suggestion.refusal(draft(replacement="  const b\u200b = 3;"), file=CODE, anchor=WHERE)
     emptied = patch.replace_lines("", path="src/charge.ts", head_text="a\nb", start_line=1, end_line=2)
-    assert "empty" in patch.no_suggestion(emptied, file=file("src/charge.ts", hunk("+a", "+b")), anchor=WHERE)
+    assert "empty" in suggestion.refusal(emptied, file=file("src/charge.ts", hunk("+a", "+b")), anchor=WHERE)
     for path in (
         ".github/workflows/ci.yml",
         ".github/principal.yml",
@@ -112,7 +112,7 @@ def test_a_patch_is_no_suggestion_on_removed_lines_beyond_the_hunk_or_in_files_t
         ".circleci/config.yml",
     ):
         made = patch.replace_lines("x", path=path, head_text="a\nb\n", start_line=1, end_line=1)
-        assert "steer" in patch.no_suggestion(made, file=file(path, hunk("+a", "+b")), anchor=WHERE)
+        assert "steer" in suggestion.refusal(made, file=file(path, hunk("+a", "+b")), anchor=WHERE)
 
 
 LINES = st.lists(st.text(alphabet="ab \t{}", max_size=6), min_size=1, max_size=25)
@@ -139,4 +139,4 @@ def test_git_applies_every_diff_that_is_made(tmp_path_factory, lines, data):
 def test_a_patch_that_repeats_a_secret_is_no_suggestion():
     token = "ghp_" + "a1B2c3D4e5F6g7H8i9J0" + "k1L2m3N4o5P6q7R8"
     made = draft(replacement=f'  const b = "{token}";')
-    assert patch.no_suggestion(made, file=CODE, anchor=WHERE) == "it would repeat a secret"
+    assert suggestion.refusal(made, file=CODE, anchor=WHERE) == "it would repeat a secret"

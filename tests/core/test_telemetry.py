@@ -71,7 +71,7 @@ def test_fields_end_with_their_block(lines):
     assert "delivery" not in json.loads(said(lines))
 
 
-def test_a20_only_harmless_headers_are_logged():
+def test_s34_only_harmless_headers_are_logged():
     given_headers = {
         "x-github-event": "push",
         "x-github-encoded-secret": "aHVzaA==",

@@ -17,7 +17,7 @@ AT_ONCE = 12
 pytestmark = pytest.mark.timeout(300)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def world(tmp_path_factory):
     with World(tmp_path_factory.mktemp("bot")) as made:
         yield made

@@ -290,16 +290,24 @@ class World:
         with self._lock:
             return [one for one in self._asked if one.mark.startswith(under.mark)]
 
+    def note(self, *asked: Asked) -> None:
+        """Take these for requests that the model server had."""
+        with self._lock:
+            self._asked += asked
+
     def _look(self) -> None:
-        """One look at the database for everybody who waits: hundreds of cases that each look would slow the bot down."""
+        """One look at the database for everybody who waits: hundreds of cases that each look would slow the bot down.
+
+        Deliveries come first: the job of one that is done is then among the jobs for certain.
+        """
+        deliveries: dict[str, dict[str, str]] = defaultdict(dict)
+        for repository, guid, state in self.rows("SELECT repository, guid, state FROM principal_deliveries"):
+            deliveries[repository][guid] = state
         jobs: dict[int, list[tuple[Any, ...]]] = defaultdict(list)
         for repository, *job in self.rows(
             "SELECT repository_id, head, trigger, state, code, attempt FROM principal_jobs"
         ):
             jobs[repository].append(tuple(job))
-        deliveries: dict[str, dict[str, str]] = defaultdict(dict)
-        for repository, guid, state in self.rows("SELECT repository, guid, state FROM principal_deliveries"):
-            deliveries[repository][guid] = state
         self._seen_jobs, self._seen_deliveries = jobs, deliveries
         self._looked_at = time.monotonic()
 
@@ -344,7 +352,8 @@ class World:
         jobs = self._seen_jobs.get(under.repository.id, [])
         deliveries = self._seen_deliveries.get(f"{under.owner}/shop", {})
         return (
-            bool(deliveries)
+            all(one.guid in deliveries for one in under.sent if one.succeeded)
+            and bool(deliveries)
             and all(state != "taken" for state in deliveries.values())
             and all(state in DONE for _, _, state, _, _ in jobs)
         )
@@ -477,8 +486,8 @@ class World:
             under = self._unders.get(whose)
             side = under.broken[purpose].pop(number, None) if under else None
             digest = hashlib.sha256(request.text.encode()).hexdigest()
-            self._asked.append(Asked(name, purpose, digest, whole=side is None))
             waiting = self.held.get((whose, purpose))
+        self.note(Asked(name, purpose, digest, whole=side is None))
         if waiting is not None and not waiting[0].is_set():
             reached, let_go = waiting
             reached.set()

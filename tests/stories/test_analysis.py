@@ -302,7 +302,7 @@ def test_a_pattern_that_matches_everywhere_is_cut_and_says_so() -> None:
 # --- the worker -------------------------------------------------------------------------------------------------------
 
 
-def test_a_killed_worker_is_replaced() -> None:
+def test_s23_a_killed_worker_is_replaced() -> None:
     async def ask(scanner: Scanner) -> tuple[ScanResult, ScanResult]:
         before = await scanner.scan([SourceFile("src/charge.ts", CHARGE, whole=True)], RULES)
         (worker,) = children() - known
@@ -315,13 +315,13 @@ def test_a_killed_worker_is_replaced() -> None:
     assert after.new == before.new
 
 
-def test_no_worker_is_left_behind() -> None:
+def test_s21_no_worker_is_left_behind() -> None:
     known = children()
     told(lambda scanner: scanner.outline(SourceFile("a.ts", CHARGE)))
     assert children() == known
 
 
-def test_a_worker_knows_nothing_but_its_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_s20_a_worker_knows_nothing_but_its_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It is given no credentials, and a module that lies in the working directory is never imported."""
     for name in ("json.py", "struct.py", "app.py", "yaml.py"):
         (tmp_path / name).write_text("raise SystemExit('executed')")
@@ -348,7 +348,7 @@ LONG = CHARGE * 2_000
 """Takes far longer to parse than the limit that the next tests set."""
 
 
-def test_what_takes_too_long_is_noted_file_by_file_and_nothing_is_raised() -> None:
+def test_s21_what_takes_too_long_is_noted_file_by_file_and_nothing_is_raised() -> None:
     files = [SourceFile(f"src/{number}.ts", LONG, whole=True) for number in range(3)]
     result = told(lambda scanner: scanner.scan(files, RULES), scan_seconds=0.001, file_seconds=0.001)
     assert result.new == ()
@@ -399,7 +399,7 @@ def test_nothing_to_do_is_an_empty_result() -> None:
     ],
     ids=["brackets", "mixed", "calls", "quotes", "tokens", "odd", "nested", "addresses"],
 )
-def test_hostile_text_ends_in_a_result(text: str) -> None:
+def test_s22_hostile_text_ends_in_a_result(text: str) -> None:
     files = [SourceFile("src/a.ts", text, whole=True), SourceFile("src/charge.ts", CHARGE, whole=True)]
     result = told(lambda scanner: scanner.scan(files, RULES))
     assert [one.path for one in result.new if one.rule == "timeouts" and one.path == "src/charge.ts"] == [
@@ -432,7 +432,7 @@ def conversation(*requests: dict[str, object]) -> list[dict[str, object]]:
     return found
 
 
-def test_a_worker_answers_every_kind_of_question_and_survives_the_wrong_ones() -> None:
+def test_s22_a_worker_answers_every_kind_of_question_and_survives_the_wrong_ones() -> None:
     file = SourceFile("src/charge.ts", CHARGE, changed=frozenset({4}), removed_before=frozenset({2}), shown=((1, 9),))
     own = rule("own", detector(ast={"pattern": "fetch($$$REST)"}, answer=Answer(replacement="get({REST})")))
     probes = [wire.probe_out(probe) for probe in scan.probes([own])]

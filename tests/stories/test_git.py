@@ -285,7 +285,7 @@ def test_without_a_token_a_private_repository_is_refused(shop: Shop) -> None:
     assert failing(shop.open(token="ghs_wrong")).code is Code.GIT_FAILED
 
 
-def test_credentials_do_not_follow_a_redirect(shop: Shop) -> None:
+def test_s15_credentials_do_not_follow_a_redirect(shop: Shop) -> None:
     shop.repository.rename("store")
     error = failing(shop.open())
     assert (type(error), error.code) == (Permanent, Code.GITHUB_REDIRECT_BLOCKED)
@@ -496,7 +496,7 @@ def test_a_head_the_server_gives_in_no_way_ends_the_review(shop: Shop, grumpy: T
 # --- secrets and hostile names ----------------------------------------------------------------------------------------
 
 
-def test_the_token_is_in_no_argument_and_on_no_disk(shop: Shop) -> None:
+def test_s35_the_token_is_in_no_argument_and_on_no_disk(shop: Shop) -> None:
     encoded = base64.b64encode(f"x-access-token:{shop.token}".encode())
     gate = shop.github.faults.hold("*", "*/git-upload-pack")
     seen: list[bytes] = []
@@ -541,7 +541,7 @@ def test_the_token_is_in_no_argument_and_on_no_disk(shop: Shop) -> None:
         {"repository_id": -1},
     ],
 )
-def test_a_name_that_is_none_reaches_no_command(shop: Shop, other: dict[str, Any]) -> None:
+def test_s46_a_name_that_is_none_reaches_no_command(shop: Shop, other: dict[str, Any]) -> None:
     error = failing(shop.open(**other))
     assert (type(error), error.code) == (Permanent, Code.GIT_FAILED)
     assert shop.fetches == 0
@@ -553,7 +553,9 @@ def test_branch_names_may_look_odd(shop: Shop) -> None:
         assert tell(shop.open(default_branch=name)).tip is None
 
 
-def test_nothing_of_the_surroundings_reaches_git(shop: Shop, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_s46_nothing_of_the_surroundings_reaches_git(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     """Variables of the process and a person's own configuration would otherwise change what git does, or run programs."""
     canary = tmp_path / "canary"
     program = tmp_path / "program"
@@ -591,7 +593,7 @@ def test_a_proxy_is_honoured(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> Non
     assert tell(shop.open()).tip is not None
 
 
-def test_a_hostile_head_is_only_read(shop: Shop, tmp_path: Path) -> None:
+def test_s46_a_hostile_head_is_only_read(shop: Shop, tmp_path: Path) -> None:
     canary = tmp_path / "canary"
     pull = shop.repository.open_pull(
         files={
@@ -713,7 +715,7 @@ def test_files_are_read_whole_or_not_at_all(shop: Shop) -> None:
     reading(shop, files, story)
 
 
-def test_thousands_of_files_are_read(shop: Shop) -> None:
+def test_s28_thousands_of_files_are_read(shop: Shop) -> None:
     files = {f"{'deep/' * 20}file_{number:04}.ts": f"// {number}\n" for number in range(1_500)}
 
     async def story(tree: Tree, head: Sha) -> None:

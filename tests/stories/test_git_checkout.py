@@ -522,7 +522,7 @@ def test_a_persons_line_ends_are_no_change(work: Work, monkeypatch: pytest.Monke
     assert added(work.resolve()[1]["src/a.ts"]) == ["TWO();"]
 
 
-def test_nothing_that_a_checkout_names_is_run(work: Work, tmp_path: Path) -> None:
+def test_s20_nothing_that_a_checkout_names_is_run(work: Work, tmp_path: Path) -> None:
     canary = tmp_path / "canary"
     program = tmp_path / "program"
     program.write_text(f"#!/bin/sh\necho $0 $@ >> {canary}\ncat\n")

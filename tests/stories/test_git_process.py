@@ -34,7 +34,7 @@ def script(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return program
 
 
-def test_more_output_than_allowed_is_an_error(tmp_path: Path) -> None:
+def test_s28_more_output_than_allowed_is_an_error(tmp_path: Path) -> None:
     assert run(tmp_path, "version", most_bytes=1_000).out.startswith(b"git version")
     error = failing(tmp_path, "version", most_bytes=5)
     assert (type(error), error.code) == (Permanent, Code.GIT_FAILED)

@@ -173,7 +173,7 @@ def test_a_command_gets_its_eyes(github: Sandbox, repository: Any, pull: Any) ->
     assert [(one.content, one.user.login) for one in comment.reactions] == [("eyes", "principal[bot]")]
 
 
-def test_the_token_of_one_repository_does_not_open_another(github: Sandbox, repository: Any, pull: Any) -> None:
+def test_s13_the_token_of_one_repository_does_not_open_another(github: Sandbox, repository: Any, pull: Any) -> None:
     other = github.create_repository("acme/secrets", private=True)
     hidden = other.open_pull(files={"a": "b"}, title="T")
     error = failing(lambda door: door.pull("acme/secrets", hidden.number), github, repository)

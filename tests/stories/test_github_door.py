@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gzip
 import logging
 import re
 import threading
@@ -305,11 +306,19 @@ def test_a_read_that_is_silent_for_too_long_is_given_up(github: ScriptedGitHub, 
     assert error.code is Code.GITHUB_UNAVAILABLE
 
 
-def test_an_answer_without_end_is_not_kept_in_memory(github: ScriptedGitHub, clock: Clock) -> None:
+def test_s48_an_answer_without_end_is_not_kept_in_memory(github: ScriptedGitHub, clock: Clock) -> None:
     github.will("GET", PULL, Sent(200, b" " * 100_000))
     error = failing(read_pull, github, clock, limits=Limits(answer_bytes=50_000))
     assert (type(error), error.code) == (Permanent, Code.GITHUB_REFUSED)
     assert len(github.seen("GET", PULL)) == 1
+
+
+def test_s48_a_small_answer_that_unpacks_without_end_is_given_up(github: ScriptedGitHub, clock: Clock) -> None:
+    bomb = gzip.compress(b"[" + b" " * 40_000_000, compresslevel=9)
+    github.will("GET", PULL, Sent(200, bomb, {"content-encoding": "gzip", "content-type": "application/json"}))
+    error = failing(read_pull, github, clock, limits=Limits(answer_bytes=1_000_000))
+    assert len(bomb) < 100_000
+    assert (type(error), error.code) == (Permanent, Code.GITHUB_REFUSED)
 
 
 # A review is posted once
@@ -804,7 +813,7 @@ def test_a_redirect_keeps_an_enterprise_server_s_prefix(clock: Clock) -> None:
         "ftp://127.0.0.1:{here}/x",
     ],
 )
-def test_credentials_do_not_follow_to_another_host(
+def test_s15_credentials_do_not_follow_to_another_host(
     github: ScriptedGitHub, clock: Clock, place: str, story: Callable[[GitHub], Awaitable[object]]
 ) -> None:
     with ScriptedGitHub() as elsewhere:
@@ -832,7 +841,7 @@ def test_a_redirect_to_nowhere_is_refused(github: ScriptedGitHub, clock: Clock) 
 # Tokens
 
 
-def test_a_token_is_for_one_repository_and_the_least_permissions(github: ScriptedGitHub, clock: Clock) -> None:
+def test_s13_a_token_is_for_one_repository_and_the_least_permissions(github: ScriptedGitHub, clock: Clock) -> None:
     github.will("GET", PULL, json(200, pull_json()))
     tell(read_pull, github, clock)
     (asked,) = github.token_requests
@@ -971,7 +980,7 @@ def test_a_token_request_that_broke_is_tried_again(github: ScriptedGitHub, clock
     assert len(github.token_requests) == 4
 
 
-def test_each_request_carries_the_token_of_its_own_installation_and_gets_its_own_answer(
+def test_s60_each_request_carries_the_token_of_its_own_installation_and_gets_its_own_answer(
     github: ScriptedGitHub, clock: Clock
 ) -> None:
     """Many jobs of two installations at once: no token and no answer ever lands at another's (S-60)."""
@@ -1006,7 +1015,7 @@ def test_cookies_of_one_installation_do_not_travel_with_another(github: Scripted
 
 
 @pytest.mark.parametrize("form", ["ghs_" + "a" * 36, "ghs_4711_" + "eyJhbGciOiJSUzI1NiJ9." * 24 + "x-_y"])
-def test_no_token_and_no_key_shows_in_logs_reprs_or_errors(
+def test_s33_no_token_and_no_key_shows_in_logs_reprs_or_errors(
     github: ScriptedGitHub, clock: Clock, form: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     github.token_form = lambda installation, count: form
@@ -1152,13 +1161,13 @@ def test_a_server_under_a_path_is_understood() -> None:
         "https://github.com/acme/shop/pull/7/" + "x" * 3_000,
     ],
 )
-def test_an_address_that_only_looks_like_one_is_refused(url: str) -> None:
+def test_s14_an_address_that_only_looks_like_one_is_refused(url: str) -> None:
     with pytest.raises(UserError):
         parse_pull_url(url, "https://github.com")
 
 
 @given(st.text(max_size=40), st.sampled_from(["", "@", ".", "/", "\\", ":", "#", "?"]))
-def test_whatever_is_put_around_the_host_the_host_must_be_the_server_s(noise: str, joint: str) -> None:
+def test_s14_whatever_is_put_around_the_host_the_host_must_be_the_server_s(noise: str, joint: str) -> None:
     for url in (
         f"https://github.com{joint}{noise}/acme/shop/pull/7",
         f"https://{noise}{joint}github.com/acme/shop/pull/7",
@@ -1173,7 +1182,7 @@ def test_whatever_is_put_around_the_host_the_host_must_be_the_server_s(noise: st
 
 
 @given(st.text(max_size=60))
-def test_no_part_of_a_path_can_leave_its_place(text: str) -> None:
+def test_s56_no_part_of_a_path_can_leave_its_place(text: str) -> None:
     request = Request("GET", "/repos/x/y/collaborators/{login}/permission", {"login": text}, "try")
     assert request.path.isascii()
     assert len(request.path.split("/")) == 7
@@ -1181,7 +1190,7 @@ def test_no_part_of_a_path_can_leave_its_place(text: str) -> None:
 
 
 @given(st.text(max_size=30))
-def test_only_names_of_repositories_become_part_of_a_path(text: str) -> None:
+def test_s56_only_names_of_repositories_become_part_of_a_path(text: str) -> None:
     try:
         parts = split(text)
     except UserError:

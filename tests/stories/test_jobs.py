@@ -103,7 +103,7 @@ def test_a_delivery_whose_review_succeeded_is_known(github, service, repository)
     assert len(pull.reviews) == 1
 
 
-def test_r30_the_same_event_under_a_new_guid_is_the_same_job(github, service, models, repository):
+def test_s41_r30_the_same_event_under_a_new_guid_is_the_same_job(github, service, models, repository):
     pull = repository.open_pull(files=fresh())
     service.wait_until_over(pull)
     again = github.send_again_under_a_new_guid(pull.delivery)
@@ -183,7 +183,7 @@ def test_r21_a_delivery_waits_out_an_outage_of_github(github, service, repositor
 # Newest
 
 
-def test_a_newer_head_stops_the_running_review_which_buys_nothing_more(service, models, repository):
+def test_s52_a_newer_head_stops_the_running_review_which_buys_nothing_more(service, models, repository):
     models.hold()
     pull = repository.open_pull(files=fresh())
     old = pull.head_sha

@@ -238,7 +238,7 @@ def test_a_command_of_someone_who_may_write_reviews_a_draft_and_is_seen_at_once(
     assert len(github.requests.rest) <= 11
 
 
-def test_a_command_of_a_stranger_a_quote_or_a_bot_does_nothing(github, tmp_path):
+def test_s54_a_command_of_a_stranger_a_quote_or_a_bot_does_nothing(github, tmp_path):
     with Bot(environment(github, tmp_path)) as bot:
         pull = open_pull(github, bot, draft=True)
         completed(pull)

@@ -57,9 +57,31 @@ def test_a_whole_app_is_accepted():
 def test_a_key_may_come_from_a_file_or_with_written_line_breaks(tmp_path):
     file = tmp_path / "key.pem"
     file.write_text(KEY)
+    file.chmod(0o440)
     from_file = {"GITHUB_APP_ID": "7", "GITHUB_PRIVATE_KEY_PATH": str(file), "GITHUB_WEBHOOK_SECRET": SECRET}
     assert Settings.load(from_file).app() == Settings.load(APP).app()
     assert Settings.load(APP | {"GITHUB_PRIVATE_KEY": KEY.replace("\n", "\\n")}).app() == Settings.load(APP).app()
+
+
+@pytest.mark.parametrize("mode", [0o644, 0o604, 0o620, 0o777])
+def test_s59_a_key_that_others_may_use_is_refused_with_its_mode(tmp_path, mode):
+    file = tmp_path / "key.pem"
+    file.write_text(KEY)
+    file.chmod(mode)
+    said = refusal(APP | {"GITHUB_PRIVATE_KEY": "", "GITHUB_PRIVATE_KEY_PATH": str(file)})
+    assert f"{file} (mode {mode:04o})" in said
+    assert "chmod 600" in said
+
+
+def test_s59_a_key_that_belongs_to_somebody_else_is_refused(tmp_path):
+    file = tmp_path / "key.pem"
+    file.write_text(KEY)
+    file.chmod(0o600)
+    if os.geteuid() != 0:
+        pytest.skip("only root can give a file away")
+    os.chown(file, 12_345, -1)
+    said = refusal(APP | {"GITHUB_PRIVATE_KEY": "", "GITHUB_PRIVATE_KEY_PATH": str(file)})
+    assert "belongs to another user (12345)" in said
 
 
 def test_two_secrets_may_be_active():

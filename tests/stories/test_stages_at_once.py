@@ -297,7 +297,7 @@ def test_one_batch_that_fails_does_not_take_the_others_with_it(shop, models):
     assert (found.hunks, found.hunks_reviewed) == (2, 1)
 
 
-def test_what_the_budget_does_not_reach_is_named_and_code_is_read_before_texts(shop, models):
+def test_s53_what_the_budget_does_not_reach_is_named_and_code_is_read_before_texts(shop, models):
     will_find(models, claims=[])
     head = {"docs/guide.md": wide("a"), "src/b.ts": wide("b")}
     found = reviewed(shop, models, head=head, most_tokens=45_000)

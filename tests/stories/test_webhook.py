@@ -178,7 +178,7 @@ def test_s57_an_id_that_is_none_is_a_bad_request(service):
 # Duplicates
 
 
-def test_r30_fifty_copies_at_once_are_one_delivery(github, service, folder):
+def test_s41_r30_fifty_copies_at_once_are_one_delivery(github, service, folder):
     """S-41: each is told that it is safe, one of them that it is new."""
     pull = github.create_repository("acme/copies", files={"a.ts": "1"}).open_pull(files={"a.ts": "2"})
     body = github.payload("opened", pull)
@@ -220,5 +220,5 @@ def test_health_readiness_and_metrics(service):
 
 
 @pytest.mark.parametrize("path", ["/docs", "/redoc", "/openapi.json", "/webhooks/github", "/nothing"])
-def test_nothing_else_is_shown(service, path):
+def test_s58_nothing_else_is_shown(service, path):
     assert get(service, path)[0] in (404, 405)

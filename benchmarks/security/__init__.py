@@ -1,0 +1,1 @@
+"""What the gates let through, measured: `python -m benchmarks.security`."""
