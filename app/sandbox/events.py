@@ -137,6 +137,19 @@ class Events:
         }
         return Event("installation", body)
 
+    def taken_away(self, installation: Installation, repository: Repository) -> Event:
+        """An installation no longer covers a repository."""
+        body = {
+            "action": "removed",
+            "installation": self.shapes.installation(installation),
+            "repository_selection": "selected",
+            "repositories_added": [],
+            "repositories_removed": [self.shapes.small_repository(repository)],
+            "requester": None,
+            "sender": self.shapes.account(installation.account),
+        }
+        return Event("installation_repositories", body)
+
     def ping(self, hook: Json) -> Event:
         """The first delivery to a new address."""
         return Event("ping", {"zen": "Small steps leave clear prints.", "hook_id": hook["id"], "hook": hook})

@@ -282,6 +282,18 @@ class Sandbox:
 
         self._post.do(work, deliver=deliver)
 
+    def take_away(self, repository: RepositoryHandle, *, deliver: bool = True) -> None:
+        """Takes a repository out of its owner's installation, which goes on to cover the others it covers now."""
+
+        def work() -> None:
+            installation = self.installation(repository.state.owner.login)
+            covered = {seen.id for seen in access.visible(self.hub.state, installation)}
+            installation.repositories = covered - {repository.id}
+            event = self.hub.events.taken_away(installation, repository.state)
+            self.hub.emit_to(installation.app, event, installation)
+
+        self._post.do(work, deliver=deliver)
+
     def suspend(self, owner: str | None = None, *, deliver: bool = True) -> None:
         """Suspends an installation: its tokens stop working."""
         self._set_suspended(owner, self.hub.state.now(), "suspend", deliver=deliver)

@@ -29,6 +29,21 @@ def test_a_webhook_carries_what_github_sends(github: Sandbox, repository: Reposi
     assert payload["installation"]["id"] == github.installation().id
 
 
+def test_a_repository_that_is_taken_out_of_an_installation_is_told_and_no_longer_seen(
+    github: Sandbox, repository: RepositoryHandle
+) -> None:
+    other = github.create_repository("acme/other", files={"a": "b"}, private=True)
+    with Listener() as bot:
+        github.webhook(bot.url)
+        github.take_away(repository)
+    (sent,) = bot.requests
+    payload = json.loads(sent.body)
+    assert sent.headers["x-github-event"] == "installation_repositories"
+    assert (payload["action"], [one["id"] for one in payload["repositories_removed"]]) == ("removed", [repository.id])
+    assert payload["installation"]["id"] == github.installation().id
+    assert github.installation().repositories == {other.id}
+
+
 def test_githubs_own_example_of_a_signature_holds() -> None:
     from app.sandbox.webhooks import sign
 

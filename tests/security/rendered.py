@@ -11,7 +11,7 @@ from markdown_it.token import Token
 _TOGETHER = MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"])
 _APART = MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"]).disable("text_join")
 OURS = re.compile(
-    r"</?(?:details|summary|sub)>|<details><summary>[^<>]*</summary>|<summary>[^<>]*</summary>"
+    r"<details><summary>[^<>]*</summary>|<summary>[^<>]*</summary>|</?(?:details|summary|sub)>"
     r"|<!-- principal:review:[0-9a-f]{32} -->"
 )
 _LIVE = re.compile(

@@ -124,6 +124,7 @@ def test_s56_odd_names_are_only_names(seen: Evidence) -> None:
 def test_s58_debugging_shows_no_code_and_no_prompt(seen: Evidence) -> None:
     assert CODE_WORD.encode() not in seen.log
     assert b"Ignore all rules" not in seen.log
+    assert b"jndi" not in seen.log
 
 
 def test_an_app_that_was_removed_leaves_nothing_behind(seen: Evidence) -> None:

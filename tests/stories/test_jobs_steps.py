@@ -531,6 +531,28 @@ def test_a_data_folder_that_cannot_be_made_is_refused(tmp_path):
         play(tmp_path / "file" / "data", no_story, reviewed)
 
 
+def test_a_database_of_an_older_version_is_brought_up_to_date(tmp_path):
+    play(tmp_path, no_story, reviewed)
+    with closing(sqlite3.connect(tmp_path / "principal.db")) as database, database:
+        database.execute("ALTER TABLE principal_artifacts DROP COLUMN repository_id")
+        database.execute("DROP TABLE principal_removals")
+        database.execute("UPDATE principal_meta SET value = '1' WHERE name = 'schema'")
+
+    async def tell(step):
+        async def read():
+            return "x" * 20_000
+
+        assert await step.run("read", read, str) == "x" * 20_000
+
+    async def act(engine, story):
+        await deliver(engine, opened(B), "another")
+        return (await over(engine, count=2))[-1]
+
+    assert play(tmp_path, tell, act, github=OnePull(head=B)).state == "done"
+    with closing(sqlite3.connect(tmp_path / "principal.db")) as database:
+        assert database.execute("SELECT repository_id FROM principal_artifacts").fetchall() == [(42,)]
+
+
 def test_a_database_of_a_newer_version_is_refused(tmp_path):
     play(tmp_path, no_story, reviewed)
     with closing(sqlite3.connect(tmp_path / "principal.db")) as database, database:
