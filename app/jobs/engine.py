@@ -241,7 +241,7 @@ class Engine:
     @property
     def memory(self) -> StoredMemory:
         """What outlives a review. Known once started."""
-        return StoredMemory(self._store)
+        return StoredMemory(self._store, Vault(self._secret_key))
 
     @property
     def executor_id(self) -> str:
@@ -553,7 +553,7 @@ class Engine:
         )
         if ended:
             self._client.delete_workflows([workflow.workflow_id for workflow in ended])
-        removed = self._store.purge(before=before)
+        removed = self._store.purge(before=before) + self.memory.purge(before=before)
         self._removal.purge(before=before)
         if ended or removed:
             log.info("old_rows_removed", workflows=len(ended), rows=removed)

@@ -1,4 +1,7 @@
-"""What outlives a review, in the database of the jobs: which head was reviewed, what was said, what people dismissed."""
+"""What outlives a review, in the database of the jobs: which head was reviewed, what was said, what people dismissed.
+
+Quotes and titles are code and words of the repository's people: they are kept sealed, like the prompts.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,7 @@ from app.core.change import Sha
 from app.core.finding import Category, Kind, Severity
 from app.core.memory import Dismissed, Remembered, Said, Standing
 from app.jobs.store import Store, metadata
+from app.jobs.vault import Vault
 
 DISMISSED_AT_MOST = 500
 SAID_AT_MOST = 1000
@@ -55,8 +59,9 @@ findings = sa.Table(
 class StoredMemory:
     """`app.stages.memory.Memory`, kept in the tables above."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, vault: Vault) -> None:
         self._store = store
+        self._vault = vault
 
     async def of(self, repository_id: int, number: int) -> Remembered:
         """What is known of a pull request; nothing for one that was never reviewed."""
@@ -86,6 +91,12 @@ class StoredMemory:
         """Forget what was reviewed and said, so that the next review starts over; what was dismissed stays dismissed."""
         await self._store.call(self._forget, repository_id, number)
 
+    def purge(self, *, before: float) -> int:
+        """Forget what nothing has happened to since then (epoch seconds). Blocks; returns how many rows went."""
+        with self._store.begin() as connection:
+            old = [sa.delete(table).where(table.c.changed_at < before) for table in (pulls, findings)]
+            return sum(connection.execute(statement).rowcount for statement in old)
+
     # On a thread of the store's.
 
     def _of(self, repository_id: int, number: int) -> Remembered:
@@ -94,11 +105,11 @@ class StoredMemory:
             query = sa.select(findings).where(_is_of(findings, repository_id, number))
             said = connection.execute(query.order_by(findings.c.said_at).limit(SAID_AT_MOST)).all()
         if pull is None:
-            return Remembered(said=tuple(map(_said, said)))
+            return Remembered(said=tuple(map(self._said, said)))
         return Remembered(
             head=Sha(pull.head) if pull.head else None,
             base=Sha(pull.base) if pull.base else None,
-            said=tuple(map(_said, said)),
+            said=tuple(map(self._said, said)),
             summary=pull.summary,
             paused=pull.paused,
         )
@@ -112,7 +123,10 @@ class StoredMemory:
         )
         with self._store.read() as connection:
             rows = connection.execute(query).all()
-        return tuple(Dismissed(row.path, row.title, Category.from_slug(row.category), row.rule) for row in rows)
+        return tuple(
+            Dismissed(row.path, self._vault.unwrap(row.title), Category.from_slug(row.category), row.rule)
+            for row in rows
+        )
 
     def _put_pull(self, repository_id: int, number: int, values: dict[str, Any]) -> None:
         values = values | {"changed_at": time.time()}
@@ -127,7 +141,7 @@ class StoredMemory:
         now = time.time()
         with self._store.begin() as connection:
             for one in said:
-                changed = _row(one) | {"changed_at": now}
+                changed = self._row(one) | {"changed_at": now}
                 key = {"repository_id": repository_id, "number": number, "fingerprint": one.fingerprint}
                 statement = self._store.insert(findings).values(**key, **changed, said_at=now)
                 connection.execute(statement.on_conflict_do_update(index_elements=[*_KEY, "fingerprint"], set_=changed))
@@ -139,6 +153,37 @@ class StoredMemory:
             said = _is_of(findings, repository_id, number) & (findings.c.standing != Standing.DISMISSED)
             connection.execute(sa.delete(findings).where(said))
 
+    def _row(self, one: Said) -> dict[str, Any]:
+        return {
+            "path": _sound(one.path),
+            "quote": self._vault.wrap(_sound(one.quote[:LONGEST_QUOTE])),
+            "title": self._vault.wrap(_sound(one.title[:LONGEST_TITLE])),
+            "rule": one.rule,
+            "kind": one.kind,
+            "category": one.category.slug,
+            "severity": one.severity,
+            "standing": one.standing,
+            "head": one.head,
+            "thread": one.thread,
+            "comment": one.comment,
+        }
+
+    def _said(self, row: Any) -> Said:
+        return Said(
+            fingerprint=row.fingerprint,
+            path=row.path,
+            quote=self._vault.unwrap(row.quote),
+            title=self._vault.unwrap(row.title),
+            kind=Kind(row.kind),
+            category=Category.from_slug(row.category),
+            severity=Severity(row.severity),
+            head=Sha(row.head),
+            rule=row.rule,
+            standing=Standing(row.standing),
+            thread=row.thread,
+            comment=row.comment,
+        )
+
 
 _KEY = ["repository_id", "number"]
 
@@ -147,34 +192,6 @@ def _is_of(table: sa.Table, repository_id: int, number: int) -> sa.ColumnElement
     return sa.and_(table.c.repository_id == repository_id, table.c.number == number)
 
 
-def _row(one: Said) -> dict[str, Any]:
-    return {
-        "path": one.path.encode("utf-8", "replace").decode(),
-        "quote": one.quote[:LONGEST_QUOTE].replace("\0", ""),
-        "title": one.title[:LONGEST_TITLE].replace("\0", ""),
-        "rule": one.rule,
-        "kind": one.kind,
-        "category": one.category.slug,
-        "severity": one.severity,
-        "standing": one.standing,
-        "head": one.head,
-        "thread": one.thread,
-        "comment": one.comment,
-    }
-
-
-def _said(row: Any) -> Said:
-    return Said(
-        fingerprint=row.fingerprint,
-        path=row.path,
-        quote=row.quote,
-        title=row.title,
-        kind=Kind(row.kind),
-        category=Category.from_slug(row.category),
-        severity=Severity(row.severity),
-        head=Sha(row.head),
-        rule=row.rule,
-        standing=Standing(row.standing),
-        thread=row.thread,
-        comment=row.comment,
-    )
+def _sound(text: str) -> str:
+    """The text without halves of surrogate pairs, which nothing can keep."""
+    return text.encode("utf-8", "replace").decode()
