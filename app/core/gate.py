@@ -16,6 +16,8 @@ from app.core.plain import masked
 Outgoing = NewType("Outgoing", str)
 """Text that may leave for GitHub. Only `release` makes it, and the door to GitHub takes nothing else."""
 LONGEST_TEXT = 8_000
+_LONGEST_SECRET = 25_000
+"""What is not shown is not read either, but for what may belong to a secret that begins in front of it."""
 _FENCE = re.compile(r"^ {0,3}(`{3,}(?=[^`]*$)|~{3,})")
 _SPAN = re.compile(r"(?<!`)(`+)(?!`)(.+?)(?<!`)\1(?!`)", re.DOTALL)
 _LINK = re.compile(r"!?\[([^\]\n]{0,300})\]\(\s{0,9}<?([^)\s>]{0,500})>?(?:\s[^)\n]{0,200})?\)")
@@ -54,7 +56,7 @@ def release(text: str) -> Outgoing:
 
 def clean(text: str, *, longest: int = LONGEST_TEXT) -> str:
     """Markdown that can only be read: code stays code, everything active in the prose around it is defused."""
-    shown = reveal(masked(text.replace("\r\n", "\n"))).strip()
+    shown = reveal(masked(text[: longest + _LONGEST_SECRET].replace("\r\n", "\n"))).strip()
     if len(shown) > longest:
         shown = f"{shown[:longest].rstrip()} …"
     return "\n".join(_block(kind, block) for kind, block in _blocks(shown))
@@ -112,7 +114,9 @@ def _longest_run(text: str) -> int:
 
 
 def _info(language: str) -> str:
-    return re.sub(r"[^\w+-]", "", language)[:30]
+    """A fence's language: a word, and none that is drawn or can be clicked."""
+    word = re.sub(r"[^\w+-]", "", language)[:30]
+    return "" if word.lower() in _RENDERED else word
 
 
 def _blocks(text: str) -> list[tuple[str, str]]:
@@ -142,8 +146,7 @@ def _blocks(text: str) -> list[tuple[str, str]]:
 def _block(kind: str, block: str) -> str:
     if kind == "prose":
         return _prose(block)
-    language = _info(kind.removeprefix("code").strip().split(" ")[0])
-    return fence(block, "" if language.lower() in _RENDERED else language)
+    return fence(block, kind.removeprefix("code").strip().split(" ")[0])
 
 
 def _prose(text: str) -> str:

@@ -27,7 +27,7 @@ _LATIN = {
     for looks, latin in zip(*script, strict=True)
 }
 _DRAWN_AS_LATIN = ("FULLWIDTH LATIN ", "MATHEMATICAL ")
-_WORD = re.compile(r"[\w\u037e]*[^\x00-\x7f][\w\u037e]*")
+_WORD = re.compile(r"[\w\u037e]+")
 _ASCII_WORD = re.compile(r"[A-Za-z_$][\w$]*", re.ASCII)
 _LONGEST_WORD = 200
 
@@ -57,7 +57,11 @@ def find(line: str, *, known: frozenset[str] = frozenset()) -> Iterator[Lookalik
         return
     for found in _WORD.finditer(line):
         word = found.group()
-        if len(word) <= _LONGEST_WORD and _deceives(word, line[: found.start()], line[found.end() :], known):
+        if (
+            not word.isascii()
+            and len(word) <= _LONGEST_WORD
+            and _deceives(word, line[: found.start()], line[found.end() :], known)
+        ):
             yield Lookalike(found.start(), word, skeleton(word))
 
 

@@ -209,7 +209,7 @@ def test_a_missing_newline_below_context_holds_for_both_sides() -> None:
     assert hunk.body == ("+new", " x")
 
 
-def test_content_that_looks_like_a_header_is_content() -> None:
+def test_s26_content_that_looks_like_a_header_is_content() -> None:
     body = b"--- a/other\n-@@ -1 +1 @@\n-\\ No newline\n+++ b/../../etc/passwd\n+diff --git a/x b/x\n+@@ -9 +9 @@\n"
     file = only(b"diff --git a/f b/f\nindex 1..2 100644\n--- a/f\n+++ b/f\n@@ -1,3 +1,3 @@\n" + body)
     assert file.path == "f"
@@ -217,7 +217,7 @@ def test_content_that_looks_like_a_header_is_content() -> None:
 
 
 @pytest.mark.parametrize("odd", ["\x0b", "\x0c", "\x1c", "\x1d", "\x1e", "\x85", "\u2028", "\u2029", "\r", "\ufeff"])
-def test_only_a_line_feed_ends_a_line(odd: str) -> None:
+def test_s25_only_a_line_feed_ends_a_line(odd: str) -> None:
     text = f"one{odd}+++ b/two"
     file = only(f"--- a/f\n+++ b/f\n@@ -1 +1,2 @@\n-x\n+{text}\n+y{odd}\n".encode())
     assert file.path == "f"
@@ -265,7 +265,7 @@ def test_hunks_without_context_and_with_left_out_counts_are_read() -> None:
     assert [h.heading for h in file.hunks] == ["", "head", ""]
 
 
-def test_the_lines_of_a_file_are_split_where_git_splits_them() -> None:
+def test_s25_the_lines_of_a_file_are_split_where_git_splits_them() -> None:
     assert diff.lines(b"") == []
     assert diff.lines(b"\n") == [""]
     assert diff.lines(b"a\n\nb") == ["a", "", "b"]
@@ -440,7 +440,7 @@ PIECES = st.sampled_from(
 @given(st.lists(PIECES | st.binary(max_size=6), max_size=25).map(b"".join))
 @example(b'diff --git "\\')
 @example(b'--- "\\\n+++ "\\4\n@@ -1 +1 @@\n-\n+\n')
-def test_any_bytes_are_read_or_refused(data: bytes) -> None:
+def test_s26_any_bytes_are_read_or_refused(data: bytes) -> None:
     """And what was read adds up: each hunk holds the lines that its header counts."""
     try:
         files = diff.parse(data)
@@ -651,7 +651,7 @@ AFTER: Tree = {
 @pytest.mark.parametrize(
     "flags", [(), ("-U0",), ("--no-renames",), ("--binary",), ("--src-prefix=i/", "--dst-prefix=w/"), ("--no-prefix",)]
 )
-def test_a_change_full_of_oddities_is_read_as_git_reads_it(
+def test_s26_a_change_full_of_oddities_is_read_as_git_reads_it(
     repository: Repository, flags: tuple[str, ...], quote: bool
 ) -> None:
     repository.write(old=BEFORE, new=AFTER)
@@ -747,7 +747,7 @@ def changes(draw: st.DrawFn) -> tuple[Tree, Tree]:
 
 @settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(change=changes(), quote=st.booleans(), context=st.sampled_from(["-U0", "-U1", "-U3"]))
-def test_whatever_git_prints_is_read_with_gits_numbers(
+def test_s26_whatever_git_prints_is_read_with_gits_numbers(
     repository: Repository, change: tuple[Tree, Tree], quote: bool, context: str
 ) -> None:
     check(*change, repository, context, quote=quote)

@@ -40,7 +40,7 @@ ORDINARY = {
 
 
 @pytest.mark.parametrize("text", ORDINARY.values(), ids=ORDINARY.keys())
-def test_ordinary_writing_stays_as_it_is(text):
+def test_s08_ordinary_writing_stays_as_it_is(text):
     assert hidden.reveal(text) == text
     assert hidden.count(text) == 0
 
@@ -96,7 +96,7 @@ HIDDEN = {
 
 
 @pytest.mark.parametrize(("text", "shown"), HIDDEN.values(), ids=HIDDEN.keys())
-def test_a_hidden_character_is_written_out(text, shown):
+def test_s08_a_hidden_character_is_written_out(text, shown):
     assert hidden.reveal(text) == shown
     assert hidden.count(text) == shown.count("\\u{")
 

@@ -69,13 +69,13 @@ def section(text, title):
 
 @settings(deadline=None)
 @given(HOSTILE, st.one_of(st.none(), st.integers(0, 120)))
-def test_the_word_of_the_fence_never_stands_inside_it(text, longest):
+def test_s02_the_word_of_the_fence_never_stands_inside_it(text, longest):
     assert NONCE not in ENVELOPE.clean(Untrusted(text), longest=longest)
 
 
 @settings(deadline=None)
 @given(st.lists(HOSTILE, max_size=6))
-def test_fenced_texts_are_read_back_as_they_went_in(texts):
+def test_s02_fenced_texts_are_read_back_as_they_went_in(texts):
     wrapped = [ENVELOPE.wrap(f"text {number}", Untrusted(text)) for number, text in enumerate(texts)]
     found = FENCED.findall("\n\n".join(wrapped))
     assert found == [(f"text {number}", ENVELOPE.clean(Untrusted(text))) for number, text in enumerate(texts)]
@@ -83,7 +83,7 @@ def test_fenced_texts_are_read_back_as_they_went_in(texts):
 
 @settings(deadline=None)
 @given(HOSTILE)
-def test_nothing_hidden_stands_in_a_prompt(text):
+def test_s08_nothing_hidden_stands_in_a_prompt(text):
     assert hidden.count(ENVELOPE.clean(Untrusted(text))) == 0
 
 
@@ -116,7 +116,7 @@ def test_a_redaction_that_loses_lines_is_refused():
 
 
 @pytest.mark.parametrize("mark", ["+", "-", " "])
-def test_no_line_of_a_private_key_reaches_a_model(mark):
+def test_s29_no_line_of_a_private_key_reaches_a_model(mark):
     one = file("key.pem", hunk(*(mark + line for line in KEY), "+after"))
     shown = review(whole(one), envelope=Envelope(NONCE, redact=secrets.redact)).body
     assert "MIIE" not in shown
@@ -124,7 +124,7 @@ def test_no_line_of_a_private_key_reaches_a_model(mark):
     assert "+ after" in shown
 
 
-def test_no_line_of_a_private_key_reaches_a_model_when_a_batch_cuts_it():
+def test_s29_no_line_of_a_private_key_reaches_a_model_when_a_batch_cuts_it():
     one = file("key.pem", hunk("+before", *(f"+{line}" for line in KEY), "+after"))
     for start, end in ((0, 6), (6, 9), (6, len(KEY) + 2)):
         shown = review(Piece(one, 0, start, end), envelope=Envelope(NONCE, redact=secrets.redact)).body
@@ -132,7 +132,7 @@ def test_no_line_of_a_private_key_reaches_a_model_when_a_batch_cuts_it():
         assert ("+ before" in shown, "+ after" in shown) == (start == 0, end == len(KEY) + 2)
 
 
-def test_no_line_of_a_private_key_reaches_a_model_through_an_excerpt():
+def test_s29_no_line_of_a_private_key_reaches_a_model_through_an_excerpt():
     excerpt = Excerpt("key.pem", 1, "\n".join(["a", *KEY, "b"]), "defines key")
     shown = review(excerpts=[excerpt], envelope=Envelope(NONCE, redact=secrets.redact)).body
     assert "MIIE" not in shown
@@ -391,7 +391,7 @@ def test_a_summary_prompt_fences_what_models_wrote_too():
 
 @settings(deadline=None)
 @given(HOSTILE, HOSTILE)
-def test_no_text_from_outside_leaves_its_fence_in_any_prompt(first, second):
+def test_s07_no_text_from_outside_leaves_its_fence_in_any_prompt(first, second):
     one = file(first or "a", hunk(*("+" + line for line in second.split("\n")), heading=first.replace("\n", " ")))
     told = change(
         one, intent=Intent(Untrusted(first), Untrusted(second), (Untrusted(first),), Untrusted(second), (first,))

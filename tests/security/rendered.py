@@ -11,11 +11,11 @@ from markdown_it.token import Token
 _TOGETHER = MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"])
 _APART = MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"]).disable("text_join")
 OURS = re.compile(
-    r"<details><summary>[^<>]*</summary>|<summary>[^<>]*</summary>|</?(?:details|summary|sub)>"
+    r"<details><summary>[^<>]*</summary>|</?(?:details|summary|sub)>"
     r"|<!-- principal:review:[0-9a-f]{32} -->"
 )
 _LIVE = re.compile(
-    r"(?<![\w`])[@＠]\w|\w@\w+\.\w|(?i:https?|ftp)://|(?<![A-Za-z0-9])(?i:www)\.|(?:^|[\s(\[,])(?:[\w.-]+/[\w.-]+)?#\d+\b|\bGH-\d+\b"
+    r"(?<![\w`])[@＠]\w|\w@\w+\.\w|(?i:https?|ftp)://|(?<![A-Za-z0-9])(?i:www)\.\w|(?:^|[\s(\[,])(?:[\w.-]+/[\w.-]+)?#\d+\b|\bGH-\d+\b"
 )
 _RENDERED = frozenset({"mermaid", "geojson", "topojson", "stl", "math"})
 _RAW_COMMAND = re.compile(r"^[ \t]{0,40}(?:/[a-z][\w-]*(?=\s|$)|@dependabot\b)", re.MULTILINE | re.IGNORECASE)

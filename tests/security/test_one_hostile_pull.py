@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from app.github.credentials import LOOKING, PERMISSIONS, READING
+from app.sandbox import PullHandle
 from tests.security.hostile import CODE_WORD, TOKEN, Evidence, configuration, reviewed
 
 GOLDEN = Path(__file__).parent / "operations.txt"
@@ -62,9 +63,7 @@ def test_s20_nothing_that_a_change_brings_is_run(seen: Evidence) -> None:
 
 
 def test_s24_settings_of_linters_change_no_finding(seen: Evidence) -> None:
-    assert [comment.body.partition("<!--")[0] for comment in seen.hostile.review_comments] == [
-        comment.body.partition("<!--")[0] for comment in seen.plain.review_comments
-    ]
+    assert said(seen.hostile) == said(seen.plain) != []
 
 
 def test_s33_what_people_see_names_no_folder_and_no_secret(seen: Evidence) -> None:
@@ -133,5 +132,10 @@ def test_an_app_that_was_removed_leaves_nothing_behind(seen: Evidence) -> None:
     assert set(seen.left.values()) == {0}, seen.left
 
 
-def places(pull):
+def places(pull: PullHandle) -> list[tuple[str, int | None]]:
     return [(comment.path, comment.line) for comment in pull.review_comments]
+
+
+def said(pull: PullHandle) -> list[str]:
+    """What the comments say, but for markers and commits."""
+    return [re.sub(r"<!--.*?-->|\b[0-9a-f]{7,40}\b", "", one.body, flags=re.DOTALL) for one in pull.review_comments]

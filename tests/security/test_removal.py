@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from app.events import parse
+from app.jobs import Delivery
 from tests.stories.test_jobs_steps import A, deliver, play, until
 
 TABLES = ("principal_jobs", "principal_artifacts", "principal_outbox", "principal_runs", "principal_inbox")
@@ -71,8 +72,6 @@ def test_a_repository_that_was_taken_away_is_forgotten_while_it_is_reviewed(
         assert story.endings == []
 
     def removed() -> Any:
-        from app.jobs import Delivery
-
         return Delivery("removed", event, parse(event, json.dumps(payload).encode()), 0.0)
 
     play(tmp_path, tell, act)

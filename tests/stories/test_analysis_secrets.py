@@ -68,7 +68,7 @@ def test_a_providers_token_is_proven_by_its_form(token: str) -> None:
 
 
 @every_token
-def test_nothing_of_a_token_reaches_a_model_and_no_line_is_lost(token: str) -> None:
+def test_s29_nothing_of_a_token_reaches_a_model_and_no_line_is_lost(token: str) -> None:
     text = f"first\n+const a = '{token}'; // {token}\nlast {token}"
     clean = secrets.redact(text)
     assert not any(
@@ -81,7 +81,7 @@ def test_nothing_of_a_token_reaches_a_model_and_no_line_is_lost(token: str) -> N
 
 
 @every_token
-def test_what_a_person_sees_is_masked(token: str) -> None:
+def test_s30_what_a_person_sees_is_masked(token: str) -> None:
     (seen, *_) = scan([SourceFile("src/a.ts", f'const key = "{token}";\n', whole=True)], probes(RULES)).new
     shown = seen.quote + seen.note + "".join(text for _, text in seen.captures)
     assert token[12:40] not in shown.replace("OPENSSH PRIVATE KEY", "")

@@ -137,7 +137,9 @@ def test_a_command_that_cannot_be_obeyed_gets_a_shrug(github, tmp_path, lines):
 def test_an_app_that_was_removed_says_nothing_more(github, tmp_path, lines):
     with Bot(environment(github, tmp_path)) as bot:
         pull = open_pull(github, bot, deliver=False)
+        github.webhook(None)  # Its word that the App was removed is lost: with it, the pull would be forgotten.
         github.uninstall()
+        github.webhook(f"{bot.url}/webhooks/github", secret=SECRET)
         github.deliver_held()
         wait_for(lambda: [line for line in lines() if line["event"] == "delivery_failed"], why="nothing was logged")
     assert (pull.check_runs, pull.reviews) == ([], [])

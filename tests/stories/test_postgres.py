@@ -81,14 +81,16 @@ def claimed_by(address, pull):
     return found and found[0]
 
 
-def test_one_process_serves_and_reviews(github, models, settings):
+def test_one_process_serves_reviews_and_forgets_when_the_app_is_removed(github, models, settings):
     with Service(settings) as bot:
         connect(github, bot)
         pull = open_pull(github)
         until(finished(pull))
         [job] = bot.wait_until_over(pull)
-    assert job.state is JobState.DONE
-    assert models.of(pull.head_sha) == [0, 1, 2]
+        assert job.state is JobState.DONE
+        assert models.of(pull.head_sha) == [0, 1, 2]
+        github.uninstall()
+        until(lambda: bot.jobs(pull) == [])
 
 
 def test_a_delivery_that_comes_twenty_times_to_two_processes_is_one_job(github, models, settings):

@@ -248,7 +248,7 @@ def test_a_proven_problem_on_lines_that_the_change_does_not_touch_is_told_apart(
 # --- nothing fails in silence -----------------------------------------------------------------------------------------
 
 
-def test_hunks_whose_reply_was_cut_off_are_named_and_never_called_clean(shop, models):
+def test_s06_hunks_whose_reply_was_cut_off_are_named_and_never_called_clean(shop, models):
     models.will_truncate(purpose="review", times=2)
     found = reviewed(shop, models)
     assert [(one.path, one.hunks, one.code) for one in found.not_reviewed] == [("src/pay.ts", 1, Code.MODEL_TRUNCATED)]
