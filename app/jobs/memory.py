@@ -6,16 +6,20 @@ Quotes and titles are code and words of the repository's people: they are kept s
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
 
 from app.core.change import Sha
 from app.core.finding import Category, Kind, Severity
 from app.core.memory import Dismissed, Remembered, Said, Standing
+from app.errors import Permanent
 from app.jobs.store import Store, metadata
 from app.jobs.vault import Vault
+from app.telemetry import log
+
+T = TypeVar("T")
 
 DISMISSED_AT_MOST = 500
 SAID_AT_MOST = 1000
@@ -105,11 +109,11 @@ class StoredMemory:
             query = sa.select(findings).where(_is_of(findings, repository_id, number))
             said = connection.execute(query.order_by(findings.c.said_at).limit(SAID_AT_MOST)).all()
         if pull is None:
-            return Remembered(said=tuple(map(self._said, said)))
+            return Remembered(said=self._opened(self._said, said))
         return Remembered(
             head=Sha(pull.head) if pull.head else None,
             base=Sha(pull.base) if pull.base else None,
-            said=tuple(map(self._said, said)),
+            said=self._opened(self._said, said),
             summary=pull.summary,
             paused=pull.paused,
         )
@@ -123,10 +127,20 @@ class StoredMemory:
         )
         with self._store.read() as connection:
             rows = connection.execute(query).all()
-        return tuple(
-            Dismissed(row.path, self._vault.unwrap(row.title), Category.from_slug(row.category), row.rule)
-            for row in rows
-        )
+        return self._opened(self._dismissal, rows)
+
+    def _opened(self, read: Callable[[Any], T], rows: Sequence[Any]) -> tuple[T, ...]:
+        """The rows as values, without those that another secret sealed: an operator may change it, and reviews go on."""
+        opened: list[T] = []
+        for row in rows:
+            try:
+                opened.append(read(row))
+            except Permanent as error:
+                log.warning("memory_not_opened", what=error.what, number=row.number)
+        return tuple(opened)
+
+    def _dismissal(self, row: Any) -> Dismissed:
+        return Dismissed(row.path, self._vault.unwrap(row.title), Category.from_slug(row.category), row.rule)
 
     def _put_pull(self, repository_id: int, number: int, values: dict[str, Any]) -> None:
         values = values | {"changed_at": time.time()}

@@ -25,13 +25,13 @@ def url(tmp_path):
     return f"sqlite:///{tmp_path}/principal.db"
 
 
-def told(url, *stories):
+def told(url, *stories, secret=b"a key of the tests"):
     """What each story returns, told one after the other by one process; the next call is another process."""
     database = Database(url)
     try:
         store = Store(database)
         store.open()
-        memory = StoredMemory(store, Vault(b"a key of the tests"))
+        memory = StoredMemory(store, Vault(secret))
 
         async def telling():
             return [await story(memory) for story in stories]
@@ -86,3 +86,12 @@ def test_any_text_of_a_stranger_can_be_kept(url):
     odd = replace(ONE, path="src/\udcff.ts", quote="a\0b", title="x" * 5000)
     (_, known) = told(url, lambda memory: memory.said(SHOP, PULL, [odd]), lambda memory: memory.of(SHOP, PULL))
     assert known.said[0].quote == "a\x00b"
+
+
+def test_what_another_secret_sealed_is_forgotten_and_stops_nobody(url):
+    dismissed = replace(TWO, standing=Standing.DISMISSED)
+    told(url, lambda memory: memory.said(SHOP, PULL, [ONE, dismissed]))
+    known, unwanted = told(
+        url, lambda memory: memory.of(SHOP, PULL), lambda memory: memory.dismissed(SHOP), secret=b"another key"
+    )
+    assert (known.said, unwanted) == ((), ())
