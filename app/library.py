@@ -34,11 +34,15 @@ _DOCUMENTS = (".md", ".markdown", ".txt")
 
 @dataclass(frozen=True, slots=True)
 class Warning:  # noqa: A001 - a warning is what it is called in every message about it
-    """Something in the folders that could not be used, or not as it stands. `line` is 1-based, 0 where none applies."""
+    """Something in the folders that could not be used, or not as it stands. `line` is 1-based, 0 where none applies.
+
+    `lost` says that something was left out for it.
+    """
 
     path: str
     line: int
     message: str
+    lost: bool = True
 
     def __str__(self) -> str:
         return f"{self.path}:{self.line}: {self.message}" if self.line else f"{self.path}: {self.message}"
@@ -93,6 +97,14 @@ def load(*, skills: Sequence[Path | str] = (), rules: Sequence[Path | str] = (),
     return shelf.library(tasks)
 
 
+def load_rules(folder: Path) -> tuple[tuple[Rule, ...], tuple[Warning, ...]]:
+    """The rules of one folder alone, and what was wrong with its files."""
+    shelf = _Shelf()
+    shelf.add_rules(folder, builtin=False)
+    found = shelf.library({})
+    return found.rules, found.warnings
+
+
 def shipped() -> Path:
     """The folder that holds `prompts/` and `rules/`: inside an installed package, else the checkout around it."""
     package = Path(__file__).resolve().parent
@@ -129,7 +141,8 @@ class _Shelf:
                 self._warn(path, 1, f"left out: `{rule.id}` stands in {seen[rule.id]} already")
                 continue
             if rule.id in self._rules and not builtin:
-                self._warn(path, 1, f"takes the place of the rule `{rule.id}` in {self._places[f'rule:{rule.id}']}")
+                place = self._places[f"rule:{rule.id}"]
+                self._warn(path, 1, f"takes the place of the rule `{rule.id}` in {place}", lost=False)
             seen[rule.id] = str(path)
             self._rules[rule.id] = rule
             self._places[f"rule:{rule.id}"] = str(path)
@@ -158,7 +171,7 @@ class _Shelf:
             if not former.builtin:
                 self._warn(place / "SKILL.md", 1, f"left out: a persona `{former.name}` stands in {where} already")
                 return
-            self._warn(place / "SKILL.md", 1, f"takes the place of the persona `{former.name}` in {where}")
+            self._warn(place / "SKILL.md", 1, f"takes the place of the persona `{former.name}` in {where}", lost=False)
             del self._personas[former.name]
             persona = _in_place_of(former, persona)
         self._personas[persona.name] = persona
@@ -225,8 +238,8 @@ class _Shelf:
         encoding = "utf-16" if data.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8-sig"
         return data.decode(encoding, "replace")
 
-    def _warn(self, path: Path, line: int, message: str) -> None:
-        self._warnings.append(Warning(str(path), line, message))
+    def _warn(self, path: Path, line: int, message: str, *, lost: bool = True) -> None:
+        self._warnings.append(Warning(str(path), line, message, lost))
 
 
 def _in_place_of(former: Persona, persona: Persona) -> Persona:

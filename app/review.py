@@ -12,10 +12,21 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal
 
 from app.analysis import Scanner
-from app.core import addressed, choose, comment, deceptive, fingerprint, notice, obey, secrets, supply_chain
+from app.core import (
+    addressed,
+    choose,
+    comment,
+    deceptive,
+    evidence,
+    fingerprint,
+    notice,
+    obey,
+    secrets,
+    supply_chain,
+)
 from app.core.admit import Scope, Skip, admit
 from app.core.change import Change, Intent, narrow
-from app.core.finding import Severity
+from app.core.finding import Elsewhere, Severity
 from app.core.leaks import KnownSecrets
 from app.core.options import Options
 from app.core.persona import Persona
@@ -121,10 +132,12 @@ async def review(
     heard = obey.heard(seen.new, policies)
     strong = [one for one in heard if one.strength is Strength.STRONG]
     by_rules = await fix.by_rules(strong, reading=reading, rules=rules)
+    before = evidence.pre_existing(obey.heard(seen.existing, policies), rules)
     spoken = tuple(filter(None, [addressed.note(change)]))
     if models.review is None:
         weighed = weigh(by_rules, policies=policies, known=known or Known(), comments=options.comments)
-        return _by_rules_alone(change, weighed, seen.notes, spoken=spoken, seconds=reviewer.clock() - started)
+        seconds = reviewer.clock() - started
+        return _by_rules_alone(change, weighed, before, seen.notes, spoken=spoken, seconds=seconds)
 
     text = f"{choose.added_text(change)}\n{reading.code.openings()}"
     personas = choose.choose(library.personas, change, added_text=text, asked=asked, only=policies.root.personas)
@@ -178,6 +191,7 @@ async def review(
         said=said,
         folded=weighed.folded,
         elsewhere=judged.elsewhere,
+        pre_existing=before,
         rejected=(*judged.rejected, *weighed.rejected),
         skipped=change.skipped,
         not_reviewed=(*claims.not_reviewed, *judged.not_reviewed),
@@ -348,7 +362,13 @@ def _default(models: Models) -> Model:
 
 
 def _by_rules_alone(
-    change: Change, weighed: Weighed, notes: Sequence[ScanNote], *, spoken: tuple[str, ...], seconds: float
+    change: Change,
+    weighed: Weighed,
+    before: tuple[Elsewhere, ...],
+    notes: Sequence[ScanNote],
+    *,
+    spoken: tuple[str, ...],
+    seconds: float,
 ) -> Review:
     unseen = {note.subject: note.reason for note in notes}
     missed = tuple(
@@ -361,6 +381,7 @@ def _by_rules_alone(
         head=change.head,
         said=weighed.said,
         folded=weighed.folded,
+        pre_existing=before,
         rejected=weighed.rejected,
         skipped=change.skipped,
         not_reviewed=missed,

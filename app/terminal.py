@@ -54,6 +54,11 @@ def show(review: Review, *, stream: TextIO, environ: Mapping[str, str], width: i
         "On lines this change does not touch",
         [(one.finding, f"{one.finding.path}:{one.line}:{column(one.finding.quote)}") for one in review.elsewhere],
     )
+    _briefly(
+        page,
+        "Pre-existing, in the files this change touches",
+        [(one.finding, f"{one.finding.path}:{one.line}:{column(one.finding.quote)}") for one in review.pre_existing],
+    )
     _gaps(page, review)
     _ending(page, review)
 

@@ -15,6 +15,8 @@ _LOOPBACK = re.compile(
     r"^(?:[a-z+]+:)?//(?:localhost|127\.0\.0\.1|0\.0\.0\.0|\[::1\]|host\.docker\.internal)\b", re.IGNORECASE
 )
 _NOT_REMOTE = re.compile(r"^(?:/(?!/)|\.{1,2}/|\?|#|data:|blob:|file:|about:)")
+_OTHER_PACKAGE = re.compile(r"(?:^|/)(?:packages|libs|apps|plugins|extensions)/[^/]+/")
+"""One of many packages of a repository: nothing says that a service runs it, when its imports do not."""
 _BOUND = re.compile(r"timeout|race|deadline|abort|withlimit|timebox", re.IGNORECASE)
 
 
@@ -136,4 +138,5 @@ def _opening(literal: SgNode, option: str) -> str:
 
 def is_served(candidate: Candidate) -> bool:
     """Whether the code may run in a service: not a test, an example, a script or a page."""
-    return candidate.file.role not in NOT_SERVED
+    file = candidate.file
+    return file.role not in NOT_SERVED and not (file.role is Role.UNKNOWN and _OTHER_PACKAGE.search(file.path))

@@ -2,22 +2,25 @@
 
 Candidate(file, node) ── refine ──► Match | None
 FileContext ── search ──► Match, Match, …        for detectors that read text, not syntax
+Pair(head, base) ── step ──► Match, Match, …     for detectors that compare the two sides of a change
 """
 
 from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 
 from ast_grep_py import SgNode
 
 from app.analysis import languages, roles
+from app.analysis.finder import Finder
 from app.analysis.roles import Role
 from app.core import secrets
 from app.core.secrets import Secret
+from app.core.source import SourceFile, Surroundings
 
 FUNCTION_KINDS = frozenset(
     [
@@ -39,6 +42,7 @@ class Match:
 
     `focus` are the offsets that must be touched by the change for the finding to be its own (default: the node).
     `replacement` is the node's new text, or None; then `why_no_patch` may say why. `quote` overrides the lines' text.
+    With `removed` the offsets are those of the base's text, and the change took it away.
     """
 
     start: int
@@ -49,6 +53,7 @@ class Match:
     why_no_patch: str = ""
     focus: tuple[int, int] | None = None
     quote: str | None = None
+    removed: bool = False
 
 
 class FileContext:
@@ -58,11 +63,35 @@ class FileContext:
         self.path = path
         self.text = text
         self.language = languages.of(path)
+        self.expected: frozenset[str] = frozenset()
+        """The kinds of nodes that detectors will ask the tree for; said before the first of them asks, or not at all."""
+        self._held: dict[str, bool] = {}
+
+    def holds(self, literals: tuple[str, ...]) -> bool:
+        """Whether one of the literals stands in the text. Many detectors ask for the same ones, so each is looked for once."""
+        held, words = self._held, self._words
+        for literal in literals:
+            known = held.get(literal)
+            if known is None:
+                known = held[literal] = literal in words or (literal in self.text if _is_spaced(literal) else False)
+            if known:
+                return True
+        return False
+
+    @cached_property
+    def _words(self) -> str:
+        """What stands between white space, each once: a third of the text, in which a literal without white space is found."""
+        return "\n".join(dict.fromkeys(self.text.split()))
 
     @cached_property
     def root(self) -> SgNode | None:
         """The syntax tree; None where no grammar reads the file."""
         return languages.parse(self.text, self.language) if self.language else None
+
+    @cached_property
+    def finder(self) -> Finder | None:
+        """Finds nodes in the tree; None where there is no tree."""
+        return Finder(self.root, expected=self.expected) if self.root is not None else None
 
     @cached_property
     def secrets(self) -> tuple[Secret, ...]:
@@ -106,6 +135,11 @@ class FileContext:
         return re.search(f"{declared}|{taken}", self.text) is not None
 
 
+@cache
+def _is_spaced(literal: str) -> bool:
+    return literal.split() != [literal]
+
+
 @dataclass(frozen=True, slots=True)
 class Candidate:
     """A node that a detector's pattern matched, in its file."""
@@ -117,6 +151,52 @@ class Candidate:
         """The match of the whole node."""
         where = self.node.range()
         return Match(where.start.index, where.end.index, **rest)  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """A file on both sides of a change. `base` is None where the file is new; `around` are the paths beside it."""
+
+    head: FileContext
+    base: FileContext | None
+    file: SourceFile
+    around: Surroundings
+
+    @classmethod
+    def of(cls, file: SourceFile, head: FileContext, around: Surroundings) -> Pair:
+        """Both sides of a file, of which the head's is known already."""
+        base = FileContext(file.path, file.before) if file.before is not None else None
+        return cls(head, base, file, around)
+
+    @property
+    def path(self) -> str:
+        """The file's path in the head."""
+        return self.file.path
+
+    def added(self) -> Iterator[tuple[int, str]]:
+        """The lines that the change adds, with their numbers in the head."""
+        return ((number, self.head.lines[number - 1]) for number in sorted(self.file.changed))
+
+    def removed(self) -> Iterator[tuple[int, str]]:
+        """The lines that the change takes away, with their numbers in the base."""
+        lines = self.base.lines if self.base is not None else []
+        return ((number, lines[number - 1]) for number in sorted(self.file.removed) if number <= len(lines))
+
+    def on_line(self, number: int, **rest: object) -> Match:
+        """The match of a whole line of the head."""
+        return _line_match(self.head, number, removed=False, **rest)
+
+    def on_removed_line(self, number: int, **rest: object) -> Match:
+        """The match of a whole line of the base."""
+        if self.base is None:
+            raise ValueError("a new file has no removed lines")
+        return _line_match(self.base, number, removed=True, **rest)
+
+
+def _line_match(file: FileContext, number: int, **rest: object) -> Match:
+    start, line = file.start_of(number), file.lines[number - 1]
+    indent = len(line) - len(line.lstrip())
+    return Match(start + indent, start + max(len(line), indent + 1), **rest)  # type: ignore[arg-type]
 
 
 def enclosing_function(node: SgNode) -> SgNode | None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from app.analysis import languages, refine
+from app.analysis import compare, languages, refine
 from app.analysis.scan import Probe, scan
-from app.core.rule import Detector, Evidence, Example, Rule
-from app.core.source import SourceFile
+from app.core.rule import Comparison, Detector, Evidence, Example, Rule
+from app.core.source import ScanResult, SourceFile, Surroundings
 
 JOINT = "{+}"
 """Stands inside made-up secrets of examples and is taken out, so that no scanner of our own repository sees a token."""
@@ -31,8 +31,30 @@ def check(rule: Rule) -> tuple[Shown, ...]:
     return tuple(shown for detector in rule.detectors for shown in _check(rule, detector))
 
 
+def run(rule: Rule, detector: Detector, example: Example) -> ScanResult:
+    """What the detector sees in its example."""
+    file = file_of(detector, example)
+    around = Surroundings(
+        touched=frozenset((file.path, *example.also)), present=frozenset((*example.present, *example.also))
+    )
+    return scan([file], [Probe(rule.id, detector)], around=around)
+
+
+def file_of(detector: Detector, example: Example) -> SourceFile:
+    """The example's file: all of it in question, or, for a detector that compares, with what it was before."""
+    path, code = path_of(example), example.code.replace(JOINT, "")
+    if detector.compare is None:
+        return SourceFile(path, code, whole=True)
+    if example.before is None:
+        lines = code.count("\n") + 1
+        return SourceFile(path, code, frozenset(range(1, lines + 1)), shown=((1, lines),))
+    return SourceFile.between(path, example.before.replace(JOINT, ""), code)
+
+
 def path_of(example: Example) -> str:
-    """Where the example's code would stand: as its first line says (`file: src/a.ts`), else in a server's folder."""
+    """Where the example's code would stand: as `file` or its first line says (`file: src/a.ts`), else in a server's folder."""
+    if example.file:
+        return example.file
     first = example.code.lstrip().split("\n", 1)[0]
     told = first.strip("/*#-<! >").strip()
     if told.startswith("file:"):
@@ -41,14 +63,22 @@ def path_of(example: Example) -> str:
 
 
 def _check(rule: Rule, detector: Detector) -> Iterator[Shown]:
-    if detector.refine and detector.refine not in refine.names():
-        yield Shown(detector.name, Example("", "", match=True), (), f"there is no refine step {detector.refine!r}")
+    missing = _missing_step(detector)
+    if missing:
+        yield Shown(detector.name, Example("", "", match=True), (), missing)
         return
     for example in detector.examples:
-        code = example.code.replace(JOINT, "")
-        file = SourceFile(path_of(example), code, whole=True)
-        result = scan([file], [Probe(rule.id, detector)])
+        result = run(rule, detector, example)
         problem = "; ".join(f"{note.subject}: {note.reason}" for note in result.notes)
         if not problem and bool(result.new) != example.match:
             problem = "does not match" if example.match else "matches and should not"
         yield Shown(detector.name, example, result.new, problem)
+
+
+def _missing_step(detector: Detector) -> str:
+    if detector.refine and detector.refine not in refine.names():
+        return f"there is no refine step {detector.refine!r}"
+    how = detector.compare
+    if how is not None and how.what is Comparison.STEP and how.by not in compare.names():
+        return f"there is no step {how.by!r} to compare by"
+    return ""

@@ -17,6 +17,7 @@ import sysconfig
 import threading
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Self
@@ -25,7 +26,7 @@ import app
 from app.analysis import wire
 from app.analysis.scan import probes
 from app.core.rule import Evidence, Rule
-from app.core.source import ParseCheck, ScanNote, ScanResult, SourceFile, Span, Symbol, Verdict
+from app.core.source import ParseCheck, ScanNote, ScanResult, SourceFile, Span, Surroundings, Symbol, Verdict
 
 SCAN_SECONDS = 30.0
 FILE_SECONDS = 8.0
@@ -78,14 +79,19 @@ class Scanner:
             worker.stop()
         await asyncio.to_thread(self._threads.shutdown)
 
-    async def scan(self, files: Sequence[SourceFile], rules: Sequence[Rule]) -> ScanResult:
-        """The evidence in these files. What could not be scanned is named in the notes; nothing is raised for it."""
+    async def scan(
+        self, files: Sequence[SourceFile], rules: Sequence[Rule], *, around: Surroundings | None = None
+    ) -> ScanResult:
+        """The evidence in these files, all those of a change. What could not be scanned is named in the notes; nothing is
+        raised for it. `around` is what detectors that compare base and head know of the other paths.
+        """
         wanted = [wire.probe_out(probe) for probe in probes(rules)]
         if not wanted or not files:
             return ScanResult()
         key = hashlib.sha256(json.dumps(wanted, sort_keys=True).encode()).hexdigest()
-        results = [await self._scan(batch, key, wanted) for batch in _batches(files)]
-        return _joined(results)
+        batches = _batches(files)
+        asked = _Asked(key, wanted, wire.around_out(around or Surroundings()), all_there=len(batches) == 1)
+        return _joined([await self._scan(batch, asked) for batch in batches])
 
     async def symbols(self, file: SourceFile, spans: Sequence[Span]) -> tuple[Symbol | None, ...]:
         """For each span of lines the innermost function, class or type around it; None where there is none or no parser."""
@@ -118,18 +124,25 @@ class Scanner:
             return ParseCheck(Verdict.UNCHECKED, f"the parser gave up: {error}")
         return wire.check_in(found)
 
-    async def _scan(self, files: Sequence[SourceFile], key: str, wanted: list[dict[str, Any]]) -> ScanResult:
+    async def _scan(self, files: Sequence[SourceFile], asked: _Asked) -> ScanResult:
         """The result for one batch; when the worker is lost over it, file by file, so that one bad file costs only itself."""
-        request = {"do": "scan", "key": key, "files": [wire.file_out(file) for file in files]}
+        request = {
+            "do": "scan",
+            "key": asked.key,
+            "files": [wire.file_out(file) for file in files],
+            "around": asked.around,
+            "all_there": asked.all_there,
+        }
         try:
             seconds = self._scan_seconds if len(files) > 1 else self._file_seconds
-            return wire.result_in(await self._ask(request, seconds=seconds, rules=(key, wanted)))
+            return wire.result_in(await self._ask(request, seconds=seconds, rules=(asked.key, asked.wanted)))
         except WorkerLost as error:
             if len(files) == 1:
                 return ScanResult(notes=(ScanNote(files[0].path, f"not scanned: {error}"),))
             with contextlib.suppress(WorkerLost):
                 await self._ask({"do": "warm"}, seconds=START_SECONDS)
-                return _joined([await self._scan([file], key, wanted) for file in files])
+                alone = replace(asked, all_there=False)
+                return _joined([await self._scan([file], alone) for file in files])
             return ScanResult(notes=tuple(ScanNote(file.path, f"not scanned: {error}") for file in files))
 
     async def _try(self, request: dict[str, Any]) -> Any:
@@ -155,6 +168,16 @@ class Scanner:
             return _told(worker, request, seconds, rules)
         finally:
             self._free.append(worker)
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What is asked about every batch of files: the rules with their key, the paths around, whether one batch holds all."""
+
+    key: str
+    wanted: list[dict[str, Any]]
+    around: dict[str, Any]
+    all_there: bool
 
 
 class _Worker:
@@ -269,12 +292,16 @@ def _batches(files: Sequence[SourceFile]) -> list[list[SourceFile]]:
     batches: list[list[SourceFile]] = [[]]
     size = 0
     for file in files:
-        if batches[-1] and (len(batches[-1]) >= FILES_PER_REQUEST or size + len(file.text) > CHARACTERS_PER_REQUEST):
+        if batches[-1] and (len(batches[-1]) >= FILES_PER_REQUEST or size + _length(file) > CHARACTERS_PER_REQUEST):
             batches.append([])
             size = 0
         batches[-1].append(file)
-        size += len(file.text)
+        size += _length(file)
     return batches
+
+
+def _length(file: SourceFile) -> int:
+    return len(file.text) + len(file.before or "")
 
 
 def _joined(results: Sequence[ScanResult]) -> ScanResult:

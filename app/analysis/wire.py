@@ -12,8 +12,9 @@ from dataclasses import asdict
 from typing import Any
 
 from app.analysis.scan import Probe
-from app.core.rule import Answer, Detector, Evidence, Strength
-from app.core.source import ParseCheck, ScanNote, ScanResult, SourceFile, Symbol, Verdict
+from app.core.finding import Side
+from app.core.rule import Answer, Compare, Comparison, Detector, Evidence, Strength
+from app.core.source import ParseCheck, ScanNote, ScanResult, SourceFile, Surroundings, Symbol, Verdict
 
 LENGTH = struct.Struct(">I")
 LONGEST_FRAME = 256 * 1024 * 1024
@@ -49,6 +50,7 @@ def probe_out(probe: Probe) -> Message:
         "strength": one.strength.value,
         "ast": one.ast,
         "refine": one.refine,
+        "compare": [one.compare.what.value, one.compare.by] if one.compare else None,
         "prefilter": one.prefilter,
         "replacement": one.answer.replacement,
     }
@@ -64,6 +66,7 @@ def probe_in(message: Message) -> Probe:
             strength=Strength(message["strength"]),
             ast=message["ast"],
             refine=message["refine"],
+            compare=Compare(Comparison(message["compare"][0]), message["compare"][1]) if message["compare"] else None,
             prefilter=tuple(message["prefilter"]),
             answer=Answer(replacement=message["replacement"]),
         ),
@@ -79,6 +82,8 @@ def file_out(file: SourceFile) -> Message:
         "removed_before": sorted(file.removed_before),
         "shown": file.shown,
         "whole": file.whole,
+        "before": file.before,
+        "removed": sorted(file.removed),
     }
 
 
@@ -91,7 +96,19 @@ def file_in(message: Message) -> SourceFile:
         frozenset(message["removed_before"]),
         tuple((first, last) for first, last in message["shown"]),
         message["whole"],
+        message["before"],
+        frozenset(message["removed"]),
     )
+
+
+def around_out(around: Surroundings) -> Message:
+    """The paths around a change as JSON holds them."""
+    return {name: sorted(paths) for name, paths in asdict(around).items()}
+
+
+def around_in(message: Message) -> Surroundings:
+    """The paths that `around_out` wrote."""
+    return Surroundings(**{name: frozenset(paths) for name, paths in message.items()})
 
 
 def result_out(result: ScanResult) -> Message:
@@ -129,4 +146,5 @@ def check_in(message: Message) -> ParseCheck:
 
 def _evidence(message: Message) -> Evidence:
     captures = tuple((name, text) for name, text in message["captures"])
-    return Evidence(**{**message, "strength": Strength(message["strength"]), "captures": captures})
+    enums = {"strength": Strength(message["strength"]), "side": Side(message["side"])}
+    return Evidence(**{**message, **enums, "captures": captures})

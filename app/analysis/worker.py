@@ -71,8 +71,13 @@ def _rules(request: dict[str, Any]) -> object:
 
 
 def _scan(request: dict[str, Any]) -> object:
-    wanted = _rule_sets[request["key"]]
-    return wire.result_out(scan.scan([wire.file_in(one) for one in request["files"]], wanted))
+    found = scan.scan(
+        [wire.file_in(one) for one in request["files"]],
+        _rule_sets[request["key"]],
+        around=wire.around_in(request["around"]),
+        all_there=request["all_there"],
+    )
+    return wire.result_out(found)
 
 
 def _symbols(request: dict[str, Any]) -> object:

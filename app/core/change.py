@@ -67,6 +67,11 @@ class Hunk:
         """The last line of the hunk on the head side; `new_start - 1` when the head side is empty."""
         return self.new_start + self.new_count - 1
 
+    @property
+    def old_end(self) -> int:
+        """The last line of the hunk on the base side; `old_start - 1` when the base side is empty."""
+        return self.old_start + self.old_count - 1
+
 
 class FileStatus(StrEnum):
     """What happened to a file."""

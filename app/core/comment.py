@@ -96,6 +96,8 @@ def document(review: Review, *, version: str) -> str:
         parts += [f"### {_place(found)}", *_comment_parts(found, committable=False)]
     if review.elsewhere:
         parts += ["### On lines this change does not touch", *(_told_elsewhere(one) for one in review.elsewhere)]
+    if review.pre_existing:
+        parts += [f"### {_title_of_the_pre_existing(review)}", _pre_existing(review)]
     parts.append(_footer(review, version))
     return "\n\n".join(part for part in parts if part) + "\n"
 
@@ -286,7 +288,18 @@ def _folds(review: Review) -> list[str]:
     if review.elsewhere:
         title = f"{_count(len(review.elsewhere), 'problem')} on lines this change does not touch"
         folds.append(_fold(_capitalised(title), _elsewhere(review)))
+    if review.pre_existing:
+        folds.append(_fold(_title_of_the_pre_existing(review), _pre_existing(review)))
     return folds
+
+
+def _title_of_the_pre_existing(review: Review) -> str:
+    return f"Pre-existing: {_count(len(review.pre_existing), 'problem')} that stood in these files before this change"
+
+
+def _pre_existing(review: Review) -> str:
+    """A line each: nobody asked for them, and this change is not to blame."""
+    return _told_within(review.pre_existing, 0, in_full=_told_elsewhere, in_a_line=_elsewhere_in_a_line)
 
 
 def _title_of_the_folded(review: Review) -> str:

@@ -7,10 +7,10 @@ stays as it is, since templates hold code.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from app.core.change import FileDiff
-from app.core.finding import Anchor, Finding, Fix, Kind, Side, TestFile
+from app.core.finding import Anchor, Elsewhere, Finding, Fix, Kind, Side, TestFile
 from app.core.rule import Answer, Detector, Evidence, Rule, Strength
 
 STRONG_CONFIDENCE = 0.9
@@ -19,26 +19,36 @@ LONGEST_INLINE = 60
 LONGEST_CODE = 400
 NOT_CALLABLE = "the code stands in nothing that a test could import and call by name"
 
+NOT_MECHANICAL = "no change of these lines alone is sure to be what was meant"
+LINES_GONE = "the lines are gone, so there is nothing that a suggestion could replace"
+PART_NAMES = {
+    Kind.BUG: {"test": "tests"},
+    Kind.PERFORMANCE: {"repro": "measure", "root_cause": "change", "test": "tests"},
+    Kind.DESIGN: {"repro": "alternative", "root_cause": "trade_off", "risk": "migration", "test": "tests"},
+}
+"""A rule's templates have the names of a bug's answer; what they are called in the answers of the other kinds."""
+
 _NAME = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]{0,40})\}")
 
 
 def anchor(evidence: Evidence, file: FileDiff) -> Anchor | None:
     """Where a comment on the evidence stands: its lines, as far as the first hunk that shows one of them shows them."""
     for number, hunk in enumerate(file.hunks):
-        first, last = max(evidence.start_line, hunk.new_start), min(evidence.end_line, hunk.new_end)
+        start, end = (hunk.new_start, hunk.new_end) if evidence.side is Side.RIGHT else (hunk.old_start, hunk.old_end)
+        first, last = max(evidence.start_line, start), min(evidence.end_line, end)
         if first <= last:
-            return Anchor(file.path, Side.RIGHT, first, last, number)
+            return Anchor(file.path, evidence.side, first, last, number)
     return None
 
 
 def to_finding(evidence: Evidence, rule: Rule) -> Finding:
     """The claim that the rule makes of the evidence, in the detector's own words."""
-    answer = _detector(evidence, rule).answer
-    prose = _prose(evidence)
+    detector = _detector(evidence, rule)
+    answer, prose = detector.answer, _prose(evidence)
     return Finding(
-        kind=rule.kind,
+        kind=detector.kind or rule.kind,
         category=rule.category,
-        severity=rule.severity,
+        severity=detector.severity or rule.severity,
         confidence=STRONG_CONFIDENCE if evidence.strength is Strength.STRONG else WEAK_CONFIDENCE,
         path=evidence.path,
         quote=evidence.quote,
@@ -52,14 +62,21 @@ def to_finding(evidence: Evidence, rule: Rule) -> Finding:
     )
 
 
+def pre_existing(evidence: Iterable[Evidence], rules: Mapping[str, Rule]) -> tuple[Elsewhere, ...]:
+    """What strong detectors saw on lines that a change left alone, the most important first."""
+    found = [to_finding(one, rules[one.rule]) for one in evidence if one.strength is Strength.STRONG]
+    found.sort(key=lambda finding: (finding.category.priority, finding.severity.rank))
+    return tuple(Elsewhere(finding, finding.line or 1) for finding in found)
+
+
 def to_fix(evidence: Evidence, rule: Rule) -> Fix:
     """The parts of the answer that the rule brings along, without the patch, which is checked first; and what is missing."""
-    answer = _detector(evidence, rule).answer
-    prose, code = _prose(evidence), _code(evidence)
+    detector = _detector(evidence, rule)
+    answer, prose, code = detector.answer, _prose(evidence), _code(evidence)
     repro, root_cause = _mixed(answer.repro, prose, code), fill(answer.root_cause, prose)
-    risk, missing = fill(answer.risk, prose), _missing(evidence, answer)
+    risk, missing = fill(answer.risk, prose), _missing(evidence, answer, detector.kind or rule.kind)
     tests = _tests(answer, code)
-    match rule.kind:
+    match detector.kind or rule.kind:
         case Kind.BUG:
             return Fix(repro=repro, root_cause=root_cause, tests=tests, risk=risk, missing=missing)
         case Kind.PERFORMANCE:
@@ -80,14 +97,16 @@ def _detector(evidence: Evidence, rule: Rule) -> Detector:
     raise KeyError(f"{rule.id} has no detector {evidence.detector}")
 
 
-def _missing(evidence: Evidence, answer: Answer) -> tuple[tuple[str, str], ...]:
-    """The parts that the rule cannot give, with the names a fix knows them by."""
-    told = {("tests" if part == "test" else part): fill(reason, _prose(evidence)) for part, reason in answer.missing}
+def _missing(evidence: Evidence, answer: Answer, kind: Kind) -> tuple[tuple[str, str], ...]:
+    """The parts that the rule cannot give, with the names that a fix of this kind knows them by."""
+    told = {PART_NAMES[kind].get(part, part): fill(reason, _prose(evidence)) for part, reason in answer.missing}
     if answer.test and _needs_what_is_not_there(answer.test, _code(evidence)):
         told.setdefault("tests", NOT_CALLABLE)
     why = dict(evidence.captures).get("why_no_patch")
     if why and not evidence.replacement:
         told["patch"] = why
+    elif not evidence.replacement:
+        told.setdefault("patch", LINES_GONE if evidence.side is Side.LEFT else NOT_MECHANICAL)
     return tuple(told.items())
 
 

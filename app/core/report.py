@@ -24,8 +24,9 @@ class NotReviewed:
 class Review:
     """Everything a review has to say, in the order it is said.
 
-    `said` are the comments, most important first, at most the cap; `folded` is what the cap left over. `by_rules` is
-    True when no model took part. `hunks_reviewed` of `hunks` were looked at by every stage that had to.
+    `said` are the comments, most important first, at most the cap; `folded` is what the cap left over. `pre_existing` is what
+    rules saw in the changed files on lines that the change left alone: named, counted nowhere. `by_rules` is True when no
+    model took part. `hunks_reviewed` of `hunks` were looked at by every stage that had to.
     """
 
     base: Sha
@@ -33,6 +34,7 @@ class Review:
     said: tuple[VerifiedFinding, ...]
     folded: tuple[VerifiedFinding, ...] = ()
     elsewhere: tuple[Elsewhere, ...] = ()
+    pre_existing: tuple[Elsewhere, ...] = ()
     rejected: tuple[Rejected, ...] = ()
     skipped: tuple[Skipped, ...] = ()
     not_reviewed: tuple[NotReviewed, ...] = ()

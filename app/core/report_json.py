@@ -127,8 +127,9 @@ class FindingEntry(ClaimEntry):
     """A claim whose quote was found in the code, and that a second look did not refute."""
 
     fingerprint: Text = Field(description="Stays the same when lines move; the name to track a finding by.")
-    placement: Literal["inline", "folded", "elsewhere"] = Field(
-        description="inline: said as a comment. folded: over the cap. elsewhere: on a line the change does not touch."
+    placement: Literal["inline", "folded", "elsewhere", "pre_existing"] = Field(
+        description="inline: said as a comment. folded: over the cap. elsewhere: on a line the change does not touch. "
+        "pre_existing: a rule saw it in a changed file, on a line the change left alone."
     )
     side: Side = Field(description="RIGHT: the lines are the head's. LEFT: they are the base's, and were removed.")
     start_line: int
@@ -225,7 +226,8 @@ def _findings(review: Review) -> list[FindingEntry]:
     return [
         *(_verified(one, placement="inline") for one in review.said),
         *(_verified(one, placement="folded") for one in review.folded),
-        *(_elsewhere(one) for one in review.elsewhere),
+        *(_elsewhere(one, placement="elsewhere") for one in review.elsewhere),
+        *(_elsewhere(one, placement="pre_existing") for one in review.pre_existing),
     ]
 
 
@@ -243,11 +245,11 @@ def _verified(found: VerifiedFinding, *, placement: Literal["inline", "folded"])
     )
 
 
-def _elsewhere(found: Elsewhere) -> FindingEntry:
+def _elsewhere(found: Elsewhere, *, placement: Literal["elsewhere", "pre_existing"]) -> FindingEntry:
     return FindingEntry(
         **_claim(found.finding),
         fingerprint=fingerprint(found.finding),
-        placement="elsewhere",
+        placement=placement,
         side=Side.RIGHT,
         start_line=found.line,
         end_line=found.line,

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from app.core.finding import Category, Kind, Severity
+from app.core.finding import Category, Kind, Severity, Side
 
 
 class Strength(StrEnum):
@@ -38,19 +38,47 @@ class Answer:
     missing: tuple[tuple[str, str], ...] = ()
 
 
+class Comparison(StrEnum):
+    """What a diff-level detector looks for between base and head."""
+
+    GONE = "gone"
+    """What it matches in the base and nowhere in the head of the change, told apart by a key."""
+    ADDED = "added"
+    """What it matches in the head more often than in the base, told apart by a key."""
+    STEP = "step"
+    """What a named Python step says of the two sides (app/analysis/compare)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Compare:
+    """How a detector compares base and head. `by` is the key's template (GONE, ADDED) or the step's name (STEP)."""
+
+    what: Comparison
+    by: str
+
+
 @dataclass(frozen=True, slots=True)
 class Example:
-    """Code that a detector must match (`match`) or must leave alone."""
+    """Code that a detector must match (`match`) or must leave alone.
+
+    A diff-level detector's example also has the file as it was (`before`, None: it is new), other paths that the change
+    touches (`also`) and files that stand in the tree (`present`). `file` is the code's path, where it matters.
+    """
 
     language: str
     code: str
     match: bool
+    file: str = ""
+    before: str | None = None
+    also: tuple[str, ...] = ()
+    present: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Detector:
     """One way a machine can see a rule broken. `ast` is an ast-grep rule object, `refine` names the Python step that
-    looks at the context of each candidate, `prefilter` is a literal that the file must contain.
+    looks at the context of each candidate, `prefilter` are literals one of which the file must contain. With `compare` it
+    looks at both sides of a change, and only there.
     """
 
     name: str
@@ -58,8 +86,12 @@ class Detector:
     strength: Strength
     ast: dict[str, object]
     refine: str = ""
+    compare: Compare | None = None
     prefilter: tuple[str, ...] = ()
     answer: Answer = field(default_factory=Answer)
+    kind: Kind | None = None
+    """What it finds, where that is not what the rule as a whole is about: a defect under a rule of design."""
+    severity: Severity | None = None
     examples: tuple[Example, ...] = ()
 
 
@@ -89,6 +121,8 @@ class Rule:
 class Evidence:
     """What a detector saw, on which lines of the head file (1-based, inclusive). `quote` is those lines' text.
 
+    On the LEFT side it is what the change removed: then the lines are those of the base.
+
     `replacement` is the whole text that would stand for lines start_line..end_line, where the fix is mechanical.
     `captures` are the metavariables' texts, for the answer's templates.
     """
@@ -103,3 +137,4 @@ class Evidence:
     note: str = ""
     replacement: str = ""
     captures: tuple[tuple[str, str], ...] = ()
+    side: Side = Side.RIGHT

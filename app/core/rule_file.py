@@ -10,7 +10,7 @@ from typing import Any, NoReturn, TypeVar
 
 from app.core import strict
 from app.core.finding import Category, Kind, Severity
-from app.core.rule import Answer, Detector, Example, Rule, Strength
+from app.core.rule import Answer, Compare, Comparison, Detector, Example, Rule, Strength
 from app.core.strict import Document, Key
 
 LANGUAGES = ("javascript", "typescript", "tsx", "python", "any")
@@ -24,7 +24,11 @@ _KEYS = frozenset((
 ))  # fmt: skip
 _OPTIONAL = frozenset(("references", "detectors", "in", "why", "priority"))
 _GUIDANCE = frozenset(("look_for", "do_not_flag", "question", "recommend"))
-_DETECTOR = frozenset(["name", "languages", "strength", "ast", "refine", "prefilter", "answer", "examples"])
+_DETECTOR = frozenset(
+    ["name", "languages", "strength", "ast", "refine", "compare", "prefilter", "answer", "kind", "severity", "examples"]
+)
+_EXAMPLE = frozenset(("code", "languages", "file", "before", "also", "present"))
+_BOTH_SIDES = ("before", "also", "present")
 _ANSWER = frozenset(
     ["title", "explanation", "repro", "root_cause", "test", "test_path", "risk", "replacement", "missing"]
 )
@@ -110,23 +114,43 @@ class _Reader:
         if not isinstance(ast, dict):
             self._fail((*key, "ast"), "must be a mapping: an ast-grep rule")
         refine = self._text((*key, "refine"), one.get("refine", ""))
-        if not ast and not refine:
-            self._fail(key, "needs `ast`, or a `refine` that searches the text")
+        compare = self._compare((*key, "compare"), one["compare"]) if "compare" in one else None
+        if compare is not None and compare.what is Comparison.STEP:
+            if ast or refine:
+                self._fail((*key, "compare"), "a step does the whole work, so `ast` and `refine` have no place here")
+        elif not ast and not refine:
+            self._fail(key, "needs `ast`, or a `refine` that searches the text, or a step to `compare` by")
         detector = Detector(
             name=self._text((*key, "name"), one["name"]),
             languages=languages,
             strength=self._choice((*key, "strength"), one["strength"], Strength),
             ast=ast,
             refine=refine,
+            compare=compare,
             prefilter=self._texts((*key, "prefilter"), one.get("prefilter", [])),
             answer=self._answer((*key, "answer"), one.get("answer") or {}),
-            examples=self._examples((*key, "examples"), one.get("examples") or {}, languages),
+            kind=self._choice((*key, "kind"), one["kind"], Kind) if "kind" in one else None,
+            severity=self._choice((*key, "severity"), one["severity"], Severity) if "severity" in one else None,
+            examples=self._examples(
+                (*key, "examples"), one.get("examples") or {}, languages, both_sides=compare is not None
+            ),
         )
         if not any(example.match for example in detector.examples):
             self._fail((*key, "examples"), "needs an example that matches: a pattern that does not parse says nothing")
         if detector.strength is Strength.STRONG:
             self._must_speak_for_itself((*key, "answer"), detector.answer)
         return detector
+
+    def _compare(self, key: Key, value: object) -> Compare:
+        known = frozenset(str(one) for one in Comparison)
+        one = self._mapping(key, value, allowed=known, optional=known)
+        if len(one) != 1:
+            self._fail(key, f"needs one of {_listed(Comparison)}")
+        ((what, by),) = one.items()
+        text = self._text((*key, what), by)
+        if not text:
+            self._fail((*key, what), "must not be empty")
+        return Compare(Comparison(what), text)
 
     def _must_speak_for_itself(self, key: Key, answer: Answer) -> None:
         told = {part for part, _ in answer.missing}
@@ -147,24 +171,44 @@ class _Reader:
         reasons = tuple((part, self._text((*key, "missing", part), reason)) for part, reason in missing.items())
         return Answer(**texts, missing=reasons)
 
-    def _examples(self, key: Key, value: object, languages: tuple[str, ...]) -> tuple[Example, ...]:
-        both = self._mapping(
-            key, value, allowed=frozenset(("match", "no_match")), optional=frozenset(("match", "no_match"))
+    def _examples(
+        self, key: Key, value: object, languages: tuple[str, ...], *, both_sides: bool
+    ) -> tuple[Example, ...]:
+        names = frozenset(("match", "no_match"))
+        both = self._mapping(key, value, allowed=names, optional=names)
+        return tuple(
+            example
+            for name in ("match", "no_match")
+            for position, one in enumerate(self._list((*key, name), both.get(name) or []))
+            for example in self._example(
+                (*key, name, position), one, languages, match=name == "match", both_sides=both_sides
+            )
         )
-        found: list[Example] = []
-        for name in ("match", "no_match"):
-            for position, one in enumerate(self._list((*key, name), both.get(name) or [])):
-                place = (*key, name, position)
-                code, wanted = one, languages
-                if isinstance(one, dict):
-                    inner = self._mapping(
-                        place, one, allowed=frozenset(("code", "languages")), optional=frozenset(("languages",))
-                    )
-                    code = inner["code"]
-                    wanted = self._words((*place, "languages"), inner.get("languages", list(languages)), LANGUAGES)
-                text = self._text(place, code, strip=False)
-                found += [Example(language, text, match=name == "match") for language in wanted]
-        return tuple(found)
+
+    def _example(
+        self, key: Key, value: object, languages: tuple[str, ...], *, match: bool, both_sides: bool
+    ) -> list[Example]:
+        """An example once for each of its languages; plain text is short for `code`."""
+        if not isinstance(value, dict):
+            code = self._text(key, value, strip=False)
+            return [Example(language, code, match) for language in languages]
+        one = self._mapping(key, value, allowed=_EXAMPLE, optional=_EXAMPLE - {"code"})
+        for name in _BOTH_SIDES:
+            if name in one and not both_sides:
+                self._fail((*key, name), "is for detectors that `compare`")
+        before = self._text((*key, "before"), one["before"], strip=False) if "before" in one else None
+        return [
+            Example(
+                language,
+                self._text((*key, "code"), one["code"], strip=False),
+                match,
+                file=self._text((*key, "file"), one.get("file", "")),
+                before=before,
+                also=self._texts((*key, "also"), one.get("also", [])),
+                present=self._texts((*key, "present"), one.get("present", [])),
+            )
+            for language in self._words((*key, "languages"), one.get("languages", list(languages)), LANGUAGES)
+        ]
 
     def _mapping(
         self, key: Key, value: object, *, allowed: frozenset[str] | None, optional: frozenset[str] = frozenset()

@@ -56,6 +56,25 @@ def render(review: Review, *, rules: Mapping[str, Rule], version: str, repositor
     }
 
 
+def render_tree(
+    found: Sequence[Elsewhere], *, rules: Mapping[str, Rule], version: str, problems: Sequence[tuple[str, str]] = ()
+) -> Json:
+    """What a scan of a whole tree saw, as a SARIF log of one run. `problems` are subjects that were not scanned, and why."""
+    places = [_Place(one.finding, "tree", one.line, one.line) for one in found]
+    descriptors = _descriptors([place.finding for place in places], rules)
+    positions = {descriptor["id"]: position for position, descriptor in enumerate(descriptors)}
+    notified = [{"level": "error", "message": _message(f"{subject}: {why}")} for subject, why in problems]
+    run = {
+        "tool": {"driver": {"name": "principal", "version": version, "rules": descriptors}},
+        "automationDetails": {"id": "principal/tree/"},
+        "invocations": [{"executionSuccessful": not problems, "toolExecutionNotifications": notified}],
+        "originalUriBaseIds": {ROOT: _root(None)},
+        "columnKind": "unicodeCodePoints",
+        "results": [_result(place, positions) for place in places],
+    }
+    return {"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}
+
+
 @dataclass(frozen=True, slots=True)
 class _Place:
     """A finding and where it stands; `start_line` is None where the head file has no such line."""

@@ -9,27 +9,23 @@ that hostile text costs time in proportion to its length.
 
 from __future__ import annotations
 
+import base64
 import math
 import re
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from enum import IntEnum
 from itertools import pairwise
+
+from app.core.secret_forms import FORMS, RUN, WEB_TOKEN, Certainty
+
+__all__ = ["Certainty", "Secret", "entropy", "find", "is_placeholder", "mask", "redact"]
 
 LONGEST_KEY_BLOCK = 20_000
 MOST_KEY_LINES = 200
 LEAST_KEY_CHARACTERS = 100
 LONGEST_NAME_PREFIX = 40
-
-
-class Certainty(IntEnum):
-    """How sure it is that a value is a secret."""
-
-    POSSIBLE = 1
-    LIKELY = 2
-    PROVEN = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,61 +39,14 @@ class Secret:
     name: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class _Form:
-    """A form that one provider issues: the literals one of which must be present, and the pattern of the whole token."""
-
-    kind: str
-    literals: tuple[str, ...]
-    pattern: re.Pattern[str]
-
-
-def _form(kind: str, literals: str, pattern: str) -> _Form:
-    return _Form(kind, tuple(literals.split()), re.compile(rf"(?<![A-Za-z0-9_-])(?:{pattern})"))
-
-
-# GitHub's installation tokens may be long, dotted and unlike the older ones: the tail is opaque
-# (https://github.blog/changelog/, April 2026).
-_FORMS = (
-    _form("GitHub token", "ghp_ gho_ ghu_ ghr_", r"gh[pour]_[A-Za-z0-9]{36,255}(?![A-Za-z0-9])"),
-    _form("GitHub installation token", "ghs_", r"ghs_[A-Za-z0-9][A-Za-z0-9._-]{34,2000}[A-Za-z0-9_-]"),
-    _form("GitHub fine-grained token", "github_pat_", r"github_pat_[A-Za-z0-9_]{36,255}"),
-    _form("GitLab token", "glpat- gldt- glrt-", r"gl(?:pat|dt|rt)-[A-Za-z0-9_-]{20,80}"),
-    _form("AWS access key id", "AKIA ASIA", r"A[KS]IA[A-Z0-9]{16}(?![A-Za-z0-9])"),
-    _form("Slack token", "xox", r"xox[abeoprs]-[A-Za-z0-9-]{20,250}"),
-    _form("Slack app token", "xapp-", r"xapp-[0-9]-[A-Z0-9]{8,20}-[0-9]{8,20}-[a-f0-9]{32,80}"),
-    _form(
-        "Slack webhook address",
-        "hooks.slack.com/",
-        r"https://hooks\.slack\.com/(?:services|workflows)/[A-Za-z0-9/]{30,120}",
-    ),
-    _form("Stripe live key", "sk_live_ rk_live_", r"[sr]k_live_[A-Za-z0-9]{16,247}"),
-    _form("Stripe webhook secret", "whsec_", r"whsec_[A-Za-z0-9+/]{32,100}={0,2}"),
-    _form("Google API key", "AIza", r"AIza[A-Za-z0-9_-]{35}(?![A-Za-z0-9_-])"),
-    _form("Google OAuth client secret", "GOCSPX-", r"GOCSPX-[A-Za-z0-9_-]{28}(?![A-Za-z0-9_-])"),
-    _form("Google OAuth access token", "ya29.", r"ya29\.[A-Za-z0-9_-]{40,500}"),
-    _form("OpenAI key", "T3BlbkFJ", r"sk-(?:[a-z]{2,10}-)?[A-Za-z0-9_-]{16,100}T3BlbkFJ[A-Za-z0-9_-]{16,100}"),
-    _form("OpenAI key", "sk-proj- sk-svcacct- sk-admin-", r"sk-(?:proj|svcacct|admin)-[A-Za-z0-9_-]{40,250}"),
-    _form("Anthropic key", "sk-ant-", r"sk-ant-[a-z]{2,10}[0-9]{2}-[A-Za-z0-9_-]{40,150}"),
-    _form("SendGrid key", "SG.", r"SG\.[A-Za-z0-9_-]{22}\.[A-Za-z0-9_-]{43}(?![A-Za-z0-9_-])"),
-    _form("npm token", "npm_", r"npm_[A-Za-z0-9]{36}(?![A-Za-z0-9])"),
-    _form("PyPI token", "pypi-AgE", r"pypi-AgE[A-Za-z0-9_-]{50,500}"),
-    _form("Hugging Face token", "hf_", r"hf_[A-Za-z]{34}(?![A-Za-z0-9])"),
-    _form("DigitalOcean token", "dop_v1_ doo_v1_", r"do[op]_v1_[a-f0-9]{64}(?![a-f0-9])"),
-    _form("Shopify token", "shpat_ shpca_ shppa_ shpss_", r"shp(?:at|ca|pa|ss)_[a-fA-F0-9]{32}(?![a-fA-F0-9])"),
-    _form("Square token", "sq0csp- EAAA", r"(?:sq0csp-[A-Za-z0-9_-]{43}|EAAA[A-Za-z0-9_-]{60})(?![A-Za-z0-9_-])"),
-    _form("Telegram bot token", ":AA", r"[0-9]{8,10}:AA[A-Za-z0-9_-]{33}(?![A-Za-z0-9_-])"),
-    _form("Databricks token", "dapi", r"dapi[a-f0-9]{32}(?![a-f0-9])"),
-    _form("Grafana token", "glsa_", r"glsa_[A-Za-z0-9]{32}_[a-f0-9]{8}"),
-    _form("Linear key", "lin_api_", r"lin_api_[A-Za-z0-9]{40}(?![A-Za-z0-9])"),
-    _form("Vault token", "hvs. hvb.", r"hv[sb]\.[A-Za-z0-9_-]{24,300}"),
-    _form("Docker Hub token", "dckr_pat_", r"dckr_pat_[A-Za-z0-9_-]{27}(?![A-Za-z0-9_-])"),
-    _form("New Relic key", "NRAK-", r"NRAK-[A-Z0-9]{27}(?![A-Z0-9])"),
-)
-_WEB_TOKEN = _form(
-    "JSON Web Token", "eyJ", r"eyJ[A-Za-z0-9_-]{10,1000}\.eyJ[A-Za-z0-9_-]{10,4000}\.[A-Za-z0-9_-]{20,1000}"
-)
 _KEY_BLOCK = re.compile(r"-----BEGIN (?:[A-Z0-9]{2,12} ){0,3}PRIVATE KEY(?: BLOCK)?-----")
+_NO_KEY = re.compile(
+    r"example|placeholder|your|redacted|<[a-z]|x{8}|\*{3}|\.{3}|…|fake|dummy|not[ _-]a[ _-]real", re.IGNORECASE
+)
+"""Of a key's first characters. A run of `A` says nothing here: every OpenSSH key without a passphrase begins with one."""
+_ENCODED_OPENING = base64.b64encode(b"-----BEGIN ").decode()[:14]
+_ENCODED_KEY = re.compile(rf"{_ENCODED_OPENING}[A-Za-z0-9+/]{{60,12000}}={{0,2}}")
+_WEB_KEY = re.compile(r"\"(?:d|k|p|q|dp|dq|qi)\"\s{0,4}:\s{0,4}\"(?P<value>[A-Za-z0-9_-]{16,1400})\"")
 _KEY_LINE = re.compile(r"[\s\d+\-\"'|>]{0,20}[A-Za-z0-9+/=\\]{16,100}[\"',\\n+\s]{0,8}")
 _NOT_BASE64 = re.compile(r"[^A-Za-z0-9+/=]")
 _KEY_END = re.compile(r"-----END [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----")
@@ -128,6 +77,89 @@ _BARE = re.compile(
     r"(?P<value>[^\s\"'`#;,(){}\[\]<>]{8,300}+)(?=[ \t]*(?:[#;].{0,200})?\r?(?:\n|$))",
     re.IGNORECASE,
 )
+_HINTS = (
+    "pass",
+    "pw",
+    "psw",
+    "pssw",
+    "pasw",
+    "secret",
+    "token",
+    "key",
+    "credential",
+    "cred",
+    "salt",
+    "nonce",
+    "bearer",
+)
+_HINTED = re.compile(
+    r"(?:p(?:a?s{1,2})?w(?:o?r?)?d?s?|pass(?:words?|wd|phrase|code)?|secrets?|tokens?|key|cred(?:ential)?s?|salt|nonce|bearer)[\w-]{0,20}+"
+    r"(?:[\"'\])]{0,2}[ \t]{0,4}(?::=|=>|->|[!=]==?|[:=,])[ \t]{0,4}(?:[bruf]|\\)?|\\?[\"']?(?:[ \t]|\\t){1,4}(?:is[ \t]{1,4})?)"
+    r"(?P<quote>(?:\\{0,3}[\"'`]){1,3}|&quot;)?(?P<value>[^\s\"'`,;()<>\[\]{}\\&|]{6,200}+)",
+    re.IGNORECASE,
+)
+"""A telling word, something that joins, and what may be its value."""
+LEAST_JUMBLED = 6
+LONGEST_NESTED = 64
+"""What follows a telling word and is no value may hold another one, unless it is longer than this."""
+_SIGN = re.compile(r"[!@#$%^*~]")
+_VALUE_IN_SQL = r"[\"'`]{0,2}(?P<value>(?![:?$@%])[^\s\"'`;\\)]{4,120})"
+_STATEMENTS = (
+    (
+        "password in SQL",
+        ("identified ",),
+        re.compile(
+            r"IDENTIFIED[ \t]{1,4}(?:WITH[ \t]{1,4}[\"'`]?\w{1,40}[\"'`]?[ \t]{1,4})?(?:BY|AS)[ \t]{1,4}(?:PASSWORD[ \t]{1,4})?"
+            + _VALUE_IN_SQL,
+            re.IGNORECASE,
+        ),
+    ),
+    (
+        "password in SQL",
+        ("create user", "alter user", "create role", "alter role"),
+        re.compile(
+            rf"(?:CREATE|ALTER) (?:USER|ROLE)[ \t][^;\n]{{1,120}}?\bPASSWORD[ \t]{{1,4}}{_VALUE_IN_SQL}", re.IGNORECASE
+        ),
+    ),
+    (
+        "credential in a header",
+        ("authorization", "authentication", "x-api-key", "x-auth-token"),
+        re.compile(
+            r"[\w-]{10,14}[\"']{0,2}[ \t]{0,4}[:=,][ \t]{0,4}[\"'`]{0,2}"
+            r"(?:(?:Basic|Bearer|Token|NTLM|Negotiate|ApiKey)[ \t]{1,4})?(?!AWS4-HMAC-SHA256\b)"
+            r"(?P<value>[A-Za-z0-9+/._~-]{12,2000}={0,2})",
+            re.IGNORECASE,
+        ),
+    ),
+    (
+        "credential in a header",
+        ("oauth_signature=",),
+        re.compile(r"oauth_signature=[\"']?(?P<value>[A-Za-z0-9+/%=]{16,200})"),
+    ),
+    (
+        "key in a connection string",
+        ("accountkey=", "sharedaccesskey=", "sharedsecret="),
+        re.compile(r"\w{10,16}=(?P<value>[A-Za-z0-9+/]{32,120}={0,2})"),
+    ),
+    (
+        "password in a connection string",
+        ("user id", "user_id", "userid", "uid=", "username=", "user=", "server=", "data source", "host=", "database="),
+        re.compile(
+            r"[\w ]{3,12}=[^=\n\"'`;]{1,80};(?:[^=\n\"'`;]{1,40}=[^=\n\"'`;]{1,80};){0,4}[ \t]{0,4}(?:Password|Pwd)[ \t]?="
+            r"(?P<value>[^;\s\"'`&$]{4,120})",
+            re.IGNORECASE,
+        ),
+    ),
+    (
+        "password in a command",
+        ("curl ", "userpwd,"),
+        re.compile(
+            r"(?:curl\b[^\n]{0,200}?[ \t](?:-u|--user)[ \t]{1,4}|USERPWD,[ \t]{0,4})[\"']?[\w.@-]{1,80}:"
+            r"(?P<value>[^\s\"'`$@]{4,120})"
+        ),
+    ),
+)
+"""What a value is, the lower-case words one of which begins the statement, and the statement."""
 _NAME_PREFIX = re.compile(r"[\w.-]*$")
 _NOT_A_VALUE = frozenset((
     "name", "names", "field", "fields", "label", "labels", "type", "types", "url", "uri", "path", "file", "files",
@@ -171,7 +203,14 @@ _KNOWN_PASSWORDS = frozenset((
 
 def find(text: str) -> tuple[Secret, ...]:
     """Every secret in the text, in order, none inside another; the surer one wins where two overlap."""
-    found = [*_key_blocks(text), *_provider_tokens(text), *_addresses(text), *_named(text)]
+    found = [
+        *_key_blocks(text),
+        *_encoded_keys(text),
+        *_provider_tokens(text),
+        *_addresses(text),
+        *_named(text),
+        *_spoken(text),
+    ]
     found.sort(key=lambda secret: (-secret.certainty, secret.start, -secret.end))
     kept: list[tuple[int, int, Secret]] = []
     for secret in found:
@@ -241,7 +280,7 @@ def _key_blocks(text: str) -> Iterator[Secret]:
         closed = following < len(ends) and ends[following][0] - begin.end() <= LONGEST_KEY_BLOCK
         stop = ends[following][1] if closed else _body_end(text, begin.end())
         body = text[begin.end() : min(stop, begin.end() + 4 * LEAST_KEY_CHARACTERS)]
-        if len(_NOT_BASE64.sub("", body)) >= LEAST_KEY_CHARACTERS and not _PLACEHOLDER.search(body[:60]):
+        if len(_NOT_BASE64.sub("", body)) >= LEAST_KEY_CHARACTERS and not _NO_KEY.search(body[:60]):
             yield Secret("private key", begin.start(), stop, Certainty.PROVEN)
 
 
@@ -258,15 +297,31 @@ def _body_end(text: str, start: int) -> int:
     return end - 1
 
 
+def _encoded_keys(text: str) -> Iterator[Secret]:
+    """Private keys that were encoded once more, as configuration that allows no line breaks holds them; and JSON Web Keys."""
+    if _ENCODED_OPENING in text:
+        for match in _ENCODED_KEY.finditer(text):
+            opening = base64.b64decode(match.group()[: 4 * (min(len(match.group()), 80) // 4)])
+            if b"PRIVATE KEY" in opening:
+                yield Secret("private key", match.start(), match.end(), Certainty.LIKELY)
+    if '"kty"' in text:
+        for match in _WEB_KEY.finditer(text):
+            yield Secret("private JSON Web Key", match.start("value"), match.end("value"), Certainty.LIKELY)
+
+
 def _provider_tokens(text: str) -> Iterator[Secret]:
-    for form in _FORMS:
-        if any(literal in text for literal in form.literals):
-            for match in form.pattern.finditer(text):
-                if not _obviously_made_up(match.group()):
-                    yield Secret(form.kind, match.start(), match.end(), Certainty.PROVEN)
-    if "eyJ" in text:
-        for match in _WEB_TOKEN.pattern.finditer(text):
-            yield Secret(_WEB_TOKEN.kind, match.start(), match.end(), Certainty.POSSIBLE)
+    runs = "\n".join(RUN.findall(text))
+    near = dict.fromkeys(form for literal, form in _BY_LITERAL if literal in (text if form.spaced else runs))
+    for form in near:
+        for start, end in form.find(text, runs):
+            if not _obviously_made_up(text[start:end]):
+                yield Secret(form.kind, start, end, form.certainty)
+    for start, end in WEB_TOKEN.find(text, runs):
+        yield Secret(WEB_TOKEN.kind, start, end, WEB_TOKEN.certainty)
+
+
+_BY_LITERAL = tuple((literal, form) for form in FORMS for literal in form.literals)
+"""Most texts hold none of them, so this list is most of what looking for tokens costs."""
 
 
 def _obviously_made_up(token: str) -> bool:
@@ -310,13 +365,68 @@ def _named(text: str) -> Iterator[Secret]:
                 yield Secret("secret value", match.start("value"), match.end("value"), certainty, name)
 
 
+def _spoken(text: str) -> Iterator[Secret]:
+    """Values that are good enough to keep from a prompt: in prose, in commands, in SQL, in headers, in connection strings."""
+    lower = _lowered(text)
+    for kind, words, pattern in _STATEMENTS:
+        for place in _places(lower, words):
+            match = pattern.match(text, place)
+            value = match["value"] if match is not None else ""
+            if match is not None and not is_placeholder(value) and not _is_plain(value) and len(value) >= LEAST_JUMBLED:
+                certainty = Certainty.LIKELY if _is_password(value) or _is_random(value) else Certainty.POSSIBLE
+                yield Secret(kind, match.start("value"), match.end("value"), certainty)
+    end = -1
+    for place in _places(lower, _HINTS):
+        hinted = _HINTED.match(text, place) if place >= end else None
+        value = hinted["value"].rstrip(".:") if hinted is not None else ""
+        if hinted is None:
+            continue
+        start = hinted.start("value")
+        if _is_jumbled(value):
+            end = hinted.end()
+            yield Secret("secret value", start, start + len(value), Certainty.POSSIBLE)
+        elif len(value) > LONGEST_NESTED:
+            end = hinted.end()
+
+
+def _is_jumbled(value: str) -> bool:
+    """Whether nobody would name anything so: kinds of characters change often, or signs stand among letters and digits."""
+    if len(value) < LEAST_JUMBLED or not _has_digit(value) or not _has_letter(value):
+        return False
+    if is_placeholder(value) or _is_plain(value):
+        return False
+    bare = [character for character in value if character.isalnum()]
+    changes = sum(1 for left, right in pairwise(bare) if _sort(left) != _sort(right))
+    often = len(bare) >= LEAST_JUMBLED and changes >= len(bare) * 0.4
+    if value.replace("_", "").isalnum():
+        return often and len(value) >= 8
+    return entropy(value) >= 2.5 and (often or _SIGN.search(value) is not None)
+
+
+def _sort(character: str) -> int:
+    return 0 if character.isdigit() else 1 if character.isupper() else 2
+
+
+def _has_letter(value: str) -> bool:
+    return any(character.isalpha() for character in value)
+
+
 def _telling_places(text: str) -> list[int]:
     """Where a telling word begins. Plain search for each of them is a hundred times as fast as one pattern for all."""
+    return _places(_lowered(text), _TELLING_STARTS)
+
+
+def _lowered(text: str) -> str:
+    """The text in lower case with every offset kept."""
     lower = text.lower()
     if len(lower) != len(text):
         lower = "".join(character.lower() if character.isascii() else character for character in text)
+    return lower
+
+
+def _places(lower: str, words: tuple[str, ...]) -> list[int]:
     places: set[int] = set()
-    for word in _TELLING_STARTS:
+    for word in words:
         place = lower.find(word)
         while place >= 0:
             places.add(place)

@@ -15,6 +15,9 @@ from itertools import pairwise
 
 from app.core.change import FileDiff, FileStatus, Skipped
 
+DELETED = "deleted"
+"""Why a file that the change deletes is not reviewed."""
+
 LONG_LINE_CHARACTERS = 500
 """Nobody writes lines like these by hand; a file in which most changed lines are longer was written by a program."""
 
@@ -81,7 +84,7 @@ def _nothing_to_read(file: FileDiff) -> str:
     if mode == _SYMBOLIC_LINK:
         return "symbolic link"
     if file.status is FileStatus.DELETED:
-        return "deleted"
+        return DELETED
     extension = _extension(file.path)
     kind = next((kind for kind, extensions in _KINDS.items() if extension in extensions), "")
     if kind or file.binary:

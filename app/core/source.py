@@ -1,6 +1,6 @@
 """Source text as the analysis sees it, and what it says about it.
 
-SourceFile ── scan ──► ScanResult(new, existing, notes)
+SourceFile + Surroundings ── scan ──► ScanResult(new, existing, notes)
 SourceFile ── symbols, definitions, outline ──► Symbol
 before, after ── parse_errors ──► ParseCheck
 """
@@ -8,6 +8,7 @@ before, after ── parse_errors ──► ParseCheck
 from __future__ import annotations
 
 from dataclasses import dataclass
+from difflib import SequenceMatcher
 from enum import StrEnum
 
 from app.core.change import FileDiff
@@ -23,6 +24,8 @@ class SourceFile:
 
     `changed` are the lines that were added, `removed_before` those in front of which lines were removed, `shown` the spans
     that the diff shows, hunk by hunk. With `whole` every line counts as changed: a scan of a tree.
+
+    `before` is the base's text, None where the file is new or nobody read it, and `removed` are the base's lines that went.
     """
 
     path: str
@@ -31,23 +34,70 @@ class SourceFile:
     removed_before: frozenset[int] = frozenset()
     shown: tuple[Span, ...] = ()
     whole: bool = False
+    before: str | None = None
+    removed: frozenset[int] = frozenset()
 
     @classmethod
-    def of(cls, file: FileDiff, text: str) -> SourceFile:
-        """The head's text of a file, with its touched lines taken from the hunks."""
+    def of(cls, file: FileDiff, text: str, *, before: str | None = None) -> SourceFile:
+        """The text of a file at the head and at the base, with its touched lines taken from the hunks."""
         changed: set[int] = set()
+        removed: set[int] = set()
         removed_before: set[int] = set()
         for hunk in file.hunks:
             following = hunk.new_start if hunk.new_count else hunk.new_start + 1
             for line in hunk.lines():
                 if line.new is None:
                     removed_before.add(following)
+                    if line.old is not None:
+                        removed.add(line.old)
                     continue
                 following = line.new + 1
                 if line.mark == "+":
                     changed.add(line.new)
         shown = tuple((hunk.new_start, hunk.new_end) for hunk in file.hunks if hunk.new_count)
-        return cls(file.path, text, frozenset(changed), frozenset(removed_before), shown)
+        return cls(
+            file.path,
+            text,
+            frozenset(changed),
+            frozenset(removed_before),
+            shown,
+            before=before,
+            removed=frozenset(removed),
+        )
+
+    @classmethod
+    def between(cls, path: str, before: str, text: str) -> SourceFile:
+        """The file with its touched lines found by comparing the two texts, all of it shown: for examples."""
+        old, new = before.split("\n"), text.split("\n")
+        changed: set[int] = set()
+        removed: set[int] = set()
+        removed_before: set[int] = set()
+        for what, i, j, k, m in SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
+            if what != "equal":
+                changed.update(range(k + 1, m + 1))
+                removed.update(range(i + 1, j + 1))
+                if i < j:
+                    removed_before.add(k + 1)
+        return cls(
+            path,
+            text,
+            frozenset(changed),
+            frozenset(removed_before),
+            ((1, len(new)),),
+            before=before,
+            removed=frozenset(removed),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """The paths around the files of a change: all it touches, those of them it deletes, and related files (lock files,
+    tests) that stand in the head's tree, touched or not.
+    """
+
+    touched: frozenset[str] = frozenset()
+    deleted: frozenset[str] = frozenset()
+    present: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

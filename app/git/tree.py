@@ -158,6 +158,10 @@ class Tree:
             hits.take(b"\n")
         return hits.found
 
+    async def present(self, rev: Sha, paths: Iterable[str]) -> frozenset[str]:
+        """Those of the paths at which the tree has a regular file; nothing of them is read."""
+        return frozenset(_text(path) for path in await self._entries(rev, paths))
+
     async def files(self, rev: Sha) -> list[str]:
         """The paths of all files of the tree, at most `MOST_FILES`."""
         ran = await self._read((rev,), "ls-tree", "-r", "-z", "--name-only", "--full-tree", rev)

@@ -1,6 +1,6 @@
 """Reading: the head's files, what detectors see in them, and the code around the change that a model should see.
 
-Change + Tree ── code ─────► Code(text of each changed file)
+Change + Tree ── code ─────► Code(text of each changed file, at the head and at the base)
 Code + rules ─── evidence ─► ScanResult
 Batch + Tree ─── around ───► Excerpts: enclosing functions, definitions, callers, tests
 """
@@ -12,14 +12,15 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from app.analysis import Scanner
-from app.core import context, deceptive, diff
+from app.core import companions, context, deceptive, diff
 from app.core.budget import Piece
 from app.core.change import Change, FileDiff, FileStatus, Intent, Sha
 from app.core.context import Excerpt, Hit, Wanted
+from app.core.finding import Side
 from app.core.options import Options
 from app.core.rule import Rule
-from app.core.select import select
-from app.core.source import ScanResult, SourceFile, Symbol
+from app.core.select import DELETED, select
+from app.core.source import ScanResult, SourceFile, Surroundings, Symbol
 from app.git import Tree
 from app.stages.step import Step
 
@@ -37,9 +38,13 @@ MOST_SCANNED_BYTES = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class Code:
-    """The head's text of the changed files, by path. A deleted or unreadable file has none."""
+    """The head's text of the changed files, by path, and the base's by the same path. A deleted or unreadable file has none.
+
+    `before` has no text of new files, and none that nobody could read.
+    """
 
     text: Mapping[str, str]
+    before: Mapping[str, str] = field(default_factory=dict)
 
     def lines(self) -> dict[str, list[str]]:
         """The same, by lines."""
@@ -89,12 +94,21 @@ async def selected(
 
 
 async def code(change: Change, *, tree: Tree | None) -> Code:
-    """The head's text of every file that is to be reviewed. Of a bare diff it is what the hunks show, on its right lines."""
+    """Both texts of every file that is to be reviewed. Of a bare diff they are what the hunks show, on its right lines."""
     if tree is None:
-        return Code({file.path: _as_far_as_shown(file) for file in change.files if _ends(file) <= MOST_LINES})
-    paths = [file.path for file in change.files if file.status is not FileStatus.DELETED]
-    blobs = await tree.read_many(change.head, paths)
-    return Code({path: data.decode("utf-8", "replace") for path, data in blobs.items()})
+        short = [file for file in change.files if _ends(file) <= MOST_LINES]
+        return Code(
+            {file.path: _as_far_as_shown(file, Side.RIGHT) for file in short},
+            {file.path: _as_far_as_shown(file, Side.LEFT) for file in short if _was_there(file)},
+        )
+    heads = [file.path for file in change.files if file.status is not FileStatus.DELETED]
+    bases = {file.path: file.old_path or file.path for file in change.files if _was_there(file)}
+    blobs = await tree.read_many(change.head, heads)
+    old = await tree.read_many(change.base, bases.values())
+    return Code(
+        {path: data.decode("utf-8", "replace") for path, data in blobs.items()},
+        {path: old[place].decode("utf-8", "replace") for path, place in bases.items() if place in old},
+    )
 
 
 async def evidence(reading: Reading, *, rules: Sequence[Rule], step: Step) -> ScanResult:
@@ -102,14 +116,32 @@ async def evidence(reading: Reading, *, rules: Sequence[Rule], step: Step) -> Sc
 
     The former is remembered, because what follows depends on it and time budgets may end it early.
     """
-    text = reading.code.text
-    files = [
-        SourceFile.of(file, text[file.path])
+
+    async def scan() -> ScanResult:
+        around = await surroundings(reading.change, tree=reading.tree)
+        return await reading.scanner.scan(_scanned(reading), rules, around=around)
+
+    seen = await step.run("scan", scan, ScanResult)
+    return replace(seen, new=(*deceptive.evidence(reading.change), *seen.new))
+
+
+async def surroundings(change: Change, *, tree: Tree | None) -> Surroundings:
+    """The paths around a change that detectors may ask for: what else it touches, which lock files and tests stand there."""
+    touched = frozenset((*(file.path for file in change.files), *(one.path for one in change.skipped)))
+    deleted = frozenset(one.path for one in change.skipped if one.reason == DELETED)
+    present = frozenset[str]()
+    if tree is not None:
+        present = await tree.present(change.head, companions.of([file.path for file in change.files]))
+    return Surroundings(touched=touched, deleted=deleted, present=present)
+
+
+def _scanned(reading: Reading) -> list[SourceFile]:
+    text, before = reading.code.text, reading.code.before
+    return [
+        SourceFile.of(file, text[file.path], before=before.get(file.path))
         for file in reading.change.files
         if file.path in text and len(text[file.path]) <= MOST_SCANNED_BYTES
     ]
-    seen = await step.run("scan", lambda: reading.scanner.scan(files, rules), ScanResult)
-    return replace(seen, new=(*deceptive.evidence(reading.change), *seen.new))
 
 
 async def around(
@@ -167,12 +199,19 @@ async def _enclosing(pieces: Sequence[Piece], reading: Reading) -> list[Excerpt]
 
 
 def _ends(file: FileDiff) -> int:
-    return max((hunk.new_end for hunk in file.hunks), default=0)
+    return max((max(hunk.new_end, hunk.old_end) for hunk in file.hunks), default=0)
 
 
-def _as_far_as_shown(file: FileDiff) -> str:
-    """The head's lines that the hunks show, with empty ones in between, so that every line keeps its number."""
-    shown = {line.new: line.text for hunk in file.hunks for line in hunk.lines() if line.new is not None}
+def _was_there(file: FileDiff) -> bool:
+    return file.status not in (FileStatus.ADDED, FileStatus.COPIED)
+
+
+def _as_far_as_shown(file: FileDiff, side: Side) -> str:
+    """One side's lines that the hunks show, with empty ones in between, so that every line keeps its number."""
+    numbered = (
+        (line.new if side is Side.RIGHT else line.old, line.text) for hunk in file.hunks for line in hunk.lines()
+    )
+    shown = {number: text for number, text in numbered if number is not None}
     return "\n".join(shown.get(number, "") for number in range(1, max(shown, default=0) + 1)) + "\n"
 
 

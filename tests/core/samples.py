@@ -253,6 +253,7 @@ BY_RULES = replace(
 )
 BY_RULES_CLEAN = replace(BY_RULES, said=())
 WITH_FOLDED = replace(FULL, said=(BUG,), folded=FOLDED)
+WITH_PRE_EXISTING = replace(BY_RULES, pre_existing=ELSEWHERE)
 WITH_ELSEWHERE = replace(FULL, said=(), elsewhere=ELSEWHERE)
 REFUSED_INLINE = replace(FULL, said=(), folded=(REMOVED, BUG, *FOLDED))
 

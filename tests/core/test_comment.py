@@ -824,3 +824,15 @@ def test_whatever_is_written_a_comment_is_closed_and_holds_no_html_but_ours(kind
         html = [token.content for token in (*tokens, *inner) if token.type in {"html_block", "html_inline"}]
         tags = {tag for one in html for tag in re.findall(r"<!--|</?[^>]*>", one)}
         assert tags <= {"<details>", "<summary>", "</summary>", "</details>", "<sub>", "</sub>", "<!--"}
+
+
+def test_what_stood_there_before_is_named_and_counted_nowhere():
+    before = tuple(Elsewhere(finding(title=f"old {n}", severity=Severity.CRITICAL), n + 1) for n in range(60))
+    one = review(pre_existing=before)
+    told = body(one)
+    assert told.startswith("**No problems found")
+    assert "Pre-existing: 60 problems that stood in these files before this change" in told
+    assert "old 0" in told
+    assert "more" in told
+    assert one.worst() is None
+    assert "Pre-existing: 60 problems" in comment.document(one, version="0.4")

@@ -124,6 +124,7 @@ GOLDEN: dict[str, Callable[[], str]] = {
     "body-by-rules-nothing-found.md": lambda: body(samples.BY_RULES_CLEAN),
     "body-folded.md": lambda: body(samples.WITH_FOLDED),
     "body-elsewhere.md": lambda: body(samples.WITH_ELSEWHERE),
+    "body-pre-existing.md": lambda: body(samples.WITH_PRE_EXISTING),
     "body-comments-refused.md": lambda: body(samples.REFUSED_INLINE),
     "check-findings.md": lambda: check(comment.check(samples.FULL, version=VERSION)),
     "check-failing.md": lambda: check(comment.check(samples.INCOMPLETE, version=VERSION, fail_on=Severity.HIGH)),

@@ -483,7 +483,7 @@ def test_an_unreadable_folder_is_no_crash(tmp_path: Path) -> None:
 
 # --- rules ------------------------------------------------------------------------------------------------------------
 
-RULE = (ROOT / "rules" / "scalability" / "stateless.yml").read_text()
+RULE = (ROOT / "rules" / "scalability" / "stateless.yml").read_text().partition("\ndetectors:")[0] + "\ndetectors: []\n"
 DETECTOR = """detectors:
   - name: no-eval
     languages: [javascript]

@@ -7,7 +7,7 @@ import io
 import os
 import signal
 import textwrap
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
@@ -16,10 +16,12 @@ import pytest
 
 from app import library
 from app.analysis import Scanner, parses, scan, symbols, wire, worker
+from app.analysis.context import FileContext, Match
+from app.analysis.refine import searches
 from app.core import diff, evidence
 from app.core.finding import Kind, Severity, Side
 from app.core.rule import Answer, Detector, Rule, Strength
-from app.core.source import ScanResult, SourceFile, Verdict
+from app.core.source import ScanResult, SourceFile, Surroundings, Verdict
 
 T = TypeVar("T")
 RULES = library.load().rules
@@ -432,6 +434,9 @@ def conversation(*requests: dict[str, object]) -> list[dict[str, object]]:
     return found
 
 
+ALONE = {"around": wire.around_out(Surroundings()), "all_there": True}
+
+
 def test_s22_a_worker_answers_every_kind_of_question_and_survives_the_wrong_ones() -> None:
     file = SourceFile("src/charge.ts", CHARGE, changed=frozenset({4}), removed_before=frozenset({2}), shown=((1, 9),))
     own = rule("own", detector(ast={"pattern": "fetch($$$REST)"}, answer=Answer(replacement="get({REST})")))
@@ -439,13 +444,13 @@ def test_s22_a_worker_answers_every_kind_of_question_and_survives_the_wrong_ones
     answers = conversation(
         {"do": "warm"},
         {"do": "rules", "key": "k", "probes": probes},
-        {"do": "scan", "key": "k", "files": [wire.file_out(file)]},
+        {"do": "scan", "key": "k", "files": [wire.file_out(file)], **ALONE},
         {"do": "symbols", "path": file.path, "text": file.text, "spans": [[4, 4]]},
         {"do": "definitions", "files": [[file.path, file.text]], "names": ["refund"]},
         {"do": "outline", "path": file.path, "text": file.text},
         {"do": "identifiers", "path": file.path, "text": file.text, "spans": [[4, 4]]},
         {"do": "parses", "path": "a.ts", "before": "a;", "after": "a("},
-        {"do": "scan", "key": "unknown", "files": []},
+        {"do": "scan", "key": "unknown", "files": [], **ALONE},
         {"do": "nothing"},
         {},
     )
@@ -463,7 +468,7 @@ def test_s22_a_worker_answers_every_kind_of_question_and_survives_the_wrong_ones
 def test_a_worker_remembers_only_so_many_sets_of_rules() -> None:
     told_sets = [{"do": "rules", "key": str(number), "probes": []} for number in range(wire.RULE_SETS_KEPT + 1)]
     *_, first, last = conversation(
-        *told_sets, {"do": "scan", "key": "0", "files": []}, {"do": "scan", "key": "8", "files": []}
+        *told_sets, {"do": "scan", "key": "0", "files": [], **ALONE}, {"do": "scan", "key": "8", "files": [], **ALONE}
     )
     assert "error" in first
     assert "ok" in last
@@ -611,3 +616,23 @@ def test_a_patch_that_breaks_a_file_is_told_with_its_line() -> None:
     )
     assert checked.verdict is Verdict.WORSE
     assert checked.reason.startswith("line 11 ")
+
+
+@searches("test.never-ends")
+def never_ends(file: FileContext) -> Iterator[Match]:
+    """Works for minutes, as a careless pattern would on a hostile file; bounded, so that a failing test ends."""
+    for number in range(1_000_000_000):
+        if number < 0:
+            yield Match(0, 1)
+
+
+def test_a_detector_that_does_not_end_is_stopped_and_the_others_run() -> None:
+    endless = replace(rule("slow", detector(ast={}, refine="test.never-ends")), category=RULES[0].category)
+    file = SourceFile("src/a.ts", "eval(x);\n", whole=True)
+    result = scan.scan(
+        [file, replace(file, path="src/b.ts")], scan.probes([endless, rule("own", detector())]), seconds_each=0.2
+    )
+    assert [(one.rule, one.path) for one in result.new] == [("own", "src/a.ts"), ("own", "src/b.ts")]
+    (note,) = result.notes
+    assert note.subject == "slow/one"
+    assert "used up its 0.2 seconds" in note.reason

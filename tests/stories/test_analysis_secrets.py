@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import random
 import string
 
@@ -46,6 +47,21 @@ TOKENS = {
     "Hugging Face": "hf_" + some(34, string.ascii_letters),
     "DigitalOcean": "dop_v1_" + some(64, HEX),
     "Telegram": some(9, "123456789") + ":AA" + some(33),
+    "GitLab pipeline": "glptt-" + some(40, HEX),
+    "Atlassian": "ATATT3" + some(180) + "=" + some(8, "0123456789ABCDEF"),
+    "Azure": some(3) + "8Q~" + some(34),
+    "Cloudflare": "cfut_" + some(48),
+    "Docker": "dckr_oat_" + some(32),
+    "Dynatrace": "dt0c01." + some(24, UPPER) + "." + some(64, UPPER),
+    "Groq": "gsk_" + some(52),
+    "Postman": "PMAK-" + some(24, HEX) + "-" + some(34, HEX),
+    "RubyGems": "rubygems_" + some(48, HEX),
+    "Terraform": some(14) + ".atlasv1." + some(64),
+    "Sonar": "squ_" + some(40, HEX),
+    "xAI": "xai-" + some(80),
+    "key without a passphrase": "-----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNzaC1rZXktdjEAAAAABG5vbmUAAAAEbm9uZQAAAAAAAAABAAAA\n"
+    + "\n".join(some(64) for _ in range(3))
+    + "\n-----END OPENSSH PRIVATE KEY-----",
     "private key": "-----BEGIN OPENSSH PRIVATE KEY-----\n"
     + "\n".join(some(64) for _ in range(5))
     + "\n-----END OPENSSH PRIVATE KEY-----",
@@ -178,6 +194,58 @@ def test_tests_fixtures_and_examples_do_not_alarm_but_are_redacted(path: str) ->
     text = 'API_KEY = "Zk41vQx9Lm7RtB2nYp8s"\n'
     assert found(path, text) == []
     assert "Zk41vQx9" not in secrets.redact(text)
+
+
+ENCODED = base64.b64encode(TOKENS["private key"].encode()).decode()
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("ALTER USER 'shop'@'%' IDENTIFIED BY 'tR4vbn9Qx2';", "tR4vbn9Qx2"),
+        ("CREATE ROLE shop WITH LOGIN PASSWORD 'tR4vbn9Qx2';", "tR4vbn9Qx2"),
+        ("curl -H 'Authorization: Basic c2hvcDp0UjR2Ym45UXgy' https://api.example.net", "c2hvcDp0UjR2Ym45UXgy"),
+        ('headers: { "X-Api-Key": "Zk41vQx9Lm7RtB2nYp8s" }', "Zk41vQx9Lm7RtB2nYp8s"),
+        ("Server=db.internal;Database=shop;User Id=shop;Password=tR4!vbn9Qx2;", "tR4!vbn9Qx2"),
+        ("AccountName=shop;AccountKey=" + "Zk41vQx9Lm7RtB2nYp8s" * 4 + "==;", "Zk41vQx9Lm7RtB2nYp8s" * 4),
+        ("curl -u shop:tR4!vbn9Qx2 https://api.example.net", "tR4!vbn9Qx2"),
+        ("user: shop, pw:tR4!vbn9Qx2", "tR4!vbn9Qx2"),
+        ("mysql --password tR4vbn9Qx2 shop", "tR4vbn9Qx2"),
+        ('#define PASSWORD "tR4vbn9Qx2"', "tR4vbn9Qx2"),
+        ("https://api.example.net/js?token=Zk41vQx9Lm7RtB2nYp8s&page=2", "Zk41vQx9Lm7RtB2nYp8s"),
+        ('{"kty": "oct", "k": "Zk41vQx9Lm7RtB2nYp8s"}', "Zk41vQx9Lm7RtB2nYp8s"),
+        (f"tls.key: {ENCODED}", ENCODED),
+    ],
+)
+def test_what_is_said_in_prose_commands_and_statements_reaches_no_model(text: str, value: str) -> None:
+    clean = secrets.redact(text)
+    assert value not in clean
+    assert "<SECRET:" in clean
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "const passwordHash = await hash(password, salt);",
+        "if (token !== user.resetToken) throw new ForbiddenError('token expired');",
+        "export const keys = { sha256Key: 'sha256', md5Hash: 'md5' };",
+        "const key = `user:${id}:v2`;",
+        "// The token is base64url2 encoded.",
+        "password.length >= 8 && /[A-Z0-9]/.test(password)",
+        "ALTER USER shop IDENTIFIED BY :password",
+        "Authorization: Bearer <token>",
+        "headers.authorization = `Bearer ${accessToken}`;",
+        "import { passkey2Options } from '../passkeys/options2';",
+        "LS0tLS1CRUdJTiBDRVJUSUZJQ0FURS0tLS0t" + some(90),
+    ],
+)
+def test_ordinary_code_about_secrets_stays_as_it_is(text: str) -> None:
+    assert secrets.redact(text) == text
+
+
+@pytest.mark.parametrize("unit", ["password=", "pass1:", "eyJ", "curl -u ", "user=a;", "LS0tLS1CRUdJTi", "key is "])
+def test_hostile_repeats_end(unit: str) -> None:
+    assert secrets.redact(unit * 3_000)
 
 
 def test_a_web_token_is_kept_from_models_though_it_may_be_meant_to_be_seen() -> None:

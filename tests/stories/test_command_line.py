@@ -218,7 +218,7 @@ def test_a_skill_of_ones_own_is_checked_before_it_is_used(tmp_path):
 def test_the_demo_reviews_the_sample_by_rules_and_ends_where_nobody_watches(tmp_path):
     done = principal("demo", folder=tmp_path)
     assert done.returncode == 0, done.stderr
-    assert "Five problems worth fixing before merge" in done.stdout
+    assert "Three problems worth fixing before merge" in done.stdout
     assert "http://127.0.0.1:" in done.stdout
     assert "Reviewed by rules only" in done.stdout
 
@@ -231,3 +231,163 @@ def test_the_demo_uses_the_model_that_a_key_is_set_for(tmp_path):
         assert "It charges orders." in done.stdout
         assert "Reviewed by rules only" not in done.stdout
         assert models.requests
+
+
+# --- rules on examples and on whole trees -----------------------------------------------------------------------------
+
+SERVED = 'import http from "node:http";\nexport const load = () => fetch(`${process.env.GATEWAY}/items`);\n'
+OWN_RULE = """\
+id: no-eval
+title: Nothing is evaluated
+category: security
+kind: bug
+severity: high
+languages: [javascript]
+summary: Never evaluate text.
+guidance: {{}}
+detectors:
+  - name: eval
+    languages: [javascript]
+    strength: weak
+    ast: {{ pattern: "eval($CODE)" }}
+    examples:
+      match: ["{match}"]
+"""
+
+
+def tree(folder):
+    """A small tree: a service with a call that waits for ever, and things nobody wrote by hand."""
+    for path, text in {
+        "src/a.ts": SERVED,
+        "node_modules/b/index.js": SERVED,
+        "dist/bundle.min.js": SERVED,
+        "image.png": "\x00",
+    }.items():
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_text(text)
+    return folder
+
+
+def own_rule(folder, match="eval(x)"):
+    file = folder / "rules" / "security" / "no-eval.yml"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(OWN_RULE.format(match=match))
+    return file
+
+
+def test_a_tree_is_scanned_and_each_finding_has_its_place(tmp_path):
+    done = principal("rules", "scan", str(tree(tmp_path)), "--fail-on", "low", folder=tmp_path)
+    assert done.returncode == 1, done.stderr
+    (line,) = done.stdout.splitlines()
+    assert line.startswith("src/a.ts:2:1  high  timeouts/")
+    assert "1 finding in" in done.stderr
+    assert "Scanning:" in done.stderr
+
+
+def test_a_scan_is_written_for_programs_too(tmp_path):
+    tree(tmp_path)
+    written = json.loads(principal("rules", "scan", str(tmp_path), "--format", "json", folder=tmp_path).stdout)
+    (finding,) = written["findings"]
+    assert (finding["path"], finding["line"], finding["rule"], finding["strong"]) == ("src/a.ts", 2, "timeouts", True)
+    log = json.loads(principal("rules", "scan", str(tmp_path), "--format", "sarif", folder=tmp_path).stdout)
+    (result,) = log["runs"][0]["results"]
+    assert result["locations"][0]["physicalLocation"]["artifactLocation"]["uri"] == "src/a.ts"
+    assert log["runs"][0]["invocations"][0]["executionSuccessful"] is True
+
+
+def test_a_scan_of_one_file_or_one_rule(tmp_path):
+    tree(tmp_path)
+    one = principal("rules", "scan", str(tmp_path / "src" / "a.ts"), folder=tmp_path)
+    assert one.stdout.startswith("a.ts:2:1")
+    assert principal("rules", "scan", str(tmp_path), "--rule", "secrets", folder=tmp_path).stdout == ""
+    assert principal("rules", "scan", str(tmp_path), "--rule", "nothing", folder=tmp_path).returncode == 2
+    assert principal("rules", "scan", str(tmp_path / "nowhere"), folder=tmp_path).returncode == 2
+
+
+def test_a_broken_rule_of_ones_own_is_named_with_its_place_and_the_others_run(tmp_path):
+    tree(tmp_path)
+    broken = own_rule(tmp_path)
+    broken.write_text(broken.read_text().replace("strength: weak", "strength: loud"))
+    done = principal("rules", "scan", str(tmp_path), folder=tmp_path, PRINCIPAL_RULES=str(tmp_path / "rules"))
+    assert done.returncode == 2
+    assert "src/a.ts:2:1" in done.stdout
+    assert f"{broken}:12: not a rule, so it is left out: `detectors.1.strength`" in done.stderr
+
+
+def test_evidence_is_told_only_when_asked_for(tmp_path):
+    (tmp_path / "a.js").write_text("eval(input);\n")
+    own_rule(tmp_path)
+    own = {"PRINCIPAL_RULES": str(tmp_path / "rules")}
+    asked = ["rules", "scan", str(tmp_path / "a.js"), "--rule", "no-eval"]
+    assert principal(*asked, folder=tmp_path, **own).stdout == ""
+    assert "no-eval/eval" in principal(*asked, "--weak", folder=tmp_path, **own).stdout
+
+
+def test_the_examples_of_rules_are_run(tmp_path):
+    good = principal("rules", "test", str(own_rule(tmp_path)), folder=tmp_path)
+    assert good.returncode == 0, good.stderr
+    assert "ok    no-eval" in good.stdout
+    bad = principal("rules", "test", str(own_rule(tmp_path, match="run(x)").parent), folder=tmp_path)
+    assert bad.returncode == 1
+    assert "eval (javascript): does not match" in bad.stdout
+    broken = own_rule(tmp_path)
+    broken.write_text("id: [")
+    refused = principal("rules", "test", str(broken), folder=tmp_path)
+    assert refused.returncode == 2
+    assert f"{broken}:2: not a rule" in refused.stderr
+    assert principal("rules", "test", str(tmp_path / "nowhere"), folder=tmp_path).returncode == 2
+
+
+def test_a_rule_is_explained_with_its_examples(tmp_path):
+    told = principal("rules", "explain", "timeouts", folder=tmp_path).stdout
+    assert "posted on its own" in told
+    assert "leaves alone:" in told
+
+
+# --- both sides of a change -------------------------------------------------------------------------------------------
+
+ROUTE_GONE = """\
+id: routes-stay
+title: Routes stay
+category: correctness
+kind: design
+severity: high
+languages: [typescript]
+summary: Keep the routes that clients call.
+guidance: {}
+detectors:
+  - name: route-gone
+    languages: [typescript]
+    strength: strong
+    ast: { pattern: "app.get($PATH, $HANDLER)" }
+    compare: { gone: "{PATH}" }
+    answer:
+      title: "{PATH} is gone"
+      explanation: Whoever calls it gets a 404.
+      missing: { repro: none, root_cause: none, test: none, risk: none }
+    examples:
+      match:
+        - before: app.get("/a", a);
+          code: app.get("/b", a);
+"""
+
+
+def test_what_a_change_takes_away_is_told_on_the_removed_line_and_what_stood_there_is_pre_existing(checkout):
+    rules = checkout.parent / "rules" / "correctness" / "routes-stay.yml"
+    rules.parent.mkdir(parents=True)
+    rules.write_text(ROUTE_GONE)
+    routes = checkout / "src" / "routes.ts"
+    routes.write_text(WAITING + 'app.get("/a", a);\napp.get("/b", b);\n')
+    git(checkout, "add", ".")
+    git(checkout, "commit", "-qm", "Add routes")
+    git(checkout, "push", "-q", "origin", "HEAD:main")
+    git(checkout, "fetch", "-q")
+    routes.write_text(WAITING + "app.get('/b', b);\n")
+    (checkout / "src" / "more.ts").write_text("app.get('/c', c);\n")
+    done = principal("review", "--format", "json", folder=checkout, PRINCIPAL_RULES=str(rules.parent.parent))
+    told = {one["rule"]: one for one in json.loads(done.stdout)["findings"] if one["path"] == "src/routes.ts"}
+    gone = told["routes-stay"]
+    assert (gone["side"], gone["start_line"], gone["title"]) == ("LEFT", 7, '"/a" is gone')
+    assert gone["placement"] == "inline"
+    assert (told["timeouts"]["placement"], told["timeouts"]["start_line"]) == ("pre_existing", 4)
+    assert "Pre-existing, in the files this change touches" in principal("review", folder=checkout).stdout

@@ -9,6 +9,7 @@ from ast_grep_py import SgNode
 from app.analysis import calls
 from app.analysis.context import FUNCTION_KINDS, Candidate, Match, enclosing_function
 from app.analysis.refine import refines
+from app.analysis.refine.promises import awaits_unguarded
 from app.analysis.roles import Role
 
 _SIMPLE_LIST = re.compile(r"^[\w$.()\[\]\"']+$")
@@ -25,7 +26,10 @@ def for_each(candidate: Candidate) -> Match | None:
     if len(given) != 1 or items is None or not _is_async(given[0]):
         return None
     body = given[0].field("body")
-    if body is None or not _awaits(body):
+    if body is None or not _awaits(body) or _looks_after_itself(candidate.node, body):
+        return None
+    if candidate.file.role is not Role.SERVER and not awaits_unguarded(body):
+        # A page that catches what it awaits has nothing that could get lost.
         return None
     statement = _statement(candidate.node)
     why = _why_no_patch(items, given[0], body, candidate.node, statement)
@@ -41,6 +45,15 @@ def for_each(candidate: Candidate) -> Match | None:
         # The callback's body may be old; what makes the defect is its head.
         focus=(candidate.node.range().start.index, min(body.range().start.index, callback.end.index)),
     )
+
+
+def _looks_after_itself(call: SgNode, body: SgNode) -> bool:
+    """Whether the callback catches what it awaits and nothing follows the loop that could come too early."""
+    if awaits_unguarded(body) or body.kind() != "statement_block":
+        return False
+    statement = _statement(call)
+    after = statement.next() if statement is not None else None
+    return after is None or after.kind() == "}"
 
 
 def _is_async(callback: SgNode) -> bool:

@@ -14,9 +14,13 @@ from app.analysis.roles import Role
 
 _HARMLESS_ROLES = frozenset((Role.TEST, Role.EXAMPLE))
 _DEVELOPMENT = re.compile(
-    r"NODE_ENV|\bis_?dev|is_?local|is_?test|is_?prod|development|__DEV__|insecure|self_?signed|(?:skip|no)[-_]?(?:tls|ssl|verif)|(?:accept|allow)[-_]?(?:invalid|insecure|self|any)|DEBUG",
+    r"NODE_ENV|\bis_?dev|is_?local|is_?test|is_?prod|development|__DEV__|insecure|unsafe|bypass|verify|ssl|tls|secure\b|self_?signed|(?:skip|no)[-_]?(?:tls|ssl|verif)|(?:accept|allow)[-_]?(?:invalid|insecure|self|any)|DEBUG",
     re.IGNORECASE,
 )
+_FOR_TESTS = re.compile(
+    r"(?:^|[/_.-])(?:test|testing|e2e)[-_]?(?:utils?|helpers?|support)(?:[/_.-]|$)|health-?check", re.IGNORECASE
+)
+_OLD_PROTOCOL = re.compile(r"ntlm|lmhash|desfire|emv|mifare|legacy|rfc3394|keywrap", re.IGNORECASE)
 _PYTHON_CLIENTS = re.compile(
     r"^(?:requests|httpx|aiohttp|urllib3|session|self\.session|self\._session|client|self\.client)\b", re.IGNORECASE
 )
@@ -53,7 +57,7 @@ def tls_option(candidate: Candidate) -> Match | None:
 def tls_environment(candidate: Candidate) -> Match | None:
     """`process.env.NODE_TLS_REJECT_UNAUTHORIZED = "0"`."""
     left, right = candidate.node.field("left"), candidate.node.field("right")
-    if left is None or right is None or not _counts(candidate):
+    if left is None or right is None or candidate.file.role is Role.SCRIPT or not _counts(candidate):
         return None
     if not re.fullmatch(
         r"process\.env(?:\.NODE_TLS_REJECT_UNAUTHORIZED|\[[\"']NODE_TLS_REJECT_UNAUTHORIZED[\"']\])", left.text()
@@ -94,7 +98,7 @@ _PARSED = frozenset((*languages.SCRIPT_LANGUAGES, languages.PYTHON))
 @refines("crypto.weak-cipher")
 def weak_cipher(candidate: Candidate) -> Match | None:
     """`createCipher` without an IV, or any cipher in ECB mode, from Node's crypto."""
-    if candidate.file.role in _HARMLESS_ROLES:
+    if candidate.file.role in _HARMLESS_ROLES or _OLD_PROTOCOL.search(candidate.file.path):
         return None
     name = calls.callee(candidate.node)
     head, _, verb = name.rpartition(".")
@@ -171,10 +175,12 @@ def python_ecb(candidate: Candidate) -> Match | None:
 
 
 def _counts(candidate: Candidate) -> bool:
-    return candidate.file.role not in _HARMLESS_ROLES and not _only_in_development(candidate.node)
+    if candidate.file.role in _HARMLESS_ROLES or _FOR_TESTS.search(candidate.file.path):
+        return False
+    return not only_in_development(candidate.node)
 
 
-def _only_in_development(node: SgNode) -> bool:
+def only_in_development(node: SgNode) -> bool:
     """Whether a condition around the node speaks of development, tests or an explicit wish for less safety."""
     for above in node.ancestors():
         match above.kind():

@@ -119,6 +119,10 @@ def _is_caught(node: SgNode) -> bool:
             body = above.field("body")
             if body is not None and body.range().start.index <= inside.range().start.index < body.range().end.index:
                 return True
+        if above.kind() in ("ternary_expression", "if_statement"):
+            condition = above.field("condition")
+            if condition is not None and re.search(r"json\w*\(|valid\w*\(", condition.text(), re.IGNORECASE):
+                return True
         if above.kind() == "call_expression" and re.search(
             r"\.then$|try|safe|catch|attempt|fromThrowable|wrap", calls.callee(above), re.IGNORECASE
         ):

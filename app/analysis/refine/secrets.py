@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import PurePosixPath
 
+from app.analysis import languages
 from app.analysis.context import FileContext, Match
 from app.analysis.refine import searches
 from app.analysis.roles import Role
@@ -29,6 +30,8 @@ _MACHINE_MADE = (
 _FOR_DEVELOPERS = re.compile(
     r"(?:^|[/._-])(?:dev|devel|development|local|ci|demo|seeds?|sandbox|test|testing|e2e)(?:[/._-]|$)"
 )
+_SURE_NAME = re.compile(r"secret|passw|pwd|api_?-?key|private|credential|_key$|Key$", re.IGNORECASE)
+"""Of a bare `token` or `id` half of the values are samples."""
 _WORDS_FOLDER = re.compile(r"(?:^|/)(?:locales?|i18n|lang|langs|languages|translations?|messages)/", re.IGNORECASE)
 
 
@@ -38,21 +41,57 @@ def provider_token(file: FileContext) -> Iterable[Match]:
     if _is_quiet(file):
         return
     for secret in file.secrets:
-        if secret.certainty is Certainty.PROVEN and not _is_meant_to_be_public(file, secret):
+        if secret.certainty is Certainty.PROVEN and not (
+            _is_meant_to_be_public(file, secret) or _is_shown_as_example(file, secret)
+        ):
             yield _match(file, secret)
 
 
 @searches("secrets.named-value")
 def named_value(file: FileContext) -> Iterable[Match]:
-    """Random values and passwords under a name that says so, and addresses with a password."""
+    """Random values and passwords under a name that says so, and addresses with a password, in code that a service runs."""
+    for secret in _named(file):
+        if _is_told_by_itself(file, secret):
+            yield _match(file, secret)
+
+
+@searches("secrets.value-elsewhere")
+def value_elsewhere(file: FileContext) -> Iterable[Match]:
+    """The same in configuration, in scripts and pages, and under names that samples have as well."""
+    for secret in _named(file):
+        if not _is_told_by_itself(file, secret):
+            yield _match(file, secret)
+
+
+def _named(file: FileContext) -> Iterator[Secret]:
     path = file.path.lower()
     if _is_quiet(file) or PurePosixPath(path).suffix in _PROSE:
         return
-    if _WORDS_FOLDER.search(path) or _FOR_DEVELOPERS.search(path):
+    if _WORDS_FOLDER.search(path) or _FOR_DEVELOPERS.search(path) or "/.github/workflows/" in f"/{path}":
         return
     for secret in file.secrets:
-        if secret.certainty is Certainty.LIKELY and not _is_commented_example(file, secret):
-            yield _match(file, secret)
+        harmless = (_is_commented_example, _is_search_key, _is_a_call)
+        if secret.certainty is Certainty.LIKELY and not any(look(file, secret) for look in harmless):
+            yield secret
+
+
+def _is_told_by_itself(file: FileContext, secret: Secret) -> bool:
+    """Whether nothing but the value's own place has to be known: most of the others are samples and development settings."""
+    if languages.of(file.path) is None or file.role not in (Role.SERVER, Role.UNKNOWN):
+        return False
+    return not secret.name or _SURE_NAME.search(secret.name) is not None
+
+
+def _is_a_call(file: FileContext, secret: Secret) -> bool:
+    """Whether what looks like a value is the name of a function that is called."""
+    return file.text[secret.end : secret.end + 1] == "("
+
+
+def _is_search_key(file: FileContext, secret: Secret) -> bool:
+    """Whether a page hands the value to a search service, whose key for reading is sent to every visitor."""
+    line = file.line_of(secret.start)
+    around = "\n".join(file.lines[max(0, line - 5) : line + 4])
+    return file.role is Role.CLIENT and re.search(r"docsearch|algolia|indexName", around, re.IGNORECASE) is not None
 
 
 def _is_quiet(file: FileContext) -> bool:
@@ -69,8 +108,18 @@ def _is_meant_to_be_public(file: FileContext, secret: Secret) -> bool:
     )
 
 
+def _is_shown_as_example(file: FileContext, secret: Secret) -> bool:
+    """Whether a schema gives the value as an example of its form: `example: …`, `examples=["…"]`."""
+    before = file.text[file.start_of(file.line_of(secret.start)) : secret.start]
+    return (
+        re.search(r"\b(?:examples?|placeholder)\b[\"']?\s*[:=]\s*[\[({]?\s*[\"'`]?$", before, re.IGNORECASE) is not None
+    )
+
+
 def _is_commented_example(file: FileContext, secret: Secret) -> bool:
     line = file.lines[file.line_of(secret.start) - 1]
+    if re.search(r"@?(?:localhost|127\.0\.0\.1)\b", line):
+        return True
     return (
         re.match(r"\s*(?:#|//|\*|/\*|--|<!--|;)", line) is not None
         or re.search(r"\be\.g\.|\bexample\b", line, re.IGNORECASE) is not None

@@ -7,7 +7,7 @@ import re
 from ast_grep_py import SgNode
 
 from app.analysis import calls
-from app.analysis.context import Candidate, Match
+from app.analysis.context import Candidate, Match, enclosing_function
 from app.analysis.refine import refines
 from app.analysis.roles import Role
 
@@ -18,6 +18,19 @@ _FETCHES = frozenset(
 _LIMITS_FETCH = frozenset(("signal", "timeout", "dispatcher", "agent"))
 _LIMITS_AXIOS = frozenset(("timeout", "signal", "cancelToken", "adapter"))
 _LIMITS_HTTP = frozenset(("timeout", "signal", "agent"))
+_MEANT_TO_STAY_OPEN = re.compile(r"text/event-stream|\bNEXT_PUBLIC_|\bVITE_|import\.meta\.env")
+"""Streams of events, and addresses that a page is built with."""
+_PICTURES = frozenset(("next/og", "@vercel/og", "satori"))
+"""What fetches beside them is fonts and pictures for a picture, which the platform limits."""
+_ASSET = re.compile(r"\.(?:ttf|otf|woff2?|png|jpe?g|svg|ico|css)\b")
+_PAGE = re.compile(r"[\"']use client[\"']|\buse(?:State|Effect|SWR|Query|Mutation|Router)\(")
+"""Says that a browser runs the file, whatever server's types it imports."""
+_CALLS_MAIN = re.compile(r"^(?:await\s+|void\s+)?main\(\)", re.MULTILINE)
+_STAYS = re.compile(
+    r"^(?:export\b|module\.exports|exports\.)|\.listen\(|createServer|setInterval\(|\.(?:consume|subscribe|on|schedule)\(|"
+    r"\b(?:serve|Worker|listen)\(|while\s*\(true\)",
+    re.MULTILINE,
+)
 LONGEST_FOCUS = 400
 _AXIOS_POSITION = {
     "get": 1, "delete": 1, "head": 1, "options": 1, "post": 2, "put": 2, "patch": 2, "postForm": 2, "putForm": 2, "patchForm": 2,
@@ -30,14 +43,29 @@ _HTTPX_CALLS = _REQUESTS_VERBS | {"stream", "Client", "AsyncClient", "Timeout"}
 
 @refines("timeouts.fetch")
 def fetch(candidate: Candidate) -> Match | None:
-    """A `fetch` in served code whose options hold no signal, as far as they can be seen."""
-    if not calls.is_served(candidate):
-        return None
+    """A `fetch` in a service's code whose options hold no signal, as far as they can be seen."""
+    return _fetch(candidate) if candidate.file.role is Role.SERVER else None
+
+
+@refines("timeouts.fetch-elsewhere")
+def fetch_elsewhere(candidate: Candidate) -> Match | None:
+    """The same in code of which nothing says that it is a service's: it may be a page's, or build something once."""
+    return _fetch(candidate) if candidate.file.role is Role.UNKNOWN and calls.is_served(candidate) else None
+
+
+def _fetch(candidate: Candidate) -> Match | None:
     module = candidate.file.imports.get("fetch")
     if module not in _FETCHES if module else candidate.file.declares("fetch"):
         return None
     given = calls.arguments(candidate.node)
     if not 1 <= len(given) <= 2 or not _is_address(given[0]) or calls.is_bounded_outside(candidate.node):
+        return None
+    text = candidate.file.text
+    if _runs_once(text) or _PAGE.search(text) or _is_left_to_itself(candidate.node):
+        return None
+    if _PICTURES.intersection(candidate.file.imports.values()):
+        return None
+    if _is_a_script_of_its_own(candidate.node) or _MEANT_TO_STAY_OPEN.search(candidate.node.text()[:2000]):
         return None
     if candidate.file.role is Role.UNKNOWN and not calls.looks_remote(given[0]):
         return None
@@ -66,6 +94,11 @@ def axios(candidate: Candidate) -> Match | None:
     if position is None or not _axios_leaves_the_process(given, position, verb):
         return None
     if len(given) > position and not _lacks(given[position], _LIMITS_AXIOS):
+        return None
+    if candidate.file.role is Role.UNKNOWN and not (given and _shows_another_service(given[0])):
+        return None
+    if re.search(r"responseType:\s*[\"']blob[\"']|withCredentials:\s*true", candidate.file.text):
+        # Only a browser has blobs to ask for, and cookies to send along.
         return None
     return _match(
         candidate,
@@ -220,6 +253,8 @@ def _is_address(url: SgNode) -> bool:
     """Whether the first argument is an address of another machine, not a prepared request."""
     if url.kind() in ("spread_element", "new_expression") and not url.text().startswith("new URL"):
         return False
+    if "import.meta.url" in url.text() or _ASSET.search(url.text()):
+        return False
     if re.search(r"\breq(?:uest)?\b|Request$", url.text()) and url.kind() not in ("string", "template_string"):
         return False
     return not calls.stays_here(url)
@@ -242,6 +277,31 @@ def _has_defaults(text: str, name: str, verb: str) -> bool:
     )
 
 
+def _shows_another_service(argument: SgNode) -> bool:
+    """Whether an address, or one among the options, is plainly another service's."""
+    if argument.kind() != "object":
+        return calls.looks_remote(argument)
+    values = [calls.value_of(argument, key) for key in ("url", "baseURL")]
+    return any(value is not None and calls.looks_remote(value) for value in values)
+
+
+def _is_a_script_of_its_own(call: SgNode) -> bool:
+    """Whether the call is awaited at the top of a file, as a script does it; a service sends from functions."""
+    above = call.parent()
+    return above is not None and above.kind() == "await_expression" and enclosing_function(call) is None
+
+
+def _runs_once(text: str) -> bool:
+    """Whether the file is a program that ends by itself: it calls its `main`, offers nothing, and stays open for nothing."""
+    return "main()" in text and _CALLS_MAIN.search(text) is not None and _STAYS.search(text) is None
+
+
+def _is_left_to_itself(call: SgNode) -> bool:
+    """Whether nobody waits for the call: `void fetch(…)`."""
+    above = call.parent()
+    return above is not None and above.kind() == "unary_expression" and above.text().startswith("void ")
+
+
 def _axios_position(given: list[SgNode], verb: str) -> int | None:
     """Which argument is the configuration; None when this is no call that sends something."""
     if any(argument.kind() == "spread_element" for argument in given):
@@ -250,7 +310,9 @@ def _axios_position(given: list[SgNode], verb: str) -> int | None:
         return _AXIOS_POSITION.get(verb)
     if not given:
         return None
-    return 0 if given[0].kind() == "object" else 1
+    if given[0].kind() == "object":
+        return 0
+    return 1 if _is_plainly_an_address(given[0]) else None
 
 
 def _axios_leaves_the_process(given: list[SgNode], position: int, verb: str) -> bool:

@@ -1,0 +1,250 @@
+"""Rule `async-io`, the rest: promises nobody waits for, and calls that block an event loop."""
+
+from __future__ import annotations
+
+import re
+
+from ast_grep_py import SgNode
+
+from app.analysis import calls
+from app.analysis.context import FUNCTION_KINDS, Candidate, Match, enclosing_function
+from app.analysis.refine import refines
+from app.analysis.roles import Role
+
+_QUIET = frozenset((Role.TEST, Role.EXAMPLE))
+_BLOCKING = re.compile(
+    r"^(?:requests\.(?:get|post|put|patch|delete|head|options|request)|time\.sleep|subprocess\.(?:run|call|check_call|check_output)|"
+    r"urllib\.request\.urlopen|os\.system)$"
+)
+_INSTEAD = {
+    "requests": "an async client (`httpx.AsyncClient`, aiohttp)",
+    "time": "`await asyncio.sleep(…)`",
+    "subprocess": "`await asyncio.create_subprocess_exec(…)`",
+    "urllib": "an async client (`httpx.AsyncClient`, aiohttp)",
+    "os": "`await asyncio.create_subprocess_exec(…)`",
+}
+_OTHER_LISTS = re.compile(
+    r"(?:^|[.\[])(?:Rx|observable|\$|stream|pipe|page|locator|wrapper|cy|knex|db|collection)\b|\$$|Observable",
+    re.IGNORECASE,
+)
+
+
+@refines("async-io.predicate")
+def predicate(candidate: Candidate) -> Match | None:
+    """`filter`, `some`, `every` or `find` whose callback answers with a promise, which is always truthy."""
+    function = candidate.node.field("function")
+    given = calls.arguments(candidate.node)
+    if candidate.file.role in _QUIET or function is None or not given or not is_async(given[0]):
+        return None
+    items, verb = function.field("object"), function.field("property")
+    if items is None or verb is None or len(given) > 2 or _OTHER_LISTS.search(items.text()[-60:]):
+        return None
+    if re.search(r"from|pipeline|Readable|async", items.text()[:40]) and "await" not in items.text():
+        return None
+    return candidate.match(
+        captures={"verb": verb.text(), "list": items.text()},
+        note=f"the callback of `{verb.text()}` returns a promise, which counts as true",
+        why_no_patch="whether the tests may run all at once is this code's decision",
+        focus=head_of(candidate.node, given[0]),
+    )
+
+
+@refines("async-io.dropped-map")
+def dropped_map(candidate: Candidate) -> Match | None:
+    """A statement that maps a list to promises and drops them."""
+    call = candidate.node.child(0)
+    if candidate.file.role in _QUIET or call is None or call.kind() != "call_expression":
+        return None
+    function, given = call.field("function"), calls.arguments(call)
+    if function is None or function.kind() != "member_expression" or len(given) != 1 or not is_async(given[0]):
+        return None
+    items, verb = function.field("object"), function.field("property")
+    if items is None or verb is None or verb.text() != "map" or "await" not in given[0].text():
+        return None
+    return candidate.match(
+        captures={"list": items.text()},
+        note="the promises that `map` returns are dropped",
+        why_no_patch="whether the work may run all at once, and who waits for it, is this code's decision",
+        focus=head_of(call, given[0]),
+    )
+
+
+@refines("async-io.executor")
+def executor(candidate: Candidate) -> Match | None:
+    """`new Promise(async (resolve, reject) => …)` that awaits outside a try."""
+    given = calls.arguments(candidate.node)
+    if not calls.is_served(candidate) or len(given) != 1 or not is_async(given[0]):
+        return None
+    body = given[0].field("body")
+    if body is None or not awaits_unguarded(body):
+        return None
+    return candidate.match(
+        note="a rejection inside the executor settles nothing",
+        why_no_patch="the function around it can be async itself, but its callbacks have to become awaits first",
+        focus=head_of(candidate.node, given[0]),
+    )
+
+
+@refines("async-io.floating")
+def floating(candidate: Candidate) -> Match | None:
+    """A call of an async function of this file whose promise is neither awaited, returned, nor given a catch."""
+    call = candidate.node.child(0)
+    if not calls.is_served(candidate) or call is None or call.kind() != "call_expression":
+        return None
+    name = calls.callee(call)
+    short = name.removeprefix("this.")
+    if not re.fullmatch(r"[\w$]+", short) or enclosing_function(candidate.node) is None:
+        return None
+    declared = rf"\basync\s+function\*?\s+{re.escape(short)}\s*\(|\b(?:const|let)\s+{re.escape(short)}\s*=\s*async\b"
+    method = rf"^\s+(?:(?:public|private|protected|static)\s+)*async\s+#?{re.escape(short)}\s*[(<]"
+    if re.search(method if name.startswith("this.") else declared, candidate.file.text, re.MULTILINE) is None:
+        return None
+    return candidate.match(
+        captures={"call": name}, note=f"nobody waits for `{name}`, which is async, and nobody hears its rejection"
+    )
+
+
+@refines("async-io.listener")
+def listener(candidate: Candidate) -> Match | None:
+    """An async listener of an emitter that awaits outside a try: its rejection goes nowhere."""
+    given = calls.arguments(candidate.node)
+    if candidate.file.role is not Role.SERVER or len(given) != 2 or not is_async(given[1]):
+        return None
+    body = given[1].field("body")
+    if body is None or not awaits_unguarded(body):
+        return None
+    return candidate.match(
+        captures={"event": given[0].text()},
+        note=f"the listener for {given[0].text()} is async and nothing catches its rejection",
+        focus=head_of(candidate.node, given[1]),
+    )
+
+
+@refines("async-io.returned-in-try")
+def returned_in_try(candidate: Candidate) -> Match | None:
+    """`return call()` inside a try of an async function: its catch never sees the rejection."""
+    value = next((child for child in candidate.node.children() if child.is_named()), None)
+    function = enclosing_function(candidate.node)
+    if not calls.is_served(candidate) or value is None or value.kind() != "call_expression" or function is None:
+        return None
+    if not is_async(function) or not re.search(
+        r"(?:^|\.)(?:fetch|axios|query|save|findOne|create|update|send|request)$", calls.callee(value)
+    ):
+        return None
+    for above in candidate.node.ancestors():
+        if above.kind() in FUNCTION_KINDS:
+            return None
+        if above.kind() == "try_statement":
+            body = above.field("body")
+            inside = (
+                body is not None
+                and body.range().start.index <= candidate.node.range().start.index < body.range().end.index
+            )
+            if inside and above.field("handler") is not None:
+                return candidate.match(note="the catch below does not see what this promise rejects with")
+    return None
+
+
+@refines("async-io.python-blocking")
+def python_blocking(candidate: Candidate) -> Match | None:
+    """A blocking call directly in an `async def`."""
+    name = calls.callee(candidate.node)
+    head = name.partition(".")[0]
+    whole = name.replace(head, candidate.file.imports.get(head, head), 1)
+    if candidate.file.role in _QUIET or not _BLOCKING.match(whole) or head not in candidate.file.imports:
+        return None
+    function = enclosing_function(candidate.node)
+    if function is None or not _is_async_def(function):
+        return None
+    if any(above.kind() == "lambda" for above in candidate.node.ancestors()):
+        return None
+    return candidate.match(
+        captures={"call": name, "instead": _INSTEAD[whole.partition(".")[0]]},
+        note=f"`{name}` blocks the event loop of an async function",
+        replacement=_awaited_sleep(candidate, whole),
+        why_no_patch="the async counterpart is another library's, and its results are read differently",
+    )
+
+
+@refines("async-io.python-unawaited")
+def python_unawaited(candidate: Candidate) -> Match | None:
+    """`asyncio.sleep(1)` as a statement: it makes a coroutine and drops it."""
+    call = candidate.node.child(0)
+    if call is None or call.kind() != "call":
+        return None
+    name = calls.callee(call)
+    if name not in ("asyncio.sleep", "asyncio.gather", "asyncio.wait_for", "asyncio.wait", "asyncio.to_thread"):
+        return None
+    function = enclosing_function(candidate.node)
+    if candidate.file.imports.get("asyncio") != "asyncio" or function is None or not _is_async_def(function):
+        return None
+    if name == "asyncio.gather":
+        return None
+    where, inner = candidate.node.range(), call.text()
+    return Match(
+        where.start.index,
+        where.end.index,
+        captures={"call": name},
+        note=f"`{name}` without `await` does nothing",
+        replacement=f"await {inner}",
+    )
+
+
+@refines("async-io.python-dropped-task")
+def python_dropped_task(candidate: Candidate) -> Match | None:
+    """A task whose only reference is dropped, so that it may be collected before it ends."""
+    call = candidate.node.child(0)
+    if call is None or call.kind() != "call" or candidate.file.role in _QUIET:
+        return None
+    if not re.search(r"^(?:asyncio|loop|self\.loop)\.(?:create_task|ensure_future)$", calls.callee(call)):
+        return None
+    return candidate.match(note="the loop keeps only a weak reference to the task, and nobody hears its exception")
+
+
+def is_async(function: SgNode) -> bool:
+    """Whether a JavaScript function carries `async`."""
+    return function.kind() in FUNCTION_KINDS and any(child.kind() == "async" for child in function.children())
+
+
+def head_of(call: SgNode, callback: SgNode) -> tuple[int, int]:
+    """The offsets from a call's start to its callback's body: what makes the defect, without the work inside."""
+    body = callback.field("body")
+    start = call.range().start.index
+    return start, max(start + 1, body.range().start.index if body is not None else callback.range().end.index)
+
+
+def _is_async_def(function: SgNode) -> bool:
+    return function.kind() == "function_definition" and function.text().lstrip().startswith("async")
+
+
+def _awaited_sleep(candidate: Candidate, whole: str) -> str | None:
+    if whole != "time.sleep" or candidate.file.imports.get("asyncio") != "asyncio":
+        return None
+    given = calls.arguments(candidate.node)
+    above = candidate.node.parent()
+    if len(given) != 1 or above is None or above.kind() != "expression_statement":
+        return None
+    return f"await asyncio.sleep({given[0].text()})"
+
+
+def awaits_unguarded(body: SgNode) -> bool:
+    """Whether the body itself awaits something outside a try with a catch, and not as a call that is given a catch."""
+    for found in body.find_all({"rule": {"kind": "await_expression"}}):
+        owner = enclosing_function(found)
+        inner = owner.field("body") if owner is not None else None
+        if inner is None or inner.range().start.index != body.range().start.index:
+            continue
+        if re.match(r"await\s+(?:setTimeout|sleep|delay|wait|pause)\(", found.text()):
+            continue
+        if not _is_guarded(found, body) and ".catch(" not in found.text():
+            return True
+    return False
+
+
+def _is_guarded(node: SgNode, limit: SgNode) -> bool:
+    for above in node.ancestors():
+        if above.range().start.index <= limit.range().start.index and above.kind() in FUNCTION_KINDS:
+            return False
+        if above.kind() == "try_statement" and above.field("handler") is not None:
+            return True
+    return False
