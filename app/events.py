@@ -1,7 +1,12 @@
 """Webhook payloads → events: only the fields we use, everything else ignored.
 
-    (event name, bytes) ── parse ──► PullEvent | CommandEvent | RemovedEvent | Ignored(reason)
-    PullEvent, CommandEvent ── request ──► ReviewRequest
+    (event name, bytes) ── parse ──► PullEvent        a pull request changed
+                                     CommandEvent     somebody typed `/verb`, in the conversation or in a thread
+                                     ReplyEvent       somebody answered in a thread
+                                     RerunEvent       somebody pressed a check run's button
+                                     MergeGroupEvent  a merge queue waits for an answer
+                                     RemovedEvent     the App was taken away from repositories
+                                     Ignored(reason)
 
 A payload that is not what GitHub sends (broken JSON, an id that is no id) raises `InvalidPayload`; an event we do not act
 on is `Ignored` with a reason. Nothing here follows an address from a payload: paths are built from names and ids.
@@ -11,6 +16,7 @@ https://docs.github.com/en/webhooks/webhook-events-and-payloads
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated, Any, Literal, TypeVar
@@ -78,7 +84,10 @@ class PullEvent:
 
 @dataclass(frozen=True, slots=True)
 class CommandEvent:
-    """A person typed `/verb arguments` at the start of a line of a new comment on a pull request."""
+    """A person typed `/verb arguments` at the start of a line of a new comment on a pull request.
+
+    `thread` is the first comment of the thread it stands in, None in the conversation.
+    """
 
     place: Place
     verb: str
@@ -86,7 +95,40 @@ class CommandEvent:
     comment: int
     author: str
     author_id: int
+    thread: int | None = None
     kind: Literal["command"] = "command"
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyEvent:
+    """A person answered in a thread, without a command. `thread` is its first comment, whose author is not yet known."""
+
+    place: Place
+    comment: int
+    thread: int
+    author: str
+    author_id: int
+    kind: Literal["reply"] = "reply"
+
+
+@dataclass(frozen=True, slots=True)
+class RerunEvent:
+    """A person pressed “Re-run” on our check run. The pull is the one we named in it: of a fork's GitHub does not tell."""
+
+    place: Place
+    check: int
+    head: Sha
+    author: str
+    kind: Literal["rerun"] = "rerun"
+
+
+@dataclass(frozen=True, slots=True)
+class MergeGroupEvent:
+    """A merge queue has built a commit and waits for every required check on it. `place.number` is 0."""
+
+    place: Place
+    head: Sha
+    kind: Literal["merge_group"] = "merge_group"
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,18 +150,16 @@ class Ignored:
     kind: Literal["ignored"] = "ignored"
 
 
-ACTED_ON = frozenset({"pull_request", "issue_comment", "installation", "installation_repositories", "repository"})
-"""The names of the events that may lead to something."""
-
-Actionable = PullEvent | CommandEvent | RemovedEvent
-Event = Actionable | Ignored
+Actionable = PullEvent | CommandEvent | RerunEvent | MergeGroupEvent | RemovedEvent
+Event = Actionable | ReplyEvent | Ignored
 
 
 @dataclass(frozen=True, slots=True)
 class ReviewRequest:
     """A review to be made. Repository, number, head and trigger are its identity: the same four are the same job.
 
-    `head` is None when whatever the head is should be reviewed. `trigger` is `push`, `base:<sha>` or `comment:<id>`.
+    `head` is None when whatever the head is should be reviewed. `trigger` is `push`, `base:<sha>`, `comment:<id>` or
+    `rerun:<check run>`.
     """
 
     repository: str
@@ -144,19 +184,8 @@ class ReviewRequest:
 
 def parse(event_name: str, payload: bytes) -> Event:
     """The event that this payload describes. Raises `InvalidPayload` when it is not a payload of GitHub's."""
-    match event_name:
-        case "pull_request":
-            return _pull_event(payload)
-        case "issue_comment":
-            return _command_event(payload)
-        case "installation":
-            return _installation_event(payload)
-        case "installation_repositories":
-            return _repositories_event(payload)
-        case "repository":
-            return _repository_event(payload)
-        case _:
-            return _other_event(event_name, payload)
+    reader = _READERS.get(event_name)
+    return reader(payload) if reader else _other_event(event_name, payload)
 
 
 def command_line(body: str) -> tuple[str, str] | None:
@@ -227,6 +256,14 @@ class _Head(_Side):
     repo: _HeadRepository | None = None  # None when the fork was deleted.
 
 
+class _Located(_Payload):
+    """A payload about a repository."""
+
+    action: str
+    repository: _Repository
+    installation: _Installation | None = None
+
+
 class _Pull(_Payload):
     number: Id
     draft: bool = False
@@ -238,11 +275,8 @@ class _Changes(_Payload):
     base: dict[str, Any] | None = None
 
 
-class _PullPayload(_Payload):
-    action: str
+class _PullPayload(_Located):
     pull_request: _Pull
-    repository: _Repository
-    installation: _Installation | None = None
     changes: _Changes | None = None
     before: CommitId | None = None
 
@@ -260,13 +294,44 @@ class _Comment(_Payload):
     performed_via_github_app: dict[str, Any] | None = None
 
 
-class _CommentPayload(_Payload):
-    action: str
+class _ThreadPull(_Payload):
+    number: Id
+    state: str = "open"
+
+
+class _ThreadComment(_Comment):
+    in_reply_to_id: Id | None = None
+
+
+class _ThreadCommentPayload(_Located):
+    pull_request: _ThreadPull
+    comment: _ThreadComment
+    sender: _User
+
+
+class _CheckRun(_Payload):
+    id: Id
+    head_sha: CommitId
+    external_id: str | None = None
+
+
+class _CheckPayload(_Located):
+    check_run: _CheckRun
+    sender: _User
+
+
+class _MergeGroup(_Payload):
+    head_sha: CommitId
+
+
+class _MergeGroupPayload(_Located):
+    merge_group: _MergeGroup
+
+
+class _CommentPayload(_Located):
     issue: _Issue
     comment: _Comment
-    repository: _Repository
     sender: _User
-    installation: _Installation | None = None
 
 
 class _RemovedRepository(_Payload):
@@ -279,10 +344,8 @@ class _InstallationPayload(_Payload):
     repositories_removed: tuple[_RemovedRepository, ...] = ()
 
 
-class _RepositoryPayload(_Payload):
-    action: str
-    repository: _Repository
-    installation: _Installation | None = None
+class _RepositoryPayload(_Located):
+    """A repository itself has changed."""
 
 
 def _pull_event(data: bytes) -> Event:
@@ -290,8 +353,6 @@ def _pull_event(data: bytes) -> Event:
     action = _action(payload)
     if action is None:
         return _ignored(payload, f"pull_request {payload.action} is not acted on")
-    if payload.pull_request.draft and not action.cancels:
-        return _ignored(payload, "draft")
     return PullEvent(
         place=_place(payload.repository, payload.pull_request.number, payload.installation),
         action=action,
@@ -314,42 +375,99 @@ _ACTIONS = {action.value: action for action in Action}
 
 def _command_event(data: bytes) -> Event:
     payload = _validated(_CommentPayload, data)
+    reason = _why_not_heard(payload, on=payload.issue)
+    if not reason and payload.issue.pull_request is None:
+        reason = "the comment is on an issue"
     command = command_line(payload.comment.body or "")
-    reason = _why_not_obeyed(payload, has_command=command is not None)
+    if not reason and command is None:
+        reason = "the comment holds no command"
     if reason or command is None:
         return _ignored(payload, reason)
-    verb, arguments = command
+    return _command(payload, command, number=payload.issue.number, thread=None)
+
+
+def _thread_event(data: bytes) -> Event:
+    payload = _validated(_ThreadCommentPayload, data)
+    reason = _why_not_heard(payload, on=payload.pull_request)
+    if reason:
+        return _ignored(payload, reason)
+    number, thread = payload.pull_request.number, payload.comment.in_reply_to_id
+    command = command_line(payload.comment.body or "")
+    if command is not None:
+        return _command(payload, command, number=number, thread=thread or payload.comment.id)
+    if thread is None:
+        return _ignored(payload, "the comment begins a thread of its own")
     author = payload.comment.user or payload.sender
-    return CommandEvent(
-        place=_place(payload.repository, payload.issue.number, payload.installation),
-        verb=verb,
-        arguments=arguments,
+    return ReplyEvent(
+        place=_place(payload.repository, number, payload.installation),
         comment=payload.comment.id,
+        thread=thread,
         author=author.login,
         author_id=author.id,
     )
 
 
-def _why_not_obeyed(payload: _CommentPayload, *, has_command: bool) -> str:
+def _command(
+    payload: _CommentPayload | _ThreadCommentPayload, command: tuple[str, str], *, number: int, thread: int | None
+) -> CommandEvent:
+    verb, arguments = command
+    author = payload.comment.user or payload.sender
+    return CommandEvent(
+        place=_place(payload.repository, number, payload.installation),
+        verb=verb,
+        arguments=arguments,
+        comment=payload.comment.id,
+        author=author.login,
+        author_id=author.id,
+        thread=thread,
+    )
+
+
+def _why_not_heard(payload: _CommentPayload | _ThreadCommentPayload, *, on: _Issue | _ThreadPull) -> str:
     author = payload.comment.user or payload.sender
     reasons = (
         # An edit could put a command into words that somebody else is known to have written.
-        (payload.action != "created", f"issue_comment {payload.action} is not acted on"),
-        (payload.issue.pull_request is None, "the comment is on an issue"),
-        (not has_command, "the comment holds no command"),
-        # Bots that answer each other have filled pull requests with comments: a command is a person's.
+        (payload.action != "created", f"a comment that is {payload.action} is not acted on"),
+        # Bots that answer each other have filled pull requests with comments: only a person is heard.
         ({payload.sender.type, author.type} != {"User"}, "the comment was written by a bot"),
         (payload.comment.performed_via_github_app is not None, "the comment was written by a bot"),
         (author.id != payload.sender.id, "the comment was written in another person's name"),
-        (payload.issue.state != "open", "the pull request is closed"),
+        (on.state != "open", "the pull request is closed"),
     )
     return next((reason for applies, reason in reasons if applies), "")
+
+
+def _rerun_event(data: bytes) -> Event:
+    payload = _validated(_CheckPayload, data)
+    run = payload.check_run
+    number = run.external_id or ""
+    if payload.action != "rerequested":
+        return _ignored(payload, f"check_run {payload.action} is not acted on")
+    if payload.sender.type != "User":
+        return _ignored(payload, "the check run was asked for by a bot")
+    if not (number.isascii() and number.isdigit() and int(number[:18]) > 0):
+        return _ignored(payload, "the check run names no pull request")
+    return RerunEvent(
+        place=_place(payload.repository, int(number[:18]), payload.installation),
+        check=run.id,
+        head=Sha(run.head_sha),
+        author=payload.sender.login,
+    )
+
+
+def _merge_group_event(data: bytes) -> Event:
+    payload = _validated(_MergeGroupPayload, data)
+    if payload.action != "checks_requested":
+        return _ignored(payload, f"merge_group {payload.action} is not acted on")
+    return MergeGroupEvent(
+        place=_place(payload.repository, 0, payload.installation), head=Sha(payload.merge_group.head_sha)
+    )
 
 
 def _installation_event(data: bytes) -> Event:
     payload = _validated(_InstallationPayload, data)
     if payload.action != "deleted":
-        return _ignored_of(payload, f"installation {payload.action} is not acted on")
+        return _ignored(payload, f"installation {payload.action} is not acted on")
     return RemovedEvent(place=_nowhere(payload), repositories=())
 
 
@@ -357,7 +475,7 @@ def _repositories_event(data: bytes) -> Event:
     payload = _validated(_InstallationPayload, data)
     gone = tuple(one.id for one in payload.repositories_removed)
     if payload.action != "removed" or not gone:
-        return _ignored_of(payload, f"installation_repositories {payload.action} is not acted on")
+        return _ignored(payload, f"installation_repositories {payload.action} is not acted on")
     return RemovedEvent(place=_nowhere(payload), repositories=gone)
 
 
@@ -368,12 +486,22 @@ def _repository_event(data: bytes) -> Event:
     return RemovedEvent(Place("", 0, 0, payload.installation.id), repositories=(payload.repository.id,))
 
 
+_READERS: dict[str, Callable[[bytes], Event]] = {
+    "pull_request": _pull_event,
+    "issue_comment": _command_event,
+    "pull_request_review_comment": _thread_event,
+    "check_run": _rerun_event,
+    "merge_group": _merge_group_event,
+    "installation": _installation_event,
+    "installation_repositories": _repositories_event,
+    "repository": _repository_event,
+}
+ACTED_ON = frozenset(_READERS)
+"""The names of the events that may lead to something."""
+
+
 def _nowhere(payload: _InstallationPayload) -> Place:
     return Place("", 0, 0, payload.installation.id)
-
-
-def _ignored_of(payload: _InstallationPayload, reason: str) -> Ignored:
-    return Ignored(reason=reason, installation=payload.installation.id)
 
 
 def _place(repository: _Repository, number: int, installation: _Installation | None) -> Place:
@@ -385,10 +513,10 @@ def _place(repository: _Repository, number: int, installation: _Installation | N
     )
 
 
-def _ignored(payload: _PullPayload | _CommentPayload, reason: str) -> Ignored:
+def _ignored(payload: _Located | _InstallationPayload, reason: str) -> Ignored:
     return Ignored(
         reason=reason,
-        repository=payload.repository.full_name,
+        repository="" if isinstance(payload, _InstallationPayload) else payload.repository.full_name,
         installation=payload.installation.id if payload.installation else None,
     )
 

@@ -16,7 +16,8 @@ from pydantic import TypeAdapter
 
 from app import __version__, library, web
 from app.analysis import Scanner
-from app.core import comment
+from app.core import comment, notice
+from app.core.change import Sha
 from app.core.comment import CheckText
 from app.core.leaks import KnownSecrets
 from app.core.pace import Book
@@ -33,6 +34,7 @@ from app.llm.talk import Call as ModelCall
 from app.review import House, Outcome, Reviewer, Step, review_pull, settle
 from app.settings import Settings
 from app.stages import post
+from app.stages.memory import Memory, NoMemory
 from app.telemetry import FINDINGS, GITHUB_CALLS, MODEL_CALLS, MODEL_COST, MODEL_TOKENS, log
 
 GRACE_SECONDS = 24.0
@@ -59,7 +61,7 @@ async def service(settings: Settings, *, timing: Timing | None = None, executes:
     Raises `UserError` naming the variable when it is half configured, and when the database cannot be used.
     """
     # Recovered reviews run before `start` returns, so the story asks for the key and the book when it needs them.
-    story = PullStory(settings, key=lambda: engine.secret_key, book=lambda: engine.book)
+    story = PullStory(settings, key=lambda: engine.secret_key, book=lambda: engine.book, memory=lambda: engine.memory)
     engine = _engine(settings, story, timing=timing, executes=executes)
     application = web.build(settings, engine)
     async with _running(engine, story, executes=executes):
@@ -130,7 +132,7 @@ async def work(settings: Settings, *, timing: Timing | None = None) -> None:
         raise UserError(what, Code.SETTINGS_INVALID)
     if settings.app() is None:
         raise UserError("GITHUB_APP_ID is missing: a worker reviews as the GitHub App", Code.SETTINGS_INVALID)
-    story = PullStory(settings, key=lambda: engine.secret_key, book=lambda: engine.book)
+    story = PullStory(settings, key=lambda: engine.secret_key, book=lambda: engine.book, memory=lambda: engine.memory)
     engine = _engine(settings, story, timing=timing, executes=True)
     ended = asyncio.Event()
     _on_signals(ended.set)
@@ -148,8 +150,16 @@ def _on_signals(stop: Callable[[], None]) -> None:
 class PullStory:
     """The story as the job engine sees it: `app.review` with this process's doors."""
 
-    def __init__(self, settings: Settings, *, key: Callable[[], bytes], book: Callable[[], Book]) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        key: Callable[[], bytes],
+        book: Callable[[], Book],
+        memory: Callable[[], Memory] = NoMemory,
+    ) -> None:
         self._settings = settings
+        self._memory = memory
         self._key = key
         self._library = library.load(skills=settings.skills, rules=settings.rules)
         for warning in self._library.warnings:
@@ -177,6 +187,13 @@ class PullStory:
             await settle(request, _ending_text(ending), check=check, house=self._house())
         elif ending.state in ("failed", PUT_OFF):
             await post.tell(_ending_text(ending), request=request, github=await self._of_request(request))
+
+    async def answer_group(self, place: Place, *, head: Sha) -> None:
+        """A check run on the head of a merge group, which says where its pull requests were reviewed."""
+        request = ReviewRequest(
+            place.repository, place.repository_id, place.number, place.installation, head=head, trigger="merge group"
+        )
+        await post.tell(notice.in_a_merge_group(), request=request, github=await self.door(place))
 
     async def tidy(self, removed: Mapping[int, float]) -> None:
         """The mirrors without those of repositories that were taken away, or that nobody used for as long as anything is kept,
@@ -209,7 +226,7 @@ class PullStory:
             most_tokens=self._settings.max_tokens_per_review,
             known_secrets=self._known_secrets,
         )
-        return House(reviewer, self._of_request, self.mirrors)
+        return House(reviewer, self._of_request, self.mirrors, self._memory())
 
     async def _of_request(self, request: ReviewRequest) -> GitHub:
         return await self.door(Place(request.repository, request.repository_id, request.number, request.installation))

@@ -8,22 +8,37 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal
 
 from app.analysis import Scanner
-from app.core import addressed, choose, comment, deceptive, evidence, fingerprint, rank, secrets
+from app.core import (
+    addressed,
+    choose,
+    comment,
+    deceptive,
+    evidence,
+    fingerprint,
+    notice,
+    obey,
+    secrets,
+    supply_chain,
+)
+from app.core.admit import Scope, Skip, admit
 from app.core.change import Change, Intent, narrow
-from app.core.finding import Elsewhere
+from app.core.finding import Elsewhere, Severity
 from app.core.leaks import KnownSecrets
 from app.core.options import Options
 from app.core.persona import Persona
+from app.core.policy import Policies
+from app.core.policy_files import InForce, PolicyFiles, in_force
 from app.core.prompt import Envelope
 from app.core.pull import Comparison, Pull
 from app.core.report import NotReviewed, Review
 from app.core.rule import Strength
 from app.core.source import ScanNote
 from app.core.usage import Usage
+from app.core.weigh import EVERYTHING, Known, Weighed, weigh
 from app.errors import MEANINGS, Code, Permanent, PrincipalError, Transient
 from app.events import ReviewRequest
 from app.git import Mirrors, Tree
@@ -31,14 +46,18 @@ from app.library import Library
 from app.llm import Model
 from app.llm.guarded import Guarded
 from app.llm.models import Models
-from app.stages import doubt, find, fix, post, read
+from app.stages import doubt, find, fix, govern, post, read, recall, summarise
+from app.stages.memory import Memory, NoMemory
 from app.stages.step import AtOnce, Step
 from app.telemetry import log
 
 if TYPE_CHECKING:
     from app.github import GitHub
 
-__all__ = ["AtOnce", "House", "Outcome", "Reviewer", "Step", "read_pull", "review", "review_pull", "settle"]
+__all__ = ["AtOnce", "House", "Outcome", "Read", "Reviewer", "Step", "read_pull", "review", "review_pull", "settle"]
+
+PUSH = "push"
+"""The trigger of a review that nobody asked for: only what is new is read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,43 +82,65 @@ class House:
     reviewer: Reviewer
     github: Callable[[ReviewRequest], Awaitable[GitHub]]
     mirrors: Mirrors
+    memory: Memory = field(default_factory=NoMemory)
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """A pull request's change, where its code can be read, and the policy it is reviewed under."""
+
+    change: Change
+    tree: Tree
+    policy: InForce
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """How a review ended, for the job's record."""
 
-    state: Literal["posted", "already", "superseded", "skipped", "failed"]
+    state: Literal["posted", "already", "superseded", "skipped", "quiet", "failed"]
     code: str = ""
     detail: str = ""
     review_id: int | None = None
 
 
-async def review(change: Change, *, tree: Tree | None, reviewer: Reviewer, step: Step, asked: str = "") -> Review:
+async def review(
+    change: Change,
+    *,
+    tree: Tree | None,
+    reviewer: Reviewer,
+    step: Step,
+    asked: str = "",
+    policies: Policies = EVERYTHING,
+    known: Known | None = None,
+) -> Review:
     """Everything there is to say about a change, proven, in order.
 
-    `tree` is where the code can be read, None for a bare diff; `asked` is what the person wrote after `/review`.
+    `tree` is where the code can be read, None for a bare diff; `asked` is what the person wrote after `/review`; `known` is
+    what was said before, and is not said again.
     """
     started = reviewer.clock()
     change = narrow(change, asked)
     library, options = reviewer.library, reviewer.options
     models = reviewer.models.through(lambda model: Guarded(model, reviewer.known_secrets))
-    rules = {rule.id: rule for rule in (*library.rules, *deceptive.RULES)}
+    speaking_rules = obey.speaking(library.rules, policies.root)
+    rules = {rule.id: rule for rule in (*speaking_rules, *deceptive.RULES)}
     envelope = _envelope(change, reviewer)
 
     reading = read.Reading(change, await read.code(change, tree=tree), tree, reviewer.scanner, options)
-    seen = await read.evidence(reading, rules=library.rules, step=step)
-    strong = [one for one in seen.new if one.strength is Strength.STRONG]
+    seen = await read.evidence(reading, rules=speaking_rules, step=step)
+    heard = obey.heard(seen.new, policies)
+    strong = [one for one in heard if one.strength is Strength.STRONG]
     by_rules = await fix.by_rules(strong, reading=reading, rules=rules)
-    before = evidence.pre_existing(seen.existing, rules)
+    before = evidence.pre_existing(obey.heard(seen.existing, policies), rules)
     spoken = tuple(filter(None, [addressed.note(change)]))
     if models.review is None:
-        ranked = rank.rank(rank.merge(by_rules), comments=options.comments)
+        weighed = weigh(by_rules, policies=policies, known=known or Known(), comments=options.comments)
         seconds = reviewer.clock() - started
-        return _by_rules_alone(change, ranked, before, seen.notes, spoken=spoken, seconds=seconds)
+        return _by_rules_alone(change, weighed, before, seen.notes, spoken=spoken, seconds=seconds)
 
     text = f"{choose.added_text(change)}\n{reading.code.openings()}"
-    personas = choose.choose(library.personas, change, added_text=text, asked=asked)
+    personas = choose.choose(library.personas, change, added_text=text, asked=asked, only=policies.root.personas)
     speaking, notes = _voices(personas, models)
     claims = await find.find(
         reading,
@@ -107,10 +148,10 @@ async def review(change: Change, *, tree: Tree | None, reviewer: Reviewer, step:
             personas,
             models=speaking,
             task=library.tasks["review"],
-            rules=library.rules,
+            rules=speaking_rules,
             text=text,
         ),
-        evidence=seen.new if options.evidence else (),
+        evidence=heard if options.evidence else (),
         rules=rules,
         envelope=envelope,
         summary_task=library.tasks["summarise"],
@@ -129,10 +170,11 @@ async def review(change: Change, *, tree: Tree | None, reviewer: Reviewer, step:
         if options.verify
         else doubt.believe(claims, reading=reading)
     )
-    ranked = rank.rank(rank.merge((*by_rules, *judged.verified)), comments=options.comments)
+    proven = (*by_rules, *judged.verified)
+    weighed = weigh(proven, policies=policies, known=known or Known(), comments=options.comments)
     said, fix_usage = (
         await fix.fix(
-            ranked.said,
+            weighed.said,
             reading=reading,
             model=models.review,
             task=library.tasks["fix"],
@@ -141,16 +183,16 @@ async def review(change: Change, *, tree: Tree | None, reviewer: Reviewer, step:
             step=step,
         )
         if options.fix
-        else (ranked.said, Usage())
+        else (weighed.said, Usage())
     )
     return Review(
         base=change.base,
         head=change.head,
         said=said,
-        folded=ranked.folded,
+        folded=weighed.folded,
         elsewhere=judged.elsewhere,
         pre_existing=before,
-        rejected=(*judged.rejected, *ranked.rejected),
+        rejected=(*judged.rejected, *weighed.rejected),
         skipped=change.skipped,
         not_reviewed=(*claims.not_reviewed, *judged.not_reviewed),
         hunks=change.hunks,
@@ -161,6 +203,7 @@ async def review(change: Change, *, tree: Tree | None, reviewer: Reviewer, step:
         notes=(*spoken, *notes, *(f"Rules did not see {note.subject}: {note.reason}" for note in seen.notes)),
         usage=claims.usage + judged.usage + fix_usage,
         seconds=reviewer.clock() - started,
+        recalled=weighed.recalled,
     )
 
 
@@ -177,28 +220,68 @@ async def review_pull(
     github = await house.github(request)
     check = await post.start_check(request, repository=pull.repository, head=pull.head_sha, github=github, step=step)
     try:
-        change, tree = await read_pull(pull, github=github, house=house, step=step)
-        found = await review(change, tree=tree, reviewer=house.reviewer, step=step, asked=request.arguments)
-        told(found)
-        if _nothing_came_of(found):
-            raise _first_failure(found)
-        _refuse_to_leak(found, house.reviewer)
-        posted = await post.post(
-            found,
-            request=request,
-            repository=pull.repository,
-            key=house.reviewer.secret_key,
-            version=house.reviewer.version,
-            github=github,
-            step=step,
-        )
+        told_of, outcome = await _told_of(request, pull=pull, house=house, github=github, step=step, told=told)
     except Transient:
         raise
     except PrincipalError as error:
-        await _finish(_failure(error), check=check, github=github, step=step)
-        return Outcome("failed", code=error.code, detail=error.what)
-    await _finish(_check_text(posted, found, house.reviewer.version), check=check, github=github, step=step)
-    return _outcome(posted)
+        told_of, outcome = _failure(error), Outcome("failed", code=error.code, detail=error.what)
+    await _finish(told_of, check=check, github=github, step=step)
+    return outcome
+
+
+async def _told_of(
+    request: ReviewRequest, *, pull: Pull, house: House, github: GitHub, step: Step, told: Callable[[Review], None]
+) -> tuple[comment.CheckText, Outcome]:
+    """The review as far as the policy wants it, posted and remembered: what its check run says, and how it ended."""
+    reading = await read_pull(pull, github=github, mirrors=house.mirrors, step=step)
+    policy = reading.policy.root
+    scope = admit(pull, policy, by_hand=request.by_hand)
+    if isinstance(scope, Skip):
+        text = notice.not_admitted(scope.reason, notes=reading.policy.notes)
+        return text, Outcome("skipped", detail=scope.reason)
+
+    keeper = recall.Keeper(request, pull.repository, github, house.reviewer.secret_key, house.memory)
+    before = await recall.before(keeper, step=step)
+    since = await recall.since(before, tree=reading.tree, change=reading.change)
+    change = supply_chain.narrow(reading.change) if scope is Scope.SUPPLY_CHAIN else reading.change
+    unread = since.unread(change).change if request.trigger == PUSH else change
+    found = await review(
+        unread,
+        tree=reading.tree,
+        reviewer=replace(house.reviewer, options=obey.chosen(house.reviewer.options, policy)),
+        step=step,
+        asked=request.arguments,
+        policies=reading.policy.policies,
+        known=await recall.known(before, since=since, tree=reading.tree, change=change),
+    )
+    found = replace(found, notes=(*reading.policy.notes, *found.notes))
+    told(found)
+    if _nothing_came_of(found):
+        raise _first_failure(found)
+    _refuse_to_leak(found, house.reviewer)
+    if policy.shadow:
+        return notice.in_the_shadow(hunks=found.hunks, hunks_reviewed=found.hunks_reviewed), Outcome(
+            "quiet", detail=f"in the shadow: {comment.verdict(found)}"
+        )
+
+    posted = await _say(found, reading, keeper=keeper, before=before, house=house, step=step)
+    return _check_text(posted, found, before, version=house.reviewer.version, fail_on=policy.fail_on), _outcome(posted)
+
+
+async def _say(
+    found: Review, reading: Read, *, keeper: recall.Keeper, before: recall.Before, house: House, step: Step
+) -> post.Posted:
+    """What is new posted, what is over closed, the summary brought up to date, and all of it remembered."""
+    posted, version = post.QUIET, house.reviewer.version
+    if before.is_first or keeper.request.by_hand or found.says_something:
+        posted = await post.post(found, keeper, version=version, step=step)
+    if not posted.stands:
+        return posted
+    asked_for_all = narrow(reading.change, keeper.request.arguments) is reading.change
+    await recall.after(found, keeper, whole=found.complete and asked_for_all, step=step)
+    if reading.policy.root.summary and (before.remembered.summary is None or found.changes_something):
+        await summarise.keep(found, reading.change, keeper, before=before, version=version, step=step)
+    return posted
 
 
 async def settle(request: ReviewRequest, text: comment.CheckText, *, check: post.Check, house: House) -> None:
@@ -215,12 +298,12 @@ async def _finish(text: comment.CheckText, *, check: post.Check, github: GitHub,
     )
 
 
-async def read_pull(pull: Pull, *, github: GitHub, house: House, step: Step) -> tuple[Change, Tree]:
-    """The change as git tells it, with the author's intent as GitHub tells it."""
+async def read_pull(pull: Pull, *, github: GitHub, mirrors: Mirrors, step: Step) -> Read:
+    """The change as git tells it, with the author's intent as GitHub tells it and the policy of the default branch."""
     comparison = await step.run(
         "compare", lambda: github.compare(pull.repository, pull.base_sha, pull.head_sha), Comparison
     )
-    tree = await house.mirrors.open(
+    tree = await mirrors.open(
         pull.repository,
         repository_id=pull.repository_id,
         number=pull.number,
@@ -229,8 +312,29 @@ async def read_pull(pull: Pull, *, github: GitHub, house: House, step: Step) -> 
         default_branch=pull.default_branch,
         token=await github.git_token(pull.repository),
     )
-    intent = Intent(pull.title, pull.body, comparison.commit_messages, pull.head_ref, pull.labels)
-    return await read.change(tree, base=comparison.merge_base, head=pull.head_sha, intent=intent), tree
+    changed = await read.files(tree, comparison.merge_base, pull.head_sha)
+    policy = in_force(
+        await step.run(
+            "policy",
+            lambda: govern.files(
+                tree,
+                repository=pull.repository,
+                head=pull.head_sha,
+                paths=[file.path for file in changed],
+                github=github,
+            ),
+            PolicyFiles,
+        )
+    )
+    change = await read.selected(
+        changed,
+        tree=tree,
+        base=comparison.merge_base,
+        head=pull.head_sha,
+        intent=Intent(pull.title, pull.body, comparison.commit_messages, pull.head_ref, pull.labels),
+        exclude=policy.policies.why_excluded,
+    )
+    return Read(change, tree, policy)
 
 
 def _envelope(change: Change, reviewer: Reviewer) -> Envelope:
@@ -259,7 +363,7 @@ def _default(models: Models) -> Model:
 
 def _by_rules_alone(
     change: Change,
-    ranked: rank.Ranked,
+    weighed: Weighed,
     before: tuple[Elsewhere, ...],
     notes: Sequence[ScanNote],
     *,
@@ -275,10 +379,10 @@ def _by_rules_alone(
     return Review(
         base=change.base,
         head=change.head,
-        said=ranked.said,
-        folded=ranked.folded,
+        said=weighed.said,
+        folded=weighed.folded,
         pre_existing=before,
-        rejected=ranked.rejected,
+        rejected=weighed.rejected,
         skipped=change.skipped,
         not_reviewed=missed,
         hunks=change.hunks,
@@ -286,6 +390,7 @@ def _by_rules_alone(
         by_rules=True,
         notes=(*spoken, *(f"{name}: {why}" for name, why in unseen.items() if change.file(name) is None)),
         seconds=seconds,
+        recalled=weighed.recalled,
     )
 
 
@@ -312,14 +417,19 @@ def _failure(error: PrincipalError) -> comment.CheckText:
     return comment.failed(code=error.code, what=error.what, why=meaning.why, action=meaning.action)
 
 
-def _check_text(posted: post.Posted, found: Review, version: str) -> comment.CheckText:
+def _check_text(
+    posted: post.Posted, found: Review, before: recall.Before, *, version: str, fail_on: str | None
+) -> comment.CheckText:
+    gate = Severity(fail_on) if fail_on else None
     match posted.state:
         case "superseded":
             return comment.superseded(posted.head or "")
         case "closed":
             return comment.skipped("the pull request was closed in the meantime")
+        case "quiet" if not found.hunks and before.remembered.head:
+            return comment.nothing_new(found, since=before.remembered.head, fail_on=gate)
         case _:
-            return comment.check(found, version=version)
+            return comment.check(found, version=version, fail_on=gate)
 
 
 def _outcome(posted: post.Posted) -> Outcome:

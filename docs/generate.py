@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
+from app.core import policy
 from app.errors import MEANINGS, Code
 
 HERE = Path(__file__).parent
@@ -24,7 +26,12 @@ def errors() -> str:
     return "\n".join(lines) + "\n"
 
 
-PAGES = {"errors.md": errors}
+def policy_schema() -> str:
+    """docs/schemas/policy.schema.json: the form of a repository's policy, for editors and for checks."""
+    return json.dumps(policy.schema(), indent=2, ensure_ascii=False) + "\n"
+
+
+PAGES = {"errors.md": errors, "schemas/policy.schema.json": policy_schema}
 
 if __name__ == "__main__":
     for name, page in PAGES.items():

@@ -11,7 +11,7 @@ import sys
 import typer
 
 from app import __version__
-from app.cli import demo, persona, review, rules, sandbox, serve, worker
+from app.cli import demo, persona, policy, review, rules, sandbox, serve, worker
 from app.cli import eval as measure
 from app.errors import PrincipalError
 
@@ -33,6 +33,7 @@ cli.command()(sandbox.sandbox)
 cli.command()(demo.demo)
 cli.add_typer(measure.cli, name="eval")
 cli.add_typer(persona.cli, name="persona")
+cli.add_typer(policy.cli, name="policy")
 cli.add_typer(rules.cli, name="rules")
 
 

@@ -12,11 +12,13 @@ import secrets
 import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from app import __version__, library
 from app.analysis import Scanner
+from app.core import obey
 from app.core.leaks import KnownSecrets
 from app.core.report import Review
 from app.errors import Code, UserError
@@ -105,8 +107,12 @@ async def review_address(
 
         house = House(reviewer, door, mirrors)
         if not post:
-            change, tree = await read_pull(pull, github=github, house=house, step=step)
-            return await review(change, tree=tree, reviewer=reviewer, step=step, asked=asked)
+            reading = await read_pull(pull, github=github, mirrors=mirrors, step=step)
+            policies = reading.policy.policies
+            made = replace(reviewer, options=obey.chosen(reviewer.options, policies.root))
+            return await review(
+                reading.change, tree=reading.tree, reviewer=made, step=step, asked=asked, policies=policies
+            )
         return await _posted(pull, house=house, step=step, asked=asked)
 
 
@@ -119,6 +125,7 @@ async def _posted(pull: Pull, *, house: House, step: AtOnce, asked: str) -> Revi
         installation=None,
         head=pull.head_sha,
         trigger="command line",
+        asked_by="the command line",
         arguments=asked,
     )
     outcome = await review_pull(request, pull=pull, house=house, step=step, told=made.append)

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
-from typing import Protocol
+from typing import Literal, Protocol
 
 from app.core.pull import Permission
 from app.events import CommandEvent, ReviewRequest
@@ -25,6 +25,9 @@ class Refused:
     reason: str
 
 
+Reaction = Literal["eyes", "rocket", "confused"]
+
+
 class Door(Protocol):
     """What a command needs of GitHub."""
 
@@ -32,8 +35,10 @@ class Door(Protocol):
         """What this person may do, as GitHub confirms it."""
         ...
 
-    async def react_to_comment(self, repository: str, comment_id: int, content: str = "eyes") -> None:
-        """Put a reaction on a conversation comment."""
+    async def react_to_comment(
+        self, repository: str, comment_id: int, content: Reaction = "eyes", *, in_thread: bool = False
+    ) -> None:
+        """Put a reaction on a comment of the conversation, or of a thread."""
         ...
 
 
@@ -72,5 +77,5 @@ async def obeyed(event: CommandEvent, github: Door) -> Refused | None:
     permission = await github.permission(event.place.repository, event.author)
     if not permission.may_write:
         return Refused(f"{event.author} has {permission} permission, and commands need write")
-    await github.react_to_comment(event.place.repository, event.comment, "eyes")
+    await github.react_to_comment(event.place.repository, event.comment, "eyes", in_thread=event.thread is not None)
     return None

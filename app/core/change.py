@@ -13,9 +13,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from fnmatch import fnmatchcase
 from typing import NewType
 
+from app.core import glob
 from app.core.untrusted import Untrusted
 
 Sha = NewType("Sha", str)
@@ -183,4 +183,4 @@ def narrow(change: Change, asked: str) -> Change:
 
 
 def _is_named(path: str, word: str) -> bool:
-    return bool(word) and (path == word or path.startswith(f"{word}/") or ("*" in word and fnmatchcase(path, word)))
+    return bool(word) and (path == word or path.startswith(f"{word}/") or ("*" in word and glob.matches(path, word)))

@@ -9,10 +9,10 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from functools import lru_cache
 from pathlib import PurePosixPath
 
+from app.core import glob
 from app.core.change import Change
 from app.core.persona import Persona, Reference
 from app.errors import UserError
@@ -31,11 +31,14 @@ _IMPORTED = re.compile(
 )
 
 
-def choose(personas: Sequence[Persona], change: Change, *, added_text: str, asked: str = "") -> tuple[Persona, ...]:
+def choose(
+    personas: Sequence[Persona], change: Change, *, added_text: str, asked: str = "", only: Sequence[str] = ()
+) -> tuple[Persona, ...]:
     """The personas that review a change, in the library's order.
 
     `added_text` is what `added_text` gives for the change; `asked` what a person wrote after `/review`. `persona NAME` in
-    it chooses that one alone; raises `UserError` when there is none of that name.
+    it chooses that one alone; raises `UserError` when there is none of that name. `only` names those that may review at
+    all; empty means all.
     """
     named = _ASKED.search(asked)
     if named:
@@ -45,7 +48,9 @@ def choose(personas: Sequence[Persona], change: Change, *, added_text: str, aske
     applying = tuple(
         persona
         for persona in personas
-        if persona.name != COMMON_CORE and _applies(persona, change, modules=modules, spoken=spoken)
+        if persona.name != COMMON_CORE
+        and (not only or _is_called(persona, only))
+        and _applies(persona, change, modules=modules, spoken=spoken)
     )
     core = tuple(persona for persona in personas if persona.name == COMMON_CORE)
     return (*applying, *core) if _somebody_is_missing(applying, change) else applying
@@ -83,10 +88,15 @@ def added_text(change: Change) -> str:
 def _named(personas: Sequence[Persona], name: str) -> Persona:
     plain = name.casefold()
     for persona in personas:
-        if plain in (persona.name, *(alias.casefold() for alias in persona.aliases)):
+        if _is_called(persona, [plain]):
             return persona
     known = ", ".join(persona.name for persona in personas)
     raise UserError(f"there is no persona {name[:80]!r}; there are {known}")
+
+
+def _is_called(persona: Persona, names: Sequence[str]) -> bool:
+    called = {persona.name, *(alias.casefold() for alias in persona.aliases)}
+    return any(name.casefold() in called for name in names)
 
 
 def _applies(persona: Persona, change: Change, *, modules: _Modules, spoken: str) -> bool:
@@ -94,7 +104,7 @@ def _applies(persona: Persona, change: Change, *, modules: _Modules, spoken: str
         return True
     return (
         any(file.path.casefold().endswith(persona.extensions) for file in change.files)
-        or any(_matches(file.path, glob) for file in change.files for glob in persona.paths)
+        or any(glob.matches_any(file.path, persona.paths) for file in change.files)
         or _imports(persona, modules)
         or any(_stands_in(phrase, spoken.casefold()) for phrase in persona.activation)
     )
@@ -152,13 +162,6 @@ def _is_imported(wanted: str, modules: frozenset[str]) -> bool:
     if wanted.endswith((":", "/")):
         return any(module.startswith(wanted) for module in modules)
     return any(module == wanted or module.startswith((f"{wanted}/", f"{wanted}.")) for module in modules)
-
-
-def _matches(path: str, glob: str) -> bool:
-    """Git's habit: without a slash a glob is matched against the name, `**/` also stands for nothing."""
-    if "/" not in glob and glob != "**":
-        return fnmatchcase(PurePosixPath(path).name, glob)
-    return fnmatchcase(path, glob) or fnmatchcase(path, glob.replace("**/", "")) or fnmatchcase(f"/{path}", glob)
 
 
 def _stands_in(phrase: str, text: str) -> bool:

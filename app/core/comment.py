@@ -74,14 +74,18 @@ class CheckText:
     annotations: tuple[CheckAnnotation, ...] = ()
 
 
-def inline(review: Review) -> tuple[ReviewComment, ...]:
-    """The review comments, in the order they are said."""
-    return tuple(_comment(found) for found in review.said)
+def _no_mark(_: Finding) -> str:
+    return ""
+
+
+def inline(review: Review, *, mark: Callable[[Finding], str] = _no_mark) -> tuple[ReviewComment, ...]:
+    """The review comments, in the order they are said, each with the hidden line that `mark` gives for its finding."""
+    return tuple(_comment(found, mark(found.finding)) for found in review.said)
 
 
 def body(review: Review, *, marker: str, version: str) -> Outgoing:
     """The review's body: one line of verdict, a table by priority, the fold, what was not reviewed, the footer."""
-    parts = [_opening(review), _table(_in_the_table(review)), *_folds(review), *_gaps(review)]
+    parts = [_opening(review), _table(_in_the_table(review)), _before(review), *_folds(review), *_gaps(review)]
     return gate.release(_fit([*parts, _footer(review, version)], ending=marker))
 
 
@@ -101,7 +105,14 @@ def document(review: Review, *, version: str) -> str:
 def check(review: Review, *, version: str, fail_on: Severity | None = None) -> CheckText:
     """The completed check run: neutral, unless a severity was named that decides between success and failure."""
     conclusion = _conclusion(review, fail_on)
-    parts = [_opening(review), _table(review.findings), _elsewhere(review), *_gaps(review), _footer(review, version)]
+    parts = [
+        _opening(review),
+        _table(review.findings),
+        _before(review),
+        _elsewhere(review),
+        *_gaps(review),
+    ]
+    parts.append(_footer(review, version))
     if conclusion is Conclusion.FAILURE:
         parts.insert(1, f"This check fails because the severity of a finding is {fail_on} or worse.")
     on_the_head = [found for found in review.findings if found.anchor.side is Side.RIGHT]
@@ -156,6 +167,14 @@ def skipped(reason: str) -> CheckText:
     )
 
 
+def nothing_new(review: Review, *, since: str, fail_on: Severity | None = None) -> CheckText:
+    """The check run of a push that brought nothing to read: a rebase, or a head that went back to a reviewed one."""
+    told = f"Nothing in this push is new since {gate.span(since[:7])} was reviewed, so nothing is said again."
+    parts = [part for part in (told, _before(review, always=True), *_gaps(review)) if part]
+    title = gate.release("Nothing new to review")
+    return CheckText(_conclusion(review, fail_on), title, gate.release("\n\n".join(parts)))
+
+
 def verdict(review: Review) -> str:
     """The one line of verdict, without markup: what a busy person reads first."""
     before_merge = [one for one in review.findings if one.finding.severity in (Severity.CRITICAL, Severity.HIGH)]
@@ -165,9 +184,15 @@ def verdict(review: Review) -> str:
     if not review.complete:
         scope = f"{review.hunks_reviewed} of {_counted(review.hunks, 'hunk')} were"
         return f"Not all of this was reviewed: {scope}, and no problem was found in them"
+    if review.open_before:
+        return f"Nothing new; {_count(review.open_before, 'finding')} from before {_is_or_are(review.open_before)} still open"
     if not review.hunks:
         return "Nothing here to review"
     return "No problems found that are worth your time"
+
+
+def _is_or_are(number: int) -> str:
+    return "is" if number == 1 else "are"
 
 
 def _problems(before_merge: int, consider: int) -> str:
@@ -202,6 +227,20 @@ def _conclusion(review: Review, fail_on: Severity | None) -> Conclusion:
     if worst is not None and worst.rank <= fail_on.rank:
         return Conclusion.FAILURE
     return Conclusion.SUCCESS if review.complete else Conclusion.NEUTRAL
+
+
+def _before(review: Review, *, always: bool = False) -> str:
+    """What became of the findings of earlier reviews, in a line."""
+    back, gone = len(review.recalled.back), len(review.recalled.gone)
+    told = [
+        f"{_count(review.open_before, 'finding')} from before {_is_or_are(review.open_before)} still open"
+        if review.open_before and (always or review.says_something)
+        else "",
+        f"{_count(gone, 'finding')} {'was' if gone == 1 else 'were'} fixed" if gone else "",
+        f"{_count(back, 'finding')} that had been fixed {_is_or_are(back)} back" if back else "",
+    ]
+    said = ", ".join(one for one in told if one)
+    return f"{_capitalised(said)}." if said else ""
 
 
 def _in_the_table(review: Review) -> Sequence[VerifiedFinding]:
@@ -407,7 +446,7 @@ def _duration(seconds: float) -> str:
 # --- the parts of a comment -------------------------------------------------------------------------------------------
 
 
-def _comment(found: VerifiedFinding) -> ReviewComment:
+def _comment(found: VerifiedFinding, marker: str) -> ReviewComment:
     """The comment where its finding stands; with a suggestion on exactly the lines that this replaces."""
     where, patch = found.anchor, found.fix.patch if found.fix else None
     start, end = where.start_line, where.line
@@ -416,7 +455,7 @@ def _comment(found: VerifiedFinding) -> ReviewComment:
     return ReviewComment(
         path=where.path,
         line=end,
-        body=gate.release(_fit(_comment_parts(found, committable=True))),
+        body=gate.release(_fit(_comment_parts(found, committable=True), ending=marker)),
         side=where.side,
         start_line=start if start < end else None,
     )

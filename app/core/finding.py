@@ -195,6 +195,8 @@ class Filter(StrEnum):
     """The sceptic refuted it, or could not be asked."""
     RANK = "rank"
     """It is not worth a person's time."""
+    POLICY = "policy"
+    """The repository's policy does not want it."""
 
 
 @dataclass(frozen=True, slots=True)

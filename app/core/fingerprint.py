@@ -10,6 +10,7 @@ from app.core.change import Sha
 from app.core.finding import Finding
 
 MARKER = re.compile(r"<!-- principal:review:([0-9a-f]{32}) -->")
+FINDING_MARKER = re.compile(r"<!-- principal:finding:([0-9a-f]{16}):([0-9a-f]{32}) -->")
 _SPACE = re.compile(r"\s+")
 _WORD = re.compile(r"[a-z0-9]+")
 
@@ -17,8 +18,13 @@ _WORD = re.compile(r"[a-z0-9]+")
 def fingerprint(finding: Finding) -> str:
     """A name for the finding that survives moved lines and reformatting: rule or title, path, normalised quote."""
     about = finding.rule or " ".join(sorted(_words(finding.title)))
-    said = "\0".join((about, finding.path, _SPACE.sub("", finding.quote)))
+    said = "\0".join((about, finding.path, code_of(finding.quote)))
     return hashlib.sha256(said.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+
+
+def code_of(quote: str) -> str:
+    """Code without its white space: what stays the same when it is moved or indented anew."""
+    return _SPACE.sub("", quote)
 
 
 def marker(*, key: bytes, repository_id: int, number: int, head: Sha, trigger: str) -> str:
@@ -28,6 +34,29 @@ def marker(*, key: bytes, repository_id: int, number: int, head: Sha, trigger: s
     """
     said = f"{repository_id}\n{number}\n{head}\n{trigger}".encode()
     return f"<!-- principal:review:{hmac.new(key, said, hashlib.sha256).hexdigest()[:32]} -->"
+
+
+def finding_marker(name: str, *, key: bytes, repository_id: int, number: int) -> str:
+    """The hidden line of an inline comment that says: this comment of mine is about the finding of this fingerprint."""
+    return f"<!-- principal:finding:{name}:{_signed(name, key=key, repository_id=repository_id, number=number)} -->"
+
+
+def summary_marker(*, key: bytes, repository_id: int, number: int) -> str:
+    """The hidden line of the one summary comment of a pull request."""
+    return f"<!-- principal:summary:{_signed('summary', key=key, repository_id=repository_id, number=number)} -->"
+
+
+def finding_in(body: str, *, key: bytes, repository_id: int, number: int) -> str | None:
+    """The fingerprint of the finding that a comment of ours is about; None when no marker in it is ours."""
+    for name, sign in FINDING_MARKER.findall(body):
+        if hmac.compare_digest(sign, _signed(name, key=key, repository_id=repository_id, number=number)):
+            return str(name)
+    return None
+
+
+def _signed(name: str, *, key: bytes, repository_id: int, number: int) -> str:
+    said = f"finding\n{repository_id}\n{number}\n{name}".encode()
+    return hmac.new(key, said, hashlib.sha256).hexdigest()[:32]
 
 
 def carries(body: str, mark: str) -> bool:
@@ -46,10 +75,13 @@ def similar(one: Finding, other: Finding) -> bool:
     """Whether two findings about overlapping lines say the same: the same rule, or most words of the titles shared."""
     if one.rule is not None and one.rule == other.rule:
         return True
-    first, second = _words(one.title), _words(other.title)
-    if not first or not second:
-        return False
-    return len(first & second) / min(len(first), len(second)) >= _SHARED_WORDS
+    return shared_words(one.title, other.title) >= _SHARED_WORDS
+
+
+def shared_words(one: str, other: str) -> float:
+    """The share of the shorter text's telling words that the other one holds too, from 0 to 1."""
+    first, second = _words(one), _words(other)
+    return len(first & second) / min(len(first), len(second)) if first and second else 0.0
 
 
 _SHARED_WORDS = 0.6

@@ -3,6 +3,7 @@
     Pull, Comparison, OpenPull, Permission         read
     ReviewComment, CheckAnnotation, Verdict        to be written
     PostedReview, CheckRun                         written, as GitHub remembers it
+    Remark, ReviewThread, LinkedIssue, FailedCheck what people and machines say about it
 
 Text that a stranger may have written (titles, bodies, branch names, commit messages) is `Untrusted`.
 """
@@ -183,3 +184,48 @@ class StatusState(StrEnum):
     SUCCESS = "success"
     FAILURE = "failure"
     ERROR = "error"
+
+
+@dataclass(frozen=True, slots=True)
+class Remark:
+    """Something said in the conversation or in a thread. `refused` counts 👎; `created_at` is ISO 8601."""
+
+    id: int
+    author: str
+    author_is_bot: bool
+    body: Untrusted
+    created_at: str
+    refused: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewThread:
+    """A thread on the diff, its first remark first. `line` is None once the code it stood on is gone.
+
+    `id` is GitHub's for resolving; `resolved_by` is empty when nobody did, or when GitHub does not tell.
+    """
+
+    id: str
+    path: str
+    line: int | None
+    remarks: tuple[Remark, ...]
+    resolved: bool = False
+    resolved_by: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class LinkedIssue:
+    """An issue that the pull request says it is about."""
+
+    number: int
+    title: Untrusted
+    body: Untrusted
+
+
+@dataclass(frozen=True, slots=True)
+class FailedCheck:
+    """A check of somebody else's that failed on the head, with what it says."""
+
+    name: str
+    title: Untrusted
+    summary: Untrusted

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from app.core.change import Sha, Skipped
 from app.core.finding import Elsewhere, Rejected, Severity, VerifiedFinding
+from app.core.memory import Recall
 from app.core.usage import Usage
 
 
@@ -46,6 +47,7 @@ class Review:
     notes: tuple[str, ...] = ()
     usage: Usage = field(default_factory=Usage)
     seconds: float = 0.0
+    recalled: Recall = field(default_factory=lambda: Recall(()))
 
     @property
     def complete(self) -> bool:
@@ -57,7 +59,25 @@ class Review:
         """Said and folded together, in order."""
         return self.said + self.folded
 
+    @property
+    def open_before(self) -> int:
+        """How many findings of earlier reviews are open."""
+        return len(self.recalled.standing) + len(self.recalled.back)
+
+    @property
+    def says_something(self) -> bool:
+        """Whether it holds anything that was not said before."""
+        return bool(self.findings or self.elsewhere or self.not_reviewed)
+
+    @property
+    def changes_something(self) -> bool:
+        """Whether a person who knows all that was said before would learn anything from it."""
+        return bool(self.hunks or self.recalled.gone or self.recalled.back)
+
     def worst(self) -> Severity | None:
-        """The severity of the worst finding, wherever it stands; None when there is none."""
-        severities = [one.finding.severity for one in self.findings] + [one.finding.severity for one in self.elsewhere]
+        """The severity of the worst finding that is open, wherever it stands; None when there is none."""
+        severities = [one.finding.severity for one in self.findings]
+        severities += [one.finding.severity for one in self.elsewhere]
+        severities += [one.severity for one in self.recalled.standing]
+        severities += [found.finding.severity for _, found in self.recalled.back]
         return min(severities, key=lambda severity: severity.rank) if severities else None

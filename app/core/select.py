@@ -38,20 +38,17 @@ def select(
     files: Sequence[FileDiff],
     *,
     attributes: Mapping[str, Attributes] | None = None,
-    exclude: Callable[[str], bool] | None = None,
+    exclude: Callable[[str], str] | None = None,
 ) -> tuple[tuple[FileDiff, ...], tuple[Skipped, ...]]:
     """The files to review and the files left out, both in the diff's order.
 
-    `attributes` are known facts by path; `exclude` says which paths the policy keeps from every model.
+    `attributes` are known facts by path; `exclude` gives why the policy keeps a path from every model, empty when it does not.
     """
     kept: list[FileDiff] = []
     skipped: list[Skipped] = []
     for file in files:
-        reason = (
-            "excluded by the policy"
-            if exclude is not None and exclude(file.path)
-            else _reason(file, (attributes or {}).get(file.path, Attributes()))
-        )
+        left_out = exclude(file.path) if exclude is not None else ""
+        reason = left_out or _reason(file, (attributes or {}).get(file.path, Attributes()))
         if reason:
             skipped.append(Skipped(file.path, reason, hunks=len(file.hunks)))
         else:

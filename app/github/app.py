@@ -16,7 +16,7 @@ from app.core.pace import Book
 from app.errors import Code, UserError
 from app.github import replies
 from app.github.client import TRIES, GitHub
-from app.github.credentials import AppKeys, InstallationToken
+from app.github.credentials import LOOKING, PERMISSIONS, AppKeys, InstallationToken, Scope
 from app.github.pace import Memory, Pace, Sleep
 from app.github.transport import PER_PAGE, Limits, Transport
 from app.github.wire import Effect, OnCall, Reply, Request, next_cursor
@@ -88,7 +88,10 @@ class App:
         The token is fetched here, kept for all who ask for the same, and renewed five minutes before it ends. Raises
         `Permanent` when the App is not installed there any more, is suspended, or lacks a permission.
         """
-        credentials = InstallationToken(self._keys, installation_id=installation_id, repository_id=repository_id)
+        may = LOOKING if repository_id is None else PERMISSIONS
+        credentials = InstallationToken(
+            self._keys, Scope(installation_id, repository_id, permissions=tuple(may.items()))
+        )
         github = GitHub(
             transport=self._transport,
             credentials=credentials,

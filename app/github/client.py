@@ -9,7 +9,6 @@ lost, the error says so (`GITHUB_ANSWER_UNKNOWN`), and the caller looks (`own_re
 from __future__ import annotations
 
 import asyncio
-import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from types import TracebackType
@@ -37,10 +36,11 @@ from app.core.pull import (
 )
 from app.errors import Code, Permanent, Transient
 from app.github import replies
-from app.github.credentials import Credentials, PersonalToken
+from app.github.conversation import Conversation, Reaction
+from app.github.credentials import RESOLVING, Credentials, PersonalToken
 from app.github.pace import Pace, Sleep
 from app.github.transport import PER_PAGE, Limits, Transport
-from app.github.wire import Effect, OnCall, Reply, Request, split
+from app.github.wire import MAX_BODY, Effect, OnCall, Reply, Request, in_repository, sendable, split, too_much
 
 TRIES = 4
 COMMITS_READ = 50
@@ -50,7 +50,6 @@ PULL_PAGES = 10
 REPOSITORY_PAGES = 10
 ANNOTATIONS_PER_CALL = 50
 ANNOTATIONS_PER_CHECK = 500
-MAX_BODY = 65_536
 MAX_CHECK_TEXT = 65_535
 MAX_ANNOTATION = 16_384
 MAX_ANNOTATION_TITLE = 255
@@ -61,7 +60,6 @@ T = TypeVar("T")
 
 _TOKEN = Request("POST", "/app/installations/{installation}/access_tokens", {}, "act for it", Effect.REPEATABLE)
 _ACCOUNT = Request("GET", "/app", {}, "read its own account")
-_UNSENDABLE = re.compile("[\0\ud800-\udfff]")
 
 
 class GitHub:
@@ -81,6 +79,7 @@ class GitHub:
         self._pace = pace
         self._sleep = sleep
         self._app_id = app_id
+        self.talk = Conversation(self._send, self._send_resolving)
 
     @classmethod
     def with_token(
@@ -126,13 +125,28 @@ class GitHub:
 
     async def pull(self, repository: str, number: int) -> Pull:
         """The pull request as it is now: always asked for, never from memory."""
-        request = _request("GET", "/pulls/{number}", repository, "read the pull request", number=number)
+        request = in_repository("GET", "/pulls/{number}", repository, "read the pull request", number=number)
         return replies.read(replies.WholePullRequest, await self._send(request), request).value()
+
+    async def policy_of(self, repository: str) -> str | None:
+        """The policy file on the default branch of another repository of the same owner, read under a token for that alone.
+
+        None when it has none, or when the App may not see that repository.
+        """
+        request = in_repository("GET", "/contents/.github/principal.yml", repository, "read the owner's policy")
+        credentials = self._credentials.beside(str(request.parts["name"]))
+        try:
+            reply = await self._retried(lambda: self._attempt(request, credentials))
+        except Permanent as error:
+            if error.code in (Code.GITHUB_GONE, Code.GITHUB_FORBIDDEN):
+                return None
+            raise
+        return replies.read(replies.Content, reply, request).text()
 
     async def open_pulls(self, repository: str, *, pages: int = PULL_PAGES) -> tuple[OpenPull, ...]:
         """The open pull requests, those that changed last first, at most a thousand (a hundred a page)."""
         query: dict[str, str | int] = {"state": "open", "sort": "updated", "direction": "desc"}
-        request = _request("GET", "/pulls", repository, "list the open pull requests", query=query)
+        request = in_repository("GET", "/pulls", repository, "list the open pull requests", query=query)
         found = [
             item.summary()
             for page in await self._pages(request, pages=pages)
@@ -158,7 +172,7 @@ class GitHub:
 
         A fork's head is found by its id in the base's repository: they share one store of objects.
         """
-        request = _request(
+        request = in_repository(
             "GET",
             "/compare/{base}...{head}",
             repository,
@@ -171,7 +185,7 @@ class GitHub:
 
     async def permission(self, repository: str, login: str) -> Permission:
         """What this person may do in the repository; nothing for who is unknown there."""
-        request = _request(
+        request = in_repository(
             "GET",
             "/collaborators/{login}/permission",
             repository,
@@ -221,7 +235,7 @@ class GitHub:
         Raises `Transient(GITHUB_ANSWER_UNKNOWN)` when it may have been posted: look at `own_reviews` before another try.
         Raises `Permanent(GITHUB_REFUSED)` for an anchor outside the diff (GitHub does not say which) and for too long texts.
         """
-        request = _request(
+        request = in_repository(
             "POST",
             "/pulls/{number}/reviews",
             repository,
@@ -229,7 +243,7 @@ class GitHub:
             Effect.ONCE,
             body={
                 "commit_id": commit,
-                "body": _text(body, limit=MAX_BODY, what="the review's body"),
+                "body": sendable(body, limit=MAX_BODY, what="the review's body"),
                 "event": verdict.value,
                 "comments": [_comment(comment) for comment in comments],
             },
@@ -240,7 +254,7 @@ class GitHub:
 
     async def own_reviews(self, repository: str, number: int) -> tuple[PostedReview, ...]:
         """The reviews that may be ours, oldest first: an App's are by bots. Which are ours, their signed markers tell."""
-        request = _request("GET", "/pulls/{number}/reviews", repository, "list the reviews", number=number)
+        request = in_repository("GET", "/pulls/{number}/reviews", repository, "list the reviews", number=number)
         found = [
             item.value()
             for page in await self._pages(request, pages=REVIEW_PAGES)
@@ -252,29 +266,22 @@ class GitHub:
 
     async def comment(self, repository: str, number: int, body: Outgoing) -> int:
         """The id of a new comment in the conversation of a pull request; sent once."""
-        request = _request(
+        request = in_repository(
             "POST",
             "/issues/{number}/comments",
             repository,
             "comment on the pull request",
             Effect.ONCE,
-            body={"body": _text(body, limit=MAX_BODY, what="the comment")},
+            body={"body": sendable(body, limit=MAX_BODY, what="the comment")},
             number=number,
         )
         return await self._created(replace(request, notifies=True))
 
-    async def react_to_comment(self, repository: str, comment_id: int, content: str = "eyes") -> None:
-        """Put a reaction (`eyes`, `+1`, `confused`, …) on a comment of the conversation."""
-        request = _request(
-            "POST",
-            "/issues/comments/{comment}/reactions",
-            repository,
-            "react to the comment",
-            Effect.REPEATABLE,
-            body={"content": content},
-            comment=comment_id,
-        )
-        await self._created(request)
+    async def react_to_comment(
+        self, repository: str, comment_id: int, content: Reaction = "eyes", *, in_thread: bool = False
+    ) -> None:
+        """Put a reaction on a comment of the conversation, or of a thread."""
+        await self.talk.react(repository, comment_id, content, in_thread=in_thread)
 
     # Checks and statuses
 
@@ -282,7 +289,7 @@ class GitHub:
         self, repository: str, *, head: Sha, name: str, external_id: str, title: Outgoing, summary: Outgoing
     ) -> int:
         """The id of a check run in progress. When GitHub's answer is lost, the run is looked for before it is sent again."""
-        request = _request(
+        request = in_repository(
             "POST",
             "/check-runs",
             repository,
@@ -330,7 +337,7 @@ class GitHub:
         Annotations add up on GitHub's side: when an answer is lost, they are counted before they are sent again.
         """
         if len(annotations) > ANNOTATIONS_PER_CHECK:
-            raise _too_much("annotations of one check", len(annotations), ANNOTATIONS_PER_CHECK)
+            raise too_much("annotations of one check", len(annotations), ANNOTATIONS_PER_CHECK)
         output = _output(title=title, summary=summary, text=text)
         sent = 0
         while len(annotations) - sent > ANNOTATIONS_PER_CALL:
@@ -363,7 +370,7 @@ class GitHub:
     ) -> None:
         """Set a commit status, the check run of those who are no App. A description over 140 characters is shortened."""
         link = {"target_url": target_url} if target_url else {}
-        request = _request(
+        request = in_repository(
             "POST",
             "/statuses/{head}",
             repository,
@@ -385,11 +392,13 @@ class GitHub:
         query: dict[str, str | int] = {"check_name": name, "filter": "all", "per_page": PER_PAGE}
         if self._app_id is not None:
             query["app_id"] = self._app_id
-        return _request("GET", "/commits/{head}/check-runs", repository, "find the check run", query=query, head=head)
+        return in_repository(
+            "GET", "/commits/{head}/check-runs", repository, "find the check run", query=query, head=head
+        )
 
     async def _annotate(self, repository: str, check_id: int, *, body: Mapping[str, object], adding_up_to: int) -> None:
         request = _patch_check(repository, check_id, Effect.ONCE, body=body)
-        found = _request("GET", "/check-runs/{check}", repository, "read the check run", check=check_id)
+        found = in_repository("GET", "/check-runs/{check}", repository, "read the check run", check=check_id)
 
         async def look() -> bool | None:
             run = replies.read(replies.Check, await self._attempt(found), found)
@@ -440,20 +449,30 @@ class GitHub:
             return await self._attempt(request, in_turn=in_turn)
         return await self._retried(lambda: self._attempt(request))
 
-    async def _attempt(self, request: Request, *, in_turn: bool = False) -> Reply:
+    async def _send_resolving(self, request: Request) -> Reply:
+        """As `_send`, under a token for nothing but resolving threads."""
+        credentials = self._credentials.narrowed(RESOLVING)
+        return await self._retried(lambda: self._attempt(request, credentials))
+
+    async def _attempt(
+        self, request: Request, credentials: Credentials | None = None, *, in_turn: bool = False
+    ) -> Reply:
+        acting = credentials or self._credentials
         return await self._pace.paced(
-            request.kind, lambda: self._transport.run(lambda: self._exchange(request), request), in_turn=in_turn
+            request.kind,
+            lambda: self._transport.run(lambda: self._exchange(request, acting), request),
+            in_turn=in_turn,
         )
 
-    def _exchange(self, request: Request) -> Reply:
-        """One exchange with this installation's token; a rejected token is renewed once, as nothing happened under it."""
-        token = self._credentials.token()
+    def _exchange(self, request: Request, credentials: Credentials) -> Reply:
+        """One exchange with these credentials; a rejected token is renewed once, as nothing happened under it."""
+        token = credentials.token()
         try:
             return self._transport.send(request, auth=Token(token))
         except Permanent as error:
             if error.code is not Code.GITHUB_UNAUTHORIZED:
                 raise
-            renewed = self._credentials.renewed(token)
+            renewed = credentials.renewed(token)
             if renewed is None:
                 raise
         return self._transport.send(request, auth=Token(renewed))
@@ -465,24 +484,8 @@ class GitHub:
         return await retry.call(work, tries=TRIES, sleep=self._sleep)
 
 
-def _request(
-    method: str,
-    route: str,
-    repository: str,
-    doing: str,
-    effect: Effect = Effect.READ,
-    *,
-    query: Mapping[str, str | int] | None = None,
-    body: Mapping[str, object] | None = None,
-    **parts: str | int,
-) -> Request:
-    return Request(
-        method, f"/repos/{{owner}}/{{name}}{route}", {**split(repository), **parts}, doing, effect, query or {}, body
-    )
-
-
 def _patch_check(repository: str, check_id: int, effect: Effect, *, body: Mapping[str, object]) -> Request:
-    return _request(
+    return in_repository(
         "PATCH", "/check-runs/{check}", repository, "write the check run", effect, body=body, check=check_id
     )
 
@@ -492,7 +495,7 @@ def _comment(comment: ReviewComment) -> dict[str, str | int]:
         "path": comment.path,
         "line": comment.line,
         "side": comment.side.value,
-        "body": _text(comment.body, limit=MAX_BODY, what="a review comment"),
+        "body": sendable(comment.body, limit=MAX_BODY, what="a review comment"),
     }
     # GitHub refuses a range of one line.
     if comment.start_line is not None and comment.start_line < comment.line:
@@ -501,10 +504,10 @@ def _comment(comment: ReviewComment) -> dict[str, str | int]:
 
 
 def _output(*, title: Outgoing, summary: Outgoing, text: Outgoing | None = None) -> dict[str, object]:
-    texts = {"title": _text(title, limit=MAX_CHECK_TEXT, what="the check's title")}
-    texts["summary"] = _text(summary, limit=MAX_CHECK_TEXT, what="the check's summary")
+    texts = {"title": sendable(title, limit=MAX_CHECK_TEXT, what="the check's title")}
+    texts["summary"] = sendable(summary, limit=MAX_CHECK_TEXT, what="the check's summary")
     if text:
-        texts["text"] = _text(text, limit=MAX_CHECK_TEXT, what="the check's text")
+        texts["text"] = sendable(text, limit=MAX_CHECK_TEXT, what="the check's text")
     return dict(texts)
 
 
@@ -513,27 +516,14 @@ def _annotated(output: Mapping[str, object], annotations: Sequence[CheckAnnotati
 
 
 def _annotation(one: CheckAnnotation) -> dict[str, str | int]:
-    title = {"title": _text(one.title, limit=MAX_ANNOTATION_TITLE, what="an annotation's title")} if one.title else {}
+    title = (
+        {"title": sendable(one.title, limit=MAX_ANNOTATION_TITLE, what="an annotation's title")} if one.title else {}
+    )
     return {
         "path": one.path,
         "start_line": one.start_line,
         "end_line": one.end_line,
         "annotation_level": one.level.value,
-        "message": _text(one.message, limit=MAX_ANNOTATION, what="an annotation"),
+        "message": sendable(one.message, limit=MAX_ANNOTATION, what="an annotation"),
         **title,
     }
-
-
-def _text(text: Outgoing, *, limit: int, what: str) -> str:
-    """The text as GitHub can take it; raises `Permanent` when it is too long, as the caller decides what to leave out.
-
-    NUL and halves of surrogate pairs, which a model's reply or a path may hold, make GitHub refuse the whole request.
-    """
-    sound = _UNSENDABLE.sub("\N{REPLACEMENT CHARACTER}", text)
-    if len(sound) > limit:
-        raise _too_much(f"characters of {what}", len(sound), limit)
-    return sound
-
-
-def _too_much(what: str, count: int, limit: int) -> Permanent:
-    return Permanent(Code.GITHUB_REFUSED, f"GitHub takes at most {limit} {what}, not {count}")

@@ -12,8 +12,8 @@ from __future__ import annotations
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 import jwt
@@ -35,6 +35,11 @@ PERMISSIONS = {
     "pull_requests": "write",
 }
 """What a token may do, at most; docs/permissions.md says why. A narrower token cannot be misused for more."""
+RESOLVING = {"contents": "write", "metadata": "read", "pull_requests": "write"}
+"""What resolving a thread takes. Only the token for that has it, and only where the operator gave it to the App."""
+READING = {"contents": "read", "metadata": "read"}
+REFUSED_SECONDS = 600
+"""For so long a token that was refused for want of a permission is not asked for again."""
 LOOKING = {"checks": "read", "metadata": "read", "pull_requests": "read"}
 """What a token for all repositories of an installation may do: sweeps look for pull requests that nobody told us of."""
 RENEW_BEFORE_SECONDS = 300
@@ -44,6 +49,25 @@ JWT_SECONDS = 480
 SKEW_SECONDS = 20
 """A difference between the clocks that may explain why GitHub refused a JWT."""
 TOKENS_KEPT = 2_000
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What a token is good for: one installation, one of its repositories (by id or name; neither: all), some permissions."""
+
+    installation: int
+    repository_id: int | None = None
+    repository_name: str = ""
+    permissions: tuple[tuple[str, str], ...] = tuple(PERMISSIONS.items())
+
+    def body(self) -> dict[str, object]:
+        """The scope as GitHub is asked for it."""
+        body: dict[str, object] = {"permissions": dict(self.permissions)}
+        if self.repository_id is not None:
+            body["repository_ids"] = [self.repository_id]
+        elif self.repository_name:
+            body["repositories"] = [self.repository_name]
+        return body
 
 
 class Credentials(Protocol):
@@ -67,6 +91,14 @@ class Credentials(Protocol):
         """Another token than the one GitHub rejected, or None if there is none to be had."""
         ...
 
+    def narrowed(self, permissions: Mapping[str, str]) -> Credentials:
+        """Credentials for the same place with these permissions."""
+        ...
+
+    def beside(self, repository_name: str) -> Credentials:
+        """Credentials for nothing but reading another repository of the same owner."""
+        ...
+
     def login(self) -> str:
         """The login under which the bot's words appear."""
         ...
@@ -74,11 +106,13 @@ class Credentials(Protocol):
 
 @dataclass(slots=True, repr=False)
 class _Slot:
-    """The place of one token. `ends` is on the monotonic clock: a wall clock that jumps renews nothing."""
+    """The place of one token, or of its refusal. `ends` is on the monotonic clock: a wall clock that jumps renews nothing."""
 
     lock: threading.Lock = field(default_factory=threading.Lock)
     token: str = ""
     ends: float = 0.0
+    refusal: Permanent | None = None
+    refused_until: float = 0.0
 
 
 class AppKeys:
@@ -101,25 +135,27 @@ class AppKeys:
         self._monotonic = monotonic
         self._skew_seconds = 0.0
         self._lock = threading.Lock()
-        self._slots: OrderedDict[tuple[int, int | None], _Slot] = OrderedDict()
+        self._slots: OrderedDict[Scope, _Slot] = OrderedDict()
         self._login = ""
 
     def __repr__(self) -> str:
         return f"AppKeys(app_id={self._auth.app_id!r})"
 
-    def is_ready(self, installation_id: int, repository_id: int | None) -> bool:
+    def is_ready(self, scope: Scope) -> bool:
         """Whether a token is at hand without a request."""
-        return self._lives(self._slot(installation_id, repository_id))
+        return self._lives(self._slot(scope))
 
-    def token(self, installation_id: int, repository_id: int | None, *, rejected: str | None = None) -> str:
-        """A token for this repository of this installation (for all of its repositories if None), other than `rejected`.
+    def token(self, scope: Scope, *, rejected: str | None = None) -> str:
+        """A token of this scope, other than `rejected`.
 
         Raises `Permanent` when the installation is gone, suspended, or lacks a permission.
         """
-        slot = self._slot(installation_id, repository_id)
+        slot = self._slot(scope)
         with slot.lock:
+            if slot.refusal is not None and self._monotonic() < slot.refused_until:
+                raise slot.refusal
             if not self._lives(slot) or slot.token == rejected:
-                self._fill(slot, installation_id=installation_id, repository_id=repository_id)
+                self._fill(slot, scope)
             return slot.token
 
     def login(self) -> str:
@@ -136,11 +172,10 @@ class AppKeys:
             raise errors.refusal(reply, request)
         return reply
 
-    def _slot(self, installation_id: int, repository_id: int | None) -> _Slot:
-        key = (installation_id, repository_id)
+    def _slot(self, scope: Scope) -> _Slot:
         with self._lock:
-            slot = self._slots.setdefault(key, _Slot())
-            self._slots.move_to_end(key)
+            slot = self._slots.setdefault(scope, _Slot())
+            self._slots.move_to_end(scope)
             if len(self._slots) > TOKENS_KEPT:
                 self._slots.popitem(last=False)
             return slot
@@ -148,25 +183,30 @@ class AppKeys:
     def _lives(self, slot: _Slot) -> bool:
         return self._monotonic() < slot.ends - RENEW_BEFORE_SECONDS
 
-    def _fill(self, slot: _Slot, *, installation_id: int, repository_id: int | None) -> None:
+    def _fill(self, slot: _Slot, scope: Scope) -> None:
         request = Request(
             "POST",
             "/app/installations/{installation}/access_tokens",
-            {"installation": installation_id},
+            {"installation": scope.installation},
             "act for this installation",
             Effect.REPEATABLE,
-            body=_wanted(repository_id),
+            body=scope.body(),
         )
         asked = self._monotonic()
-        reply = self._signed(request)
+        try:
+            reply = self._signed(request, scope)
+        except Permanent as error:
+            if error.code is Code.GITHUB_FORBIDDEN and scope.permissions != tuple(PERMISSIONS.items()):
+                slot.refusal, slot.refused_until = error, self._monotonic() + REFUSED_SECONDS
+            raise
         given = replies.read(replies.AccessToken, reply, request)
         now = self._now() if reply.server_time is None else reply.server_time
         slot.token, slot.ends = given.token, asked + given.expires_at.timestamp() - now
 
-    def _signed(self, request: Request) -> Reply:
+    def _signed(self, request: Request, scope: Scope | None = None) -> Reply:
         reply = self._answered(request)
         if reply.status >= 300:
-            raise _refusal(reply, request)
+            raise _refusal(reply, request, scope)
         return reply
 
     def _answered(self, request: Request) -> Reply:
@@ -192,26 +232,36 @@ class AppKeys:
 
 
 class InstallationToken:
-    """The credentials of one installation, narrowed to one repository."""
+    """The credentials of one installation, narrowed to a scope."""
 
     is_app = True
 
-    def __init__(self, keys: AppKeys, *, installation_id: int, repository_id: int | None) -> None:
+    def __init__(self, keys: AppKeys, scope: Scope) -> None:
         self._keys = keys
-        self._where = (installation_id, repository_id)
+        self._scope = scope
 
     @property
     def is_ready(self) -> bool:
         """Whether a token is at hand without a request."""
-        return self._keys.is_ready(*self._where)
+        return self._keys.is_ready(self._scope)
 
     def token(self) -> str:
         """A token that lives for five minutes at least."""
-        return self._keys.token(*self._where)
+        return self._keys.token(self._scope)
 
     def renewed(self, rejected: str) -> str | None:
         """A new token in place of the one GitHub rejected."""
-        return self._keys.token(*self._where, rejected=rejected)
+        return self._keys.token(self._scope, rejected=rejected)
+
+    def narrowed(self, permissions: Mapping[str, str]) -> InstallationToken:
+        """Credentials for the same place with these permissions, which need not be fewer."""
+        return InstallationToken(self._keys, replace(self._scope, permissions=tuple(permissions.items())))
+
+    def beside(self, repository_name: str) -> InstallationToken:
+        """Credentials for nothing but reading another repository of the same owner, by its name."""
+        return InstallationToken(
+            self._keys, Scope(self._scope.installation, None, repository_name, tuple(READING.items()))
+        )
 
     def login(self) -> str:
         """The App's own account."""
@@ -233,6 +283,16 @@ class PersonalToken:
 
     def __repr__(self) -> str:
         return "PersonalToken()"
+
+    def narrowed(self, permissions: Mapping[str, str]) -> PersonalToken:
+        """The same: a person's token is what it is."""
+        del permissions
+        return self
+
+    def beside(self, repository_name: str) -> PersonalToken:
+        """The same: a person's token is what it is."""
+        del repository_name
+        return self
 
     def token(self) -> str:
         """The token."""
@@ -263,14 +323,7 @@ def _key(private_key_pem: str) -> RSAPrivateKey:
     return key
 
 
-def _wanted(repository_id: int | None) -> dict[str, Any]:
-    """What a token is asked to be good for: to act in one repository, or to look into all of them."""
-    if repository_id is None:
-        return {"permissions": LOOKING}
-    return {"repository_ids": [repository_id], "permissions": PERMISSIONS}
-
-
-def _refusal(reply: Reply, request: Request) -> PrincipalError:
+def _refusal(reply: Reply, request: Request, scope: Scope | None) -> PrincipalError:
     """What the refusal of a token means; the general words would name the wrong thing."""
     error = errors.refusal(reply, request)
     match error.code, reply.status:
@@ -285,7 +338,8 @@ def _refusal(reply: Reply, request: Request) -> PrincipalError:
                 error.code, f"The installation gives no token: {errors.message(reply.body) or 'no reason'}"
             )
         case Code.GITHUB_REFUSED, 422 if "permission" in errors.message(reply.body).lower():
-            wanted = ", ".join(f"{name}={level}" for name, level in PERMISSIONS.items())
+            asked = scope.permissions if scope else ()
+            wanted = ", ".join(f"{name}={level}" for name, level in asked)
             return Permanent(Code.GITHUB_FORBIDDEN, f"The installation has not accepted the permissions {wanted}")
         case Code.GITHUB_REFUSED, 422:
             return Permanent(Code.GITHUB_GONE, "The App is not installed on this repository any more")

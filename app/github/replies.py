@@ -5,6 +5,7 @@ https://docs.github.com/en/rest: the shapes below follow its pages for pulls, re
 
 from __future__ import annotations
 
+from base64 import b64decode
 from datetime import datetime
 from typing import TypeVar
 
@@ -12,7 +13,17 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from app.core.change import Sha
 from app.core.installed import HookDelivery, Installation, InstalledRepository
-from app.core.pull import CheckRun, Comparison, OpenPull, Permission, PostedReview, Pull
+from app.core.pull import (
+    CheckRun,
+    Comparison,
+    FailedCheck,
+    LinkedIssue,
+    OpenPull,
+    Permission,
+    PostedReview,
+    Pull,
+    Remark,
+)
 from app.core.untrusted import Untrusted
 from app.github import errors
 from app.github.wire import Reply, Request
@@ -57,6 +68,20 @@ class Created(Model):
     """What a write made. A write whose answer has no id did not happen as it should."""
 
     id: int
+
+
+class Content(Model):
+    """A file as the contents API gives it; without its text when it is large or no file."""
+
+    content: str = ""
+    encoding: str = ""
+
+    def text(self) -> str | None:
+        """The file's text; None when it is not given or is not text."""
+        try:
+            return b64decode(self.content).decode() if self.encoding == "base64" else None
+        except ValueError:
+            return None
 
 
 class Repository(Model):
@@ -298,6 +323,111 @@ class HookDeliveryReply(Model):
             succeeded=200 <= self.status_code < 300,
             installation_id=self.installation_id,
         )
+
+
+class _Reactions(Model):
+    refused: int = Field(0, alias="-1")
+
+
+class Comment(Model):
+    """A comment of a conversation or of a thread; `in_reply_to_id` is the thread's first one."""
+
+    id: int
+    body: str | None = None
+    user: User | None = None
+    created_at: str
+    path: str = ""
+    line: int | None = None
+    in_reply_to_id: int | None = None
+    reactions: _Reactions = _Reactions()
+
+    def value(self) -> Remark:
+        """The comment as ours."""
+        return Remark(
+            id=self.id,
+            author=_login(self.user),
+            author_is_bot=_is_bot(self.user),
+            body=Untrusted(self.body or ""),
+            created_at=self.created_at,
+            refused=self.reactions.refused,
+        )
+
+
+class Issue(Model):
+    """An issue."""
+
+    number: int
+    title: str
+    body: str | None = None
+    pull_request: dict[str, object] | None = None
+
+    def value(self) -> LinkedIssue | None:
+        """The issue as ours; None for a pull request, which is an issue too."""
+        if self.pull_request is not None:
+            return None
+        return LinkedIssue(self.number, Untrusted(self.title), Untrusted(self.body or ""))
+
+
+class _CheckOutput(Model):
+    title: str | None = None
+    summary: str | None = None
+
+
+class ForeignCheck(Model):
+    """A check run of anybody's."""
+
+    name: str
+    conclusion: str | None = None
+    output: _CheckOutput = _CheckOutput()
+
+    def value(self) -> FailedCheck:
+        """The check run as ours."""
+        return FailedCheck(self.name, Untrusted(self.output.title or ""), Untrusted(self.output.summary or ""))
+
+
+class ForeignChecks(Model):
+    """A page of check runs."""
+
+    check_runs: tuple[ForeignCheck, ...]
+
+
+class _Actor(Model):
+    login: str
+
+
+class _FirstComment(Model):
+    database_id: int | None = Field(None, alias="fullDatabaseId")
+
+
+class _FirstComments(Model):
+    nodes: tuple[_FirstComment, ...]
+
+
+class ThreadReply(Model):
+    """A thread as GraphQL tells of it: what REST does not know."""
+
+    id: str
+    resolved: bool = Field(alias="isResolved")
+    resolved_by: _Actor | None = Field(None, alias="resolvedBy")
+    line: int | None = None
+    comments: _FirstComments
+
+    @property
+    def first(self) -> int | None:
+        """The id of its first comment."""
+        return self.comments.nodes[0].database_id if self.comments.nodes else None
+
+
+class _PageInfo(Model):
+    more: bool = Field(alias="hasNextPage")
+    cursor: str | None = Field(None, alias="endCursor")
+
+
+class ThreadPage(Model):
+    """A page of threads."""
+
+    nodes: tuple[ThreadReply, ...]
+    page: _PageInfo = Field(alias="pageInfo")
 
 
 M = TypeVar("M", bound=Model)

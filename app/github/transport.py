@@ -66,6 +66,7 @@ class Transport:
 
     def __init__(self, *, api_url: str, on_call: OnCall | None = None, limits: Limits | None = None) -> None:
         self._root = root(api_url)
+        self._graphql = _graphql_root(self._root)
         self._on_call = on_call
         self._limits = limits or Limits()
         self._threads = ThreadPoolExecutor(max_workers=WORKERS, thread_name_prefix="github")
@@ -88,7 +89,7 @@ class Transport:
 
         Raises `Transient` when no whole answer came, `Permanent` for a redirect to another host.
         """
-        url = f"{self._root.geturl()}{request.path}"
+        url = f"{self._graphql if request.is_graphql else self._root.geturl()}{request.path}"
         query = dict(request.query)
         for _ in range(MAX_REDIRECTS + 1):
             try:
@@ -283,6 +284,14 @@ def root(api_url: str) -> SplitResult:
     if not sound or parts.query or parts.fragment or "@" in parts.netloc:
         raise UserError("GITHUB_API_URL is not the address of a REST API (https://HOST/…)", Code.SETTINGS_INVALID)
     return parts
+
+
+def _graphql_root(rest: SplitResult) -> str:
+    """Where `/graphql` stands: beside the REST root, and on a GitHub Enterprise Server beside its `/v3`.
+
+    https://docs.github.com/en/enterprise-server@3.19/graphql/guides/forming-calls-with-graphql
+    """
+    return rest.geturl().removesuffix("/v3")
 
 
 def _base(parts: SplitResult) -> str:

@@ -14,8 +14,12 @@ from enum import Enum
 from urllib.parse import parse_qs, quote
 
 from app.core.pace import Kind
-from app.errors import UserError
+from app.errors import Code, Permanent, UserError
 
+GRAPHQL = "/graphql"
+MAX_BODY = 65_536
+"""Characters of a review's body or a comment."""
+_UNSENDABLE = re.compile("[\0\ud800-\udfff]")
 CURSOR_AT_MOST_CHARACTERS = 200
 REPOSITORY = re.compile(r"([A-Za-z0-9_][A-Za-z0-9_-]{0,99})/([A-Za-z0-9._-]{1,100})")
 
@@ -50,6 +54,11 @@ class Request:
         if self.effect is Effect.READ:
             return Kind.READ
         return Kind.NOTICE if self.notifies else Kind.WRITE
+
+    @property
+    def is_graphql(self) -> bool:
+        """Whether it goes to GraphQL, which stands at a root of its own."""
+        return self.route == GRAPHQL
 
     @property
     def path(self) -> str:
@@ -113,3 +122,35 @@ def http_date(text: str) -> float | None:
     except (ValueError, IndexError):
         return None
     return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+
+
+def in_repository(
+    method: str,
+    route: str,
+    repository: str,
+    doing: str,
+    effect: Effect = Effect.READ,
+    *,
+    query: Mapping[str, str | int] | None = None,
+    body: Mapping[str, object] | None = None,
+    **parts: str | int,
+) -> Request:
+    """A request about a repository (`owner/name`); `route` goes on from there."""
+    whole = f"/repos/{{owner}}/{{name}}{route}"
+    return Request(method, whole, {**split(repository), **parts}, doing, effect, query or {}, body)
+
+
+def sendable(text: str, *, limit: int, what: str) -> str:
+    """The text as GitHub can take it; raises `Permanent` when it is too long, as the caller decides what to leave out.
+
+    NUL and halves of surrogate pairs, which a model's reply or a path may hold, make GitHub refuse the whole request.
+    """
+    sound = _UNSENDABLE.sub("\N{REPLACEMENT CHARACTER}", text)
+    if len(sound) > limit:
+        raise too_much(f"characters of {what}", len(sound), limit)
+    return sound
+
+
+def too_much(what: str, count: int, limit: int) -> Permanent:
+    """The error for more than GitHub takes."""
+    return Permanent(Code.GITHUB_REFUSED, f"GitHub takes at most {limit} {what}, not {count}")

@@ -24,12 +24,13 @@ from dbos import DBOS, DBOSClient, DBOSConfig, DBOSPortableJSONSerializer
 from app import commands
 from app.core.pace import Book
 from app.errors import Code, PrincipalError, Transient, UserError
-from app.events import CommandEvent, Event, Ignored, RemovedEvent
+from app.events import Actionable, CommandEvent, Event, Ignored, RemovedEvent, ReplyEvent
 from app.jobs import plan as planning
 from app.jobs.book import PaceBook
 from app.jobs.database import Database
 from app.jobs.delivery import Delivery, Receipt, Taken
 from app.jobs.inbox import HandOver, Inbox, Waiting
+from app.jobs.memory import StoredMemory
 from app.jobs.nudge import Nudge
 from app.jobs.presence import Presence, Reaper, Watch, checked_in
 from app.jobs.removal import Removal
@@ -238,6 +239,11 @@ class Engine:
         return self._book
 
     @property
+    def memory(self) -> StoredMemory:
+        """What outlives a review. Known once started."""
+        return StoredMemory(self._store, Vault(self._secret_key))
+
+    @property
     def executor_id(self) -> str:
         """The name of this process in the job engine's tables. Known once started."""
         return self._executor_id
@@ -441,7 +447,7 @@ class Engine:
             if delivery.guid in receipts:
                 continue
             event, ignored = delivery.event, self._why_ignored(delivery.event)
-            if ignored or isinstance(event, Ignored):
+            if ignored or not isinstance(event, Actionable):
                 receipts[delivery.guid] = Receipt(Taken.IGNORED, ignored)
             else:
                 workflow_id = delivery_workflow_id(delivery.guid, 1)
@@ -454,15 +460,15 @@ class Engine:
         return {guid: receipt for guid, receipt in receipts.items() if guid in added}
 
     def _take_known(self, connection: sa.Connection, delivery: Delivery, row: Any, *, failed: bool) -> Receipt:
-        ignored = self._why_ignored(delivery.event)
+        event, ignored = delivery.event, self._why_ignored(delivery.event)
         if row.state != DeliveryState.IGNORED and not failed:
             return Receipt(Taken.DUPLICATE, "this delivery is known", row.workflow_id)
-        if ignored or isinstance(delivery.event, Ignored):
+        if ignored or not isinstance(event, Actionable):
             return Receipt(Taken.IGNORED, ignored)
         # It failed, or was ignored under other settings: GitHub redelivers under the same id, so it is begun again.
         attempt = row.attempt + 1
         workflow_id = delivery_workflow_id(delivery.guid, attempt)
-        self._inbox.put_again(connection, Waiting(delivery.guid, attempt, delivery.event))
+        self._inbox.put_again(connection, Waiting(delivery.guid, attempt, event))
         values = {
             "attempt": attempt,
             "workflow_id": workflow_id,
@@ -478,6 +484,8 @@ class Engine:
             return event.reason
         if isinstance(event, RemovedEvent):
             return ""
+        if isinstance(event, ReplyEvent):
+            return "answers in threads are not acted on"
         if not planning.is_served(event.place.repository, self._settings.repositories):
             return "the repository is not in PRINCIPAL_REPOSITORIES"
         if self._app_configured and event.place.installation is None:
@@ -545,7 +553,7 @@ class Engine:
         )
         if ended:
             self._client.delete_workflows([workflow.workflow_id for workflow in ended])
-        removed = self._store.purge(before=before)
+        removed = self._store.purge(before=before) + self.memory.purge(before=before)
         self._removal.purge(before=before)
         if ended or removed:
             log.info("old_rows_removed", workflows=len(ended), rows=removed)

@@ -20,7 +20,7 @@ from typing import Any, Protocol
 import sqlalchemy as sa
 from pydantic import TypeAdapter
 
-from app.events import Action, Actionable, CommandEvent, PullEvent
+from app.events import Action, Actionable, CommandEvent, PullEvent, RerunEvent
 from app.jobs.store import Store
 from app.telemetry import JOBS, log
 
@@ -130,7 +130,7 @@ def _row(waiting: Waiting) -> dict[str, Any]:
         "attempt": waiting.attempt,
         "repository_id": place.repository_id,
         "number": place.number,
-        "by_hand": isinstance(waiting.event, CommandEvent),
+        "by_hand": isinstance(waiting.event, CommandEvent | RerunEvent),
         "event": EVENT.dump_json(waiting.event).decode(),
     }
 

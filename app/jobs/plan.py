@@ -61,10 +61,10 @@ class JobRow(Protocol):
 
 def plan(asked: PullEvent | ReviewRequest, pull: Pull, *, quiet_seconds: float) -> Plan:
     """What to do now. A push waits `quiet_seconds`, so that a row of pushes is one review; everything else starts at once."""
-    by_hand = isinstance(asked, ReviewRequest)
     if not pull.is_open:
         return Plan(None, Loses.ALL, "the pull request is closed")
-    if pull.draft and not by_hand:
+    if isinstance(asked, PullEvent) and asked.action is Action.CONVERTED_TO_DRAFT and pull.draft:
+        # Whether a draft is reviewed is the policy's to say, which the review reads; what began before is not wanted.
         return Plan(None, Loses.AUTOMATIC, "draft")
     if isinstance(asked, ReviewRequest):
         return Plan(replace(asked, head=pull.head_sha, repository=pull.repository), Loses.OLDER)
@@ -95,8 +95,14 @@ def inherited(plan: Plan, lost: Iterable[JobRow]) -> Plan:
 
 
 def standing(request: ReviewRequest, rows: Iterable[JobRow], statuses: Mapping[str, str]) -> JobRow | None:
-    """The job that already is this review: the same one, or for a push any review of the whole head."""
-    return next((row for row in rows if _stands(row, statuses) and _covers(row, request)), None)
+    """The job that already is this review: the same one, or for a push any review of the whole head.
+
+    `rows` are in the order they were begun. A head that comes back after another one was reviewed is reviewed again.
+    """
+    ordered = list(rows)
+    others = [place for place, row in enumerate(ordered) if row.state == JobState.DONE and row.head != request.head]
+    latest = [row for place, row in enumerate(ordered) if row.state != JobState.DONE or place > max(others, default=-1)]
+    return next((row for row in latest if _stands(row, statuses) and _covers(row, request)), None)
 
 
 def is_served(repository: str, patterns: Collection[str]) -> bool:

@@ -150,6 +150,8 @@ class JobState(StrEnum):
     FAILED = "failed"
     SUPERSEDED = "superseded"
     CANCELLED = "cancelled"
+    SKIPPED = "skipped"
+    """Not wanted as things stood: when something changes it is decided on anew."""
 
 
 ACTIVE = (JobState.WAITING, JobState.RUNNING)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from app.commands import Door as CommandDoor
+from app.core.change import Sha
 from app.core.pull import Pull
 from app.errors import Code
 from app.events import Place, ReviewRequest
@@ -18,7 +19,7 @@ class Outcome(Protocol):
 
     @property
     def state(self) -> str:
-        """`posted`, `already`, `superseded`, `skipped` or `failed`."""
+        """`posted`, `already`, `quiet`, `superseded`, `skipped` or `failed`."""
         ...
 
     @property
@@ -69,6 +70,10 @@ class Story(Protocol):
         `effects` holds what `step.once` has left on the other side, by its key, as JSON. Called when nothing of the
         review can still be on its way, perhaps twice, perhaps for one that never reached GitHub: look, then write.
         """
+        ...
+
+    async def answer_group(self, place: Place, *, head: Sha) -> None:
+        """Answer on the commit of a merge queue, which waits for every required check. May be asked twice."""
         ...
 
 

@@ -30,7 +30,16 @@ from app import commands
 from app.commands import Refused
 from app.core.pull import Pull
 from app.errors import Code, Permanent, PrincipalError, Transient
-from app.events import Actionable, CommandEvent, Place, PullEvent, RemovedEvent, ReviewRequest
+from app.events import (
+    Actionable,
+    CommandEvent,
+    MergeGroupEvent,
+    Place,
+    PullEvent,
+    RemovedEvent,
+    RerunEvent,
+    ReviewRequest,
+)
 from app.jobs import plan as planning
 from app.jobs.chances import DIED, Chances
 from app.jobs.inbox import EVENT
@@ -157,13 +166,20 @@ class Workflows:
             return await self._forget(event, step)
         github = await self._github(event.place)
         asked: PullEvent | ReviewRequest
-        if isinstance(event, CommandEvent):
-            answer = await step.run("command", lambda: commands.answer(event, github), _ASKED_TYPE)
-            if isinstance(answer, Refused):
-                return Placed(None, answer.reason)
-            asked = answer
-        else:
-            asked = event
+        match event:
+            case MergeGroupEvent():
+                answering = functools.partial(self._story.answer_group, event.place, head=event.head)
+                await step.run("answer group", answering, type(None))
+                return Placed(None, "answered on the merge group's head")
+            case CommandEvent():
+                answer = await step.run("command", lambda: commands.answer(event, github), _ASKED_TYPE)
+                if isinstance(answer, Refused):
+                    return Placed(None, answer.reason)
+                asked = answer
+            case RerunEvent():
+                asked = _rerun(event)
+            case _:
+                asked = event
         seen = await step.run("see", lambda: self._see(event, asked, github.pull), Seen)
         await self._cancel(seen.losing)
         plan = planning.plan(asked, seen.pull, quiet_seconds=self._quiet_seconds)
@@ -214,14 +230,18 @@ class Workflows:
     async def _shrug(self, event: CommandEvent, step: DurableStep) -> None:
         async def shrug() -> None:
             github = await self._github(event.place)
-            await github.react_to_comment(event.place.repository, event.comment, "confused")
+            await github.react_to_comment(
+                event.place.repository, event.comment, "confused", in_thread=event.thread is not None
+            )
 
         try:
             await step.run("shrug", shrug, type(None))
         except PrincipalError as error:
             log.warning("command_not_answered", code=error.code, what=error.what)
 
-    def _tell_of_head(self, event: PullEvent, cause: PrincipalError, workflow_id: str) -> None:
+    def _tell_of_head(
+        self, event: PullEvent | RerunEvent | MergeGroupEvent, cause: PrincipalError, workflow_id: str
+    ) -> None:
         place = event.place
         request = ReviewRequest(
             place.repository, place.repository_id, place.number, place.installation, head=event.head, trigger="push"
@@ -589,7 +609,24 @@ _ASKED_TYPE: Any = ReviewRequest | Refused
 _PUT_OFF = Ending(PUT_OFF, Code.QUEUE_FULL, "Too many reviews wait already")
 _TOO_OFTEN = Ending(PUT_OFF, Code.ASKED_TOO_OFTEN, "One person has asked for as many reviews as an hour allows")
 _DIED = Ending("failed", Code.INTERNAL, DIED)
-_JOB_STATES: Mapping[str, JobState] = {"failed": JobState.FAILED, "superseded": JobState.SUPERSEDED}
+_JOB_STATES: Mapping[str, JobState] = {
+    "failed": JobState.FAILED,
+    "superseded": JobState.SUPERSEDED,
+    "skipped": JobState.SKIPPED,
+}
+
+
+def _rerun(event: RerunEvent) -> ReviewRequest:
+    """GitHub shows the button only to those who may write, and each press is a question of its own."""
+    return ReviewRequest(
+        event.place.repository,
+        event.place.repository_id,
+        event.place.number,
+        event.place.installation,
+        head=None,
+        trigger=f"rerun:{event.check}",
+        asked_by=event.author,
+    )
 
 
 def delivery_workflow_id(guid: str, attempt: int) -> str:

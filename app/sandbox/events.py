@@ -92,6 +92,17 @@ class Events:
         shape = self.shapes.check_suite(suite)
         return self._in(suite.repository, sender, "check_suite", {"action": action, "check_suite": shape})
 
+    def merge_group(self, repository: Repository, sender: Account, *, ref: str, head: str, base: str) -> Event:
+        """A merge queue waits for the checks of a commit it has built."""
+        group = {
+            "head_sha": head,
+            "head_ref": f"refs/heads/{ref}",
+            "base_sha": base,
+            "base_ref": f"refs/heads/{repository.default_branch}",
+            "head_commit": self.shapes.commit(repository, repository.git.commit_at(head))["commit"],
+        }
+        return self._in(repository, sender, "merge_group", {"action": "checks_requested", "merge_group": group})
+
     def push(
         self, repository: Repository, ref: str, sender: Account, *, before: str, after: str, forced: bool
     ) -> Event:

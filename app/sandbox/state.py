@@ -25,6 +25,7 @@ FIRST_ID = 3_000_000_001
 FIRST_ACCOUNT_ID = 1_001
 FIRST_INSTALLATION_ID = 50_000_001
 APP_ID = 424_242
+FOREIGN_APP_ID = 15_368
 
 
 @dataclass(slots=True)
@@ -75,6 +76,17 @@ class State:
             if installation.account is repository.owner
             and (installation.repositories is None or repository.id in installation.repositories)
         ]
+
+    def foreign(self, repository: Repository) -> Installation:
+        """An App of somebody else's at work in the repository. It may do what it likes and hears of nothing."""
+        app = self.apps.get(FOREIGN_APP_ID)
+        if app is None:
+            may = {"checks": "write", "pull_requests": "write"}
+            bot = self.account("builder[bot]", Kind.BOT)
+            owner = self.account("builder-owner")
+            app = App(FOREIGN_APP_ID, "builder", "Builder", owner, bot, b"", may, (), self.now())
+            self.apps[app.id] = app
+        return Installation(0, app, repository.owner, app.permissions, self.now())
 
     def role(self, repository: Repository, account: Account) -> Role:
         """What a person may do there; everyone may read what is public."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
-from app.sandbox import reviews, suggestions
+from app.sandbox import checks, reviews, suggestions
 from app.sandbox.access import Caller
 from app.sandbox.hub import Hub
 from app.sandbox.records import (
@@ -450,6 +450,47 @@ class PullHandle(IssueHandle):
             lambda: reviews.comment(self._hub, self.state, wanted, caller=acting_as(account)), deliver=deliver
         )
         return made
+
+    def react(self, comment: ReviewComment | IssueComment, content: str, *, by: str = "dev") -> None:
+        """Puts a person's reaction on a comment; GitHub sends no webhook for it."""
+        self._hub.react(comment.reactions, content=content, by=self._hub.state.account(by))
+
+    def finish_check_of_another_app(
+        self, name: str, *, conclusion: str, title: str = "", summary: str = "", deliver: bool = True
+    ) -> CheckRun:
+        """A finished check run on the head, made by an App that is not the one under test."""
+        body = {
+            "name": name,
+            "head_sha": self.head_sha,
+            "status": "completed",
+            "conclusion": conclusion,
+            "output": {"title": title or name, "summary": summary},
+        }
+        caller = Caller(token=Token("", None, installation=self._hub.state.foreign(self.state.repository)))
+        made, self.delivery = self._post.do(
+            lambda: checks.create(self._hub, self.state.repository, body, caller=caller), deliver=deliver
+        )
+        return made
+
+    def rerun(self, run: CheckRun, *, by: str = "dev", deliver: bool = True) -> Delivery | None:
+        """Presses the button that asks for a check run again."""
+        account = self._hub.state.account(by)
+        return self._do(
+            lambda: self._hub.emit(self._hub.events.check_run("rerequested", run, account)), deliver=deliver
+        )
+
+    def queue_for_merge(self, *, by: str = "dev", deliver: bool = True) -> str:
+        """A merge queue builds a commit of the pull on its base and asks for checks on it. Returns that commit."""
+        hub, repository = self._hub, self.state.repository
+        person = hub.person(hub.state.account(by))
+        name = f"gh-readonly-queue/{self.state.base_ref}/pr-{self.state.number}-{self.head_sha}"
+        base = repository.git.ref(f"refs/heads/{self.state.base_ref}")
+        made = repository.git.merge(
+            f"refs/heads/{name}", base=str(base), head=self.head_sha, message="Merge", author=person
+        )
+        event = hub.events.merge_group(repository, hub.state.account(by), ref=name, head=str(made), base=str(base))
+        self._do(lambda: hub.emit(event), deliver=deliver)
+        return str(made)
 
     def resolve(self, thread: Thread, *, by: str = "dev", deliver: bool = True) -> Delivery | None:
         """Marks a thread as resolved."""

@@ -13,6 +13,7 @@ from app.core.pull import Conclusion, StatusState
 from app.core.report import Review
 from app.errors import Code, Permanent
 from app.events import ReviewRequest
+from app.stages.recall import Keeper
 from app.stages.step import AtOnce, Step
 from app.telemetry import log
 
@@ -28,9 +29,18 @@ CHECK_KEY = "check "
 class Posted:
     """How posting ended: the review's id, or why there is none."""
 
-    state: Literal["posted", "already", "superseded", "closed"]
+    state: Literal["posted", "already", "superseded", "closed", "quiet"]
     review_id: int | None = None
     head: Sha | None = None
+
+    @property
+    def stands(self) -> bool:
+        """Whether everything that the review has to say is said."""
+        return self.state in ("posted", "already", "quiet")
+
+
+QUIET = Posted("quiet")
+"""Nothing is posted, because there is nothing to say that was not said before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,12 +112,15 @@ async def finish_check(text: CheckText, *, check: Check, github: GitHub) -> None
     await github.set_status(check.repository, check.head, state=state, description=text.title, context=CHECK_NAME)
 
 
-async def post(
-    review: Review, *, request: ReviewRequest, repository: str, key: bytes, version: str, github: GitHub, step: Step
-) -> Posted:
+async def post(review: Review, keeper: Keeper, *, version: str, step: Step) -> Posted:
     """The review on the pull request, once: found by its marker if it stands there already, not sent to a stale head."""
+    request, repository, github = keeper.request, keeper.repository, keeper.github
     mark = fingerprint.marker(
-        key=key, repository_id=request.repository_id, number=request.number, head=review.head, trigger=request.trigger
+        key=keeper.key,
+        repository_id=request.repository_id,
+        number=request.number,
+        head=review.head,
+        trigger=request.trigger,
     )
 
     async def look() -> Posted | None:
@@ -128,7 +141,7 @@ async def post(
             request.number,
             commit=said.head,
             body=comment.body(said, marker=mark, version=version),
-            comments=comment.inline(said),
+            comments=comment.inline(said, mark=lambda one: keeper.mark(fingerprint.fingerprint(one))),
             in_turn=True,
         )
         return Posted("posted", posted.id, said.head)

@@ -8,7 +8,7 @@ Batch + Tree ─── around ───► Excerpts: enclosing functions, defini
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from app.analysis import Scanner
@@ -70,10 +70,26 @@ class Reading:
 
 async def change(tree: Tree, *, base: Sha, head: Sha, intent: Intent) -> Change:
     """What lies between base and head, as git tells it: the files to review, and those left out with their reasons."""
-    data = await tree.diff(base, head)
-    files = await asyncio.to_thread(diff.parse, data)
-    facts = await tree.attributes(head, [file.path for file in files], trusted=tree.tip or base)
-    kept, skipped = select(files, attributes=facts)
+    return await selected(await files(tree, base, head), tree=tree, base=base, head=head, intent=intent)
+
+
+async def files(tree: Tree, base: Sha, head: Sha) -> tuple[FileDiff, ...]:
+    """Every file that differs between two commits."""
+    return await asyncio.to_thread(diff.parse, await tree.diff(base, head))
+
+
+async def selected(
+    changed: Sequence[FileDiff],
+    *,
+    tree: Tree,
+    base: Sha,
+    head: Sha,
+    intent: Intent,
+    exclude: Callable[[str], str] | None = None,
+) -> Change:
+    """The change made of these files, less those that are not worth reviewing and those that `exclude` gives a reason for."""
+    facts = await tree.attributes(head, [file.path for file in changed], trusted=tree.tip or base)
+    kept, skipped = select(changed, attributes=facts, exclude=exclude)
     return Change(base=base, head=head, files=kept, skipped=skipped, intent=intent)
 
 

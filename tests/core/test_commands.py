@@ -22,7 +22,7 @@ class Door:
     async def permission(self, repository, login):
         return self._permission
 
-    async def react_to_comment(self, repository, comment_id, content="eyes"):
+    async def react_to_comment(self, repository, comment_id, content="eyes", *, in_thread=False):
         self.reactions.append((comment_id, content))
 
 

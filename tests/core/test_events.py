@@ -7,13 +7,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.events import (
+    ACTED_ON,
     Action,
     CommandEvent,
+    Event,
     Ignored,
     InvalidPayload,
+    MergeGroupEvent,
     Place,
     PullEvent,
     RemovedEvent,
+    ReplyEvent,
+    RerunEvent,
     ReviewRequest,
     command_line,
     parse,
@@ -81,10 +86,10 @@ def test_closing_and_converting_to_a_draft_cancel_even_when_the_payload_says_dra
     assert event.action.cancels
 
 
-def test_a_draft_waits():
+def test_of_a_draft_the_policy_decides():
     payload = pull_payload("opened")
     payload["pull_request"]["draft"] = True
-    assert parsed("pull_request", payload) == Ignored("draft", repository="octo/shop", installation=9)
+    assert isinstance(parsed("pull_request", payload), PullEvent)
 
 
 def test_an_edit_counts_only_with_a_new_base():
@@ -101,7 +106,7 @@ def test_a_head_whose_fork_was_deleted_is_still_an_event():
     assert isinstance(parsed("pull_request", payload), PullEvent)
 
 
-@pytest.mark.parametrize("name", ["ping", "push", "check_run", "never_heard_of"])
+@pytest.mark.parametrize("name", ["ping", "push", "check_suite", "pull_request_review_thread", "never_heard_of"])
 def test_other_events_are_ignored_with_a_reason(name):
     event = parsed(name, {"zen": "Keep it logically awesome.", "repository": {"id": "not an id"}})
     assert isinstance(event, Ignored)
@@ -154,6 +159,90 @@ def test_s12_what_is_no_command_of_a_person_is_ignored(changes, reason):
     event = parsed("issue_comment", comment_payload(**changes))
     assert isinstance(event, Ignored)
     assert reason in event.reason
+
+
+def thread_payload(body="Why?", **changes):
+    payload = comment_payload(body)
+    del payload["issue"]
+    payload["pull_request"] = {"number": 7, "state": "open"}
+    payload["comment"]["in_reply_to_id"] = 5
+    return payload | changes
+
+
+def test_a_command_in_a_thread_names_the_thread():
+    event = parsed("pull_request_review_comment", thread_payload("/fix"))
+    assert isinstance(event, CommandEvent)
+    assert (event.verb, event.comment, event.thread) == ("fix", 11, 5)
+    own = thread_payload("/ask why?", comment={"id": 12, "body": "/ask why?", "user": comment_payload()["sender"]})
+    assert parsed("pull_request_review_comment", own).thread == 12
+
+
+def test_an_answer_in_a_thread_is_an_event_and_the_beginning_of_one_is_not():
+    assert parsed("pull_request_review_comment", thread_payload()) == ReplyEvent(
+        Place("octo/shop", 42, 7, 9), comment=11, thread=5, author="mona", author_id=3
+    )
+    first = thread_payload(comment={"id": 12, "body": "Why?", "user": comment_payload()["sender"]})
+    assert parsed("pull_request_review_comment", first).reason == "the comment begins a thread of its own"
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"action": "edited"}, "edited"),
+        ({"sender": BOT}, "bot"),
+        ({"comment": {"id": 1, "body": "/fix", "user": BOT, "in_reply_to_id": 5}}, "bot"),
+        ({"pull_request": {"number": 7, "state": "closed"}}, "closed"),
+    ],
+)
+def test_s12_who_is_not_heard_in_the_conversation_is_not_heard_in_a_thread(changes, reason):
+    event = parsed("pull_request_review_comment", thread_payload("/fix", **changes))
+    assert isinstance(event, Ignored)
+    assert reason in event.reason
+
+
+def rerun_payload(**changes):
+    run = {"id": 21, "head_sha": HEAD, "external_id": "7"} | changes.pop("check_run", {})
+    base = {key: pull_payload()[key] for key in ("repository", "installation", "sender")}
+    return base | {"action": "rerequested", "check_run": run} | changes
+
+
+def test_the_button_of_our_check_run_names_the_pull_although_github_names_none_for_forks():
+    assert parsed("check_run", rerun_payload()) == RerunEvent(Place("octo/shop", 42, 7, 9), 21, HEAD, "mona")
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"action": "completed"}, "completed"),
+        ({"check_run": {"external_id": ""}}, "names no pull"),
+        ({"check_run": {"external_id": None}}, "names no pull"),
+        ({"check_run": {"external_id": "build-7"}}, "names no pull"),
+        ({"check_run": {"external_id": "0"}}, "names no pull"),
+        ({"sender": BOT}, "bot"),
+    ],
+)
+def test_other_check_runs_are_ignored(changes, reason):
+    event = parsed("check_run", rerun_payload(**changes))
+    assert isinstance(event, Ignored)
+    assert reason in event.reason
+
+
+def test_a_merge_queue_asks_about_a_commit():
+    payload = {"action": "checks_requested", "merge_group": {"head_sha": HEAD}} | {
+        key: pull_payload()[key] for key in ("repository", "installation", "sender")
+    }
+    assert parsed("merge_group", payload) == MergeGroupEvent(Place("octo/shop", 42, 0, 9), HEAD)
+    assert isinstance(parsed("merge_group", payload | {"action": "destroyed"}), Ignored)
+
+
+def test_repositories_that_the_app_no_longer_sees_are_named_or_are_all():
+    gone = {"action": "removed", "installation": {"id": 9}, "repositories_removed": [{"id": 42}, {"id": 43}]}
+    assert parsed("installation_repositories", gone) == RemovedEvent(Place("", 0, 0, 9), (42, 43))
+    assert parsed("installation", {"action": "deleted", "installation": {"id": 9}}) == RemovedEvent(
+        Place("", 0, 0, 9), ()
+    )
+    assert isinstance(parsed("installation", {"action": "suspend", "installation": {"id": 9}}), Ignored)
+    assert isinstance(parsed("installation_repositories", gone | {"action": "added"}), Ignored)
 
 
 @pytest.mark.parametrize(
@@ -258,15 +347,15 @@ JSON = st.recursive(
 
 
 @given(
-    name=st.sampled_from(["pull_request", "issue_comment", "push"]),
+    name=st.sampled_from(sorted([*ACTED_ON, "push"])),
     field=st.sampled_from(
-        ["action", "pull_request", "issue", "comment", "repository", "sender", "installation", "changes"]
+        ["action", "pull_request", "issue", "comment", "repository", "sender", "installation", "changes", "check_run"]
     ),
     value=JSON,
-    command=st.booleans(),
+    shape=st.sampled_from([comment_payload, pull_payload, thread_payload, rerun_payload]),
 )
-def test_any_field_may_be_anything_without_an_error_of_ours(name, field, value, command):
-    payload = comment_payload() if command else pull_payload()
+def test_any_field_may_be_anything_without_an_error_of_ours(name, field, value, shape):
+    payload = shape()
     payload[field] = value
     body = json.dumps(payload).encode()
     try:
@@ -274,7 +363,7 @@ def test_any_field_may_be_anything_without_an_error_of_ours(name, field, value, 
     except InvalidPayload as error:
         assert str(error)  # noqa: PT017 - either answer is right; an error of ours is not.
     else:
-        assert isinstance(event, PullEvent | CommandEvent | RemovedEvent | Ignored)
+        assert isinstance(event, Event)
 
 
 def test_the_same_four_facts_are_the_same_job():

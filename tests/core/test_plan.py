@@ -89,9 +89,10 @@ def test_a_closed_pull_is_reviewed_for_nobody(asked):
     assert decide(asked, replace(PULL, state="closed")) == Plan(None, Loses.ALL, "the pull request is closed")
 
 
-def test_a_draft_is_reviewed_only_when_asked():
+def test_becoming_a_draft_ends_what_nobody_asked_for_and_of_other_drafts_the_policy_decides():
     draft = replace(PULL, draft=True)
-    assert decide(event(Action.OPENED), draft) == Plan(None, Loses.AUTOMATIC, "draft")
+    assert decide(event(Action.CONVERTED_TO_DRAFT), draft) == Plan(None, Loses.AUTOMATIC, "draft")
+    assert decide(event(Action.OPENED), draft).request is not None
     assert decide(ASKED, draft).request == replace(ASKED, head=A)
 
 
@@ -156,6 +157,15 @@ def test_a_review_that_stands_or_is_under_way_is_not_begun_again(row, statuses, 
     request = decide(event(Action.REOPENED)).request
     assert request is not None
     assert (standing(request, [row], statuses) is not None) is stands
+
+
+def test_a_head_that_comes_back_after_another_was_reviewed_is_reviewed_again():
+    request = decide(event(Action.SYNCHRONIZE)).request
+    assert request is not None
+    done = Row(state="done")
+    assert standing(request, [Row(head=B, state="done"), done], {}) is done
+    assert standing(request, [done, Row(head=B, state="superseded")], {}) is done
+    assert standing(request, [done, Row(head=B, state="done")], {}) is None
 
 
 def test_every_comment_is_a_review_of_its_own():

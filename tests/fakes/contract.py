@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from app.sandbox import Kind, Request, Sandbox
+from app.sandbox.server import EVENTS
 
 FOLDER = Path(__file__).parents[2].parent / "shared" / "contract"
 BY_ID = re.compile(r"^/repositories/\d+")
@@ -21,9 +22,9 @@ REQUIRED = os.environ.get("PRINCIPAL_CONTRACT_REQUIRED") == "1"
 
 
 @contextmanager
-def described_github() -> Iterator[Sandbox]:
+def described_github(*, events: Sequence[str] = EVENTS) -> Iterator[Sandbox]:
     """A sandbox GitHub that fails the test which said something to it that GitHub's description does not allow."""
-    with Sandbox() as sandbox:
+    with Sandbox(events=events) as sandbox:
         yield sandbox
         wrong = violations(sandbox.requests)
         assert not wrong, wrong

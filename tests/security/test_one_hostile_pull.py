@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from app.github.credentials import LOOKING, PERMISSIONS
+from app.github.credentials import LOOKING, PERMISSIONS, READING
 from app.sandbox import PullHandle
 from tests.security.hostile import CODE_WORD, TOKEN, Evidence, configuration, reviewed
 
@@ -38,9 +38,10 @@ def test_s13_every_token_is_for_one_repository_and_no_more_than_the_table_says(s
     asked = [one.body for one in seen.requests if one.path.endswith("/access_tokens")]
     assert asked
     for body in asked:
-        # Sweeps look into all repositories, and can do no more than look.
+        # Sweeps look into all repositories, and can do no more than look; of the owner's own a policy is read.
         acts = body.get("repository_ids") == [seen.hostile.repository.id]
-        assert body["permissions"] == (PERMISSIONS if acts else LOOKING)
+        reads = body.get("repositories") == [".github"]
+        assert body["permissions"] == (PERMISSIONS if acts else READING if reads else LOOKING)
     assert set(LOOKING.values()) == {"read"}
     paths = [one.path for one in seen.requests if "/repos/" in one.path]
     assert [path for path in paths if not path.startswith(("/repos/acme/shop", "/api/v3/repos/acme/shop"))] == []

@@ -20,3 +20,7 @@ def test_the_page_of_threats_names_the_tests_that_there_are():
 def test_every_case_has_its_line_and_its_threat():
     assert [case.number for case in THREATS.CASES] == list(range(1, 61))
     assert {case.threat for case in THREATS.CASES} == set(THREATS.THREATS)
+
+
+def test_every_case_has_a_test():
+    assert sorted(THREATS.tests()) == list(range(1, 61))

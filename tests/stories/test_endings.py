@@ -125,7 +125,7 @@ def test_a_push_that_cannot_even_be_decided_on_is_told_on_its_head(github, tmp_p
 
 def test_a_command_that_cannot_be_obeyed_gets_a_shrug(github, tmp_path, lines):
     with Bot(environment(github, tmp_path)) as bot:
-        pull = open_pull(github, bot, draft=True)
+        pull = open_pull(github, bot, deliver=False)
         github.faults.answer(403, "GET", "*/collaborators/*", times=99)
         comment = pull.comment("/review", by="alice")
         wait_for(lambda: comment.reactions, why="the person was left alone")

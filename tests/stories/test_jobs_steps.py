@@ -73,7 +73,7 @@ class OnePull:
     async def permission(self, repository, login):
         return Permission.WRITE
 
-    async def react_to_comment(self, repository, comment_id, content="eyes"):
+    async def react_to_comment(self, repository, comment_id, content="eyes", *, in_thread=False):
         pass
 
 

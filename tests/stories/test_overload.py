@@ -124,7 +124,7 @@ def test_a_person_whose_review_was_put_off_may_ask_for_it_now(github, models, go
 def test_a_command_too_many_is_seen_and_answered(github, models, go_on, tmp_path):
     with bot_of(github, models, tmp_path) as bot:
         listen(github, bot)
-        first, second = open_pulls(repository_of(github, "acme/shop"), 2, draft=True)
+        first, second = open_pulls(repository_of(github, "acme/shop"), 2, deliver=False)
         first.comment("/review", by="alice")
         models.wait_for_requests(1)
         comment = second.comment("/review", by="alice")

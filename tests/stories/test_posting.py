@@ -17,6 +17,7 @@ from app.events import ReviewRequest
 from app.github import App, GitHub
 from app.sandbox import Sandbox
 from app.stages import post
+from app.stages.recall import Keeper
 from app.stages.step import AtOnce
 from tests.core.reviews import CLEAN, SAID
 from tests.fakes.contract import described_github
@@ -77,9 +78,7 @@ def posted(github: Sandbox, pull: Any, review: Review, clock: Clock, times: int 
     request = ReviewRequest(place.full_name, place.id, pull.number, 1, head=Sha(review.head), trigger="push")
 
     async def once(door: GitHub) -> post.Posted:
-        return await post.post(
-            review, request=request, repository=SHOP, key=KEY, version="0.4", github=door, step=AtOnce()
-        )
+        return await post.post(review, Keeper(request, SHOP, door, KEY), version="0.4", step=AtOnce())
 
     async def telling() -> list[post.Posted]:
         app = App(

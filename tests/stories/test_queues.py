@@ -110,7 +110,7 @@ def test_the_requests_of_one_repository_s_people_leave_slots_to_another_s(github
     noisy = pulls(repository(github, "acme"), 6)
     held = len(begun(models, noisy))
     drafts = [repository(github, "acme") for _ in range(2)]
-    asked = [[place.open_pull(files={f"{next(names)}.ts": "1\n"}, draft=True) for _ in range(4)] for place in drafts]
+    asked = [[place.open_pull(files={f"{next(names)}.ts": "1\n"}, deliver=False) for _ in range(4)] for place in drafts]
     for pull in asked[0]:
         pull.comment("/review", by="alice")
     until(lambda: len(begun(models, asked[0])) == LANES[MANUAL].of_repository)

@@ -1,0 +1,47 @@
+"""Short words: check runs where no review is shown, and the answers in threads whose finding is fixed or back."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from app.core import gate
+from app.core.comment import CheckText
+from app.core.gate import Outgoing
+from app.core.pull import Conclusion
+
+MOST_NOTES = 6
+
+
+def not_admitted(reason: str, *, notes: Sequence[str] = ()) -> CheckText:
+    """The check run of a pull request that the policy does not want reviewed, with the key that says so."""
+    said = [f"{gate.line(note, longest=500).rstrip('.')}." for note in notes[:MOST_NOTES]]
+    told = [f"Not reviewed: {gate.line(reason).rstrip('.')}.", "Whoever may write here gets a review with `/review`."]
+    title = f"Not reviewed: {gate.plain(reason.replace('`', ''), longest=150)}"
+    return CheckText(Conclusion.NEUTRAL, gate.release(title), gate.release("\n\n".join([*told, *said])))
+
+
+def in_the_shadow(*, hunks: int, hunks_reviewed: int) -> CheckText:
+    """The check run of a review that is made and recorded, and not shown."""
+    told = (
+        f"{hunks_reviewed} of {hunks} hunks reviewed. The policy says `shadow: true`, so what was found is not posted."
+    )
+    return CheckText(Conclusion.NEUTRAL, gate.release("Reviewed in the shadow"), gate.release(told))
+
+
+def in_a_merge_group() -> CheckText:
+    """The check run on the commit that a merge queue has built."""
+    told = (
+        "A merge queue has built this commit of pull requests that have check runs of their own; nothing is read twice."
+    )
+    return CheckText(Conclusion.SUCCESS, gate.release("Each pull request was reviewed on its own"), gate.release(told))
+
+
+def fixed(head: str) -> Outgoing:
+    """The answer in the thread of a finding whose code is gone."""
+    told = f"Fixed in {head[:7]}: the code this was about has changed, and the problem was not found again."
+    return gate.release(told)
+
+
+def back(head: str) -> Outgoing:
+    """The answer in the thread of a finding that was fixed and is found again."""
+    return gate.release(f"Back in {head[:7]}: the problem that had been fixed was found again.")
