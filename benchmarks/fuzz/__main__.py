@@ -44,7 +44,7 @@ def main() -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.fuzz", description=__doc__)
-    parser.add_argument("target", choices=["webhook", "diff", "reply", "yaml", "markdown"])
+    parser.add_argument("target", choices=["webhook", "diff", "reply", "policy", "markdown"])
     parser.add_argument("--minutes", type=float, default=10)
     parser.add_argument("--corpus", help="a folder that keeps what was found for the next run")
     parser.add_argument("--child", nargs=argparse.REMAINDER, help=argparse.SUPPRESS)

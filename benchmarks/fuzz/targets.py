@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 from markdown_it import MarkdownIt
 
-from app.core import diff, gate, strict
+from app.core import diff, gate, policy
 from app.core.diff import UnsupportedDiff
+from app.core.policy import BrokenPolicy
 from app.core.reply import FixReply, ReviewReply, VerifyReply
-from app.core.strict import NotStrict
 from app.events import ACTED_ON, InvalidPayload, parse
 from app.llm.form import Misread, read
 
@@ -90,10 +90,15 @@ def reply(data: bytes) -> None:
         return
 
 
-def yaml(data: bytes) -> None:
+def a_policy(data: bytes) -> None:
+    """A policy file, or one of a folder, if the first byte is even."""
+    text = data[1:].decode("utf-8", "replace")
     try:
-        strict.load(data.decode("utf-8", "replace"))
-    except NotStrict:
+        if data[:1] and data[0] % 2 == 0:
+            policy.parse_folder(text, folder="src")
+        else:
+            policy.parse(text)
+    except BrokenPolicy:
         return
 
 
@@ -128,7 +133,13 @@ TARGETS = {
             b'\2<think>no</think>{"risk": "none"',
         ),
     ),
-    "yaml": Target(yaml, (b"paths:\n  include: ['src/**']\nmax_comments: 5\nrules: {n-plus-one: off}\n", b"a: &x [1]\nb: *x\n")),
+    "policy": Target(
+        a_policy,
+        (
+            b"\1paths:\n  exclude: ['dist/**']\nmax_comments: 5\nrules: {timeouts: off}\nbots: supply-chain\n",
+            b"\2rules: {timeouts: off}\na: &x [1]\nb: *x\n",
+        ),
+    ),
     "markdown": Target(
         markdown,
         (
