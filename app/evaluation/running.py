@@ -232,6 +232,7 @@ def funnel(found: Review, *, claimed: int) -> Funnel:
         unformed=by.count(Filter.FORM),
         refuted=by.count(Filter.DOUBT),
         unsure=by.count(Filter.RANK),
+        unwanted=by.count(Filter.POLICY),
         merged=claimed + by_rules - left,
         folded=len(found.folded),
         elsewhere=len(found.elsewhere),

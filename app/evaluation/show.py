@@ -225,6 +225,7 @@ FUNNEL = (
     ("unformed", "− a part was missing"),
     ("refuted", "− verified away"),
     ("unsure", "− ranked away"),
+    ("unwanted", "− not wanted by the policy"),
     ("merged", "− merged with another"),
     ("elsewhere", "on lines the change does not touch"),
     ("folded", "folded by the cap"),

@@ -98,7 +98,7 @@ class Spent:
 class Funnel:
     """How many findings came through each part of a review.
 
-    claimed + by_rules = misplaced + unformed + refuted + unsure + merged + folded + elsewhere + said
+    claimed + by_rules = misplaced + unformed + refuted + unsure + unwanted + merged + folded + elsewhere + said
     """
 
     claimed: int = 0
@@ -108,6 +108,8 @@ class Funnel:
     unformed: int = 0
     refuted: int = 0
     unsure: int = 0
+    unwanted: int = 0
+    """The repository's policy does not want it."""
     merged: int = 0
     folded: int = 0
     elsewhere: int = 0

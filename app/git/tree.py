@@ -109,6 +109,12 @@ class Tree:
         )
         return ran.out
 
+    async def holds(self, rev: Sha) -> bool:
+        """Whether this commit or tree can be read here; those a mirror was opened for can."""
+        if rev in self._pinned:
+            return True
+        return (await self._read((rev,), "cat-file", "-e", f"{rev}^{{tree}}", allowed=(0, 1, 128))).code == 0
+
     async def read(self, rev: Sha, path: str) -> bytes | None:
         """The content of a regular file; None if there is none, or if it is larger than `MAX_BLOB_BYTES`."""
         return (await self.read_many(rev, [path])).get(path)

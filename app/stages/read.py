@@ -94,21 +94,26 @@ async def selected(
 
 
 async def code(change: Change, *, tree: Tree | None) -> Code:
-    """Both texts of every file that is to be reviewed. Of a bare diff they are what the hunks show, on its right lines."""
+    """Both texts of every file that is to be reviewed: where they cannot be read, what the hunks show, on its right lines."""
     if tree is None:
-        short = [file for file in change.files if _ends(file) <= MOST_LINES]
-        return Code(
-            {file.path: _as_far_as_shown(file, Side.RIGHT) for file in short},
-            {file.path: _as_far_as_shown(file, Side.LEFT) for file in short if _was_there(file)},
-        )
+        return Code(_shown(change.files, Side.RIGHT), _before(change))
     heads = [file.path for file in change.files if file.status is not FileStatus.DELETED]
-    bases = {file.path: file.old_path or file.path for file in change.files if _was_there(file)}
     blobs = await tree.read_many(change.head, heads)
+    text = {path: data.decode("utf-8", "replace") for path, data in blobs.items()}
+    if not await tree.holds(change.base):
+        return Code(text, _before(change))
+    bases = {file.path: file.old_path or file.path for file in change.files if _was_there(file)}
     old = await tree.read_many(change.base, bases.values())
-    return Code(
-        {path: data.decode("utf-8", "replace") for path, data in blobs.items()},
-        {path: old[place].decode("utf-8", "replace") for path, place in bases.items() if place in old},
-    )
+    before = {path: old[place].decode("utf-8", "replace") for path, place in bases.items() if place in old}
+    return Code(text, before)
+
+
+def _before(change: Change) -> dict[str, str]:
+    return _shown([file for file in change.files if _was_there(file)], Side.LEFT)
+
+
+def _shown(files: Sequence[FileDiff], side: Side) -> dict[str, str]:
+    return {file.path: _as_far_as_shown(file, side) for file in files if _ends(file) <= MOST_LINES}
 
 
 async def evidence(reading: Reading, *, rules: Sequence[Rule], step: Step) -> ScanResult:

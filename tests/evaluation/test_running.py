@@ -59,6 +59,7 @@ def test_no_finding_gets_lost_on_the_way(filters, said, folded, merged, strong):
         + went.unformed
         + went.refuted
         + went.unsure
+        + went.unwanted
         + went.merged
         + went.folded
         + went.elsewhere

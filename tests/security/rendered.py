@@ -12,7 +12,7 @@ _TOGETHER = MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethr
 _APART = MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"]).disable("text_join")
 OURS = re.compile(
     r"<details><summary>[^<>]*</summary>|</?(?:details|summary|sub)>"
-    r"|<!-- principal:review:[0-9a-f]{32} -->"
+    r"|<!-- principal:(?:review|summary|finding:[0-9a-f]{16}):[0-9a-f]{32} -->"
 )
 _LIVE = re.compile(
     r"(?<![\w`])[@＠]\w|\w@\w+\.\w|(?i:https?|ftp)://|(?<![A-Za-z0-9])(?i:www)\.\w|(?:^|[\s(\[,])(?:[\w.-]+/[\w.-]+)?#\d+\b|\bGH-\d+\b"

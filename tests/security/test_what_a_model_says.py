@@ -136,6 +136,7 @@ def test_s50_a_model_that_says_approve_gets_a_comment_and_no_other_call(said):
         ("POST", "checks/create"),
         ("PATCH", "checks/update"),
         ("POST", "pulls/create-review"),
+        ("POST", "issues/create-comment"),
     }
     (posted,) = [one for one in said.requests if one.operation == "pulls/create-review"]
     assert posted.body["event"] == "COMMENT"

@@ -318,7 +318,7 @@ def test_our_own_cases_run_with_no_key(tmp_path):
     assert done.returncode == 0, done.stderr
     total = scores(made(tmp_path), PRINCIPAL).score.total
     assert (total.precision, total.clean_comments) == (1.0, 0)
-    assert total.met >= 4
+    assert total.met >= 3
 
 
 def test_each_part_of_the_context_can_be_left_out_of_the_prompt(tmp_path, models):

@@ -19,8 +19,8 @@ _COSTLY = re.compile(
     r"^(?:execSync|spawnSync|execFileSync|pbkdf2Sync|scryptSync|hashSync|compareSync|gzipSync|gunzipSync|inflateSync|deflateSync|brotliCompressSync)$"
 )
 _ONCE = re.compile(r"cache|memo|once|singleton|lazy|\?\?=|\|\|=|if\s*\(\s*!\w+\s*\)", re.IGNORECASE)
-_ATOM = r"(?:\\[wWdDsS]|\[(?:[^\]\\]|\\.)*\]|\.|[A-Za-z0-9])"
-_NESTED = re.compile(rf"\((?:\?:)?(?:{_ATOM}[*?])*{_ATOM}[+*](?:{_ATOM}[*?])*\)(?:[+*]|\{{\d+,\}})")
+_ATOM = r"(?:\\[wWdDsS]|\[(?:[^\]\\]|\\.){0,80}\]|\.|[A-Za-z0-9])"
+_NESTED = re.compile(rf"\((?:\?:)?(?:{_ATOM}[*?]){{0,8}}{_ATOM}[+*](?:{_ATOM}[*?]){{0,8}}\)(?:[+*]|\{{\d+,\}})")
 
 
 @refines("event-loop.in-handler")

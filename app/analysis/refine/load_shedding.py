@@ -26,7 +26,7 @@ _CAPPED = re.compile(
     r"Math\.min|clamp|\bmax\b|MAX|_max|[mM]axi?\w*|schema|validate|\.parse\(|safeParse|coerce|celebrate|joi|zod|ajv|isInt|[<>]=?\s*\d|[<>]=?\s*[A-Z]{2}"
 )
 _SENSITIVE = re.compile(
-    r"/(?:[\w-]*/)*(?:log-?in|sign-?in|sign-?up|register|password|forgot|reset|otp|verify|2fa|mfa|token)\b",
+    r"/(?:log-?in|sign-?in|sign-?up|register|password|forgot|reset|otp|verify|2fa|mfa|token)\b",
     re.IGNORECASE,
 )
 _LIMITER = re.compile(r"rate.?limit|limiter|throttl|slow.?down|brute|captcha|turnstile", re.IGNORECASE)
