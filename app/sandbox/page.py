@@ -17,13 +17,14 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
 
 from app.sandbox import reviews, suggestions, views
+from app.sandbox.app_pages import AppPages
 from app.sandbox.hub import Hub
 from app.sandbox.records import Account, Pull, Repository, Thread
 from app.sandbox.refusals import Refused
 from app.sandbox.verbs import acting_as
 
 TEMPLATES = Path(__file__).with_name("templates")
-POLICY = "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+POLICY = "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'{forms_to}; base-uri 'none'; frame-ancestors 'none'"
 PULL_PATH = re.compile(r"/(?P<repository>[^/]+/[^/]+)/pull/(?P<number>\d+)(?P<rest>/.*|\.diff)?")
 REPOSITORY_PATH = re.compile(r"/(?P<repository>[^/]+/[^/]+)(?:/pulls)?/?")
 BLOB_PATH = re.compile(r"/(?P<repository>[^/]+/[^/]+)/(?:blob|raw)/(?P<ref>[^/]+)/(?P<path>.+)")
@@ -34,6 +35,7 @@ class Pages:
 
     def __init__(self, hub: Hub) -> None:
         self._hub = hub
+        self._apps = AppPages(hub, self._page)
         self._environment = Environment(
             loader=FileSystemLoader(TEMPLATES),
             autoescape=True,
@@ -51,9 +53,9 @@ class Pages:
         path = unquote(request.url.path)
         try:
             if request.method == "POST":
-                return self._act(request, path, parse_qs(data.decode("utf-8", "replace")))
+                return self._post(request, path, parse_qs(data.decode("utf-8", "replace")))
             with self._hub.lock:
-                return self._show(path)
+                return self._apps.show(path) or self._show(path)
         except LookupError:
             return PlainTextResponse("Not Found", 404)
 
@@ -90,9 +92,11 @@ class Pages:
             raise LookupError(path)
         return PlainTextResponse(data, headers={"X-Content-Type-Options": "nosniff"})
 
-    def _page(self, template: str, **values: object) -> Response:
+    def _page(self, template: str, *, status: int = 200, forms_to: str = "", **values: object) -> Response:
         text = self._environment.get_template(template).render(**values)
-        return HTMLResponse(text, headers={"Content-Security-Policy": POLICY, "Referrer-Policy": "no-referrer"})
+        policy = POLICY.format(forms_to=f" {forms_to}" if forms_to else "")
+        # A stricter referrer policy would take the origin from the page's own forms.
+        return HTMLResponse(text, status, {"Content-Security-Policy": policy, "Referrer-Policy": "same-origin"})
 
     def _repositories(self) -> list[Repository]:
         return [repository for repository in self._hub.state.repositories.values() if not repository.deleted]
@@ -111,10 +115,14 @@ class Pages:
 
     # Forms.
 
-    def _act(self, request: Request, path: str, form: dict[str, list[str]]) -> Response:
+    def _post(self, request: Request, path: str, form: dict[str, list[str]]) -> Response:
         # A page of another site must not write here in the name of whoever looks at it.
-        if request.headers.get("origin", self._hub.urls.server) != self._hub.urls.server:
+        own = request.headers.get("origin", self._hub.urls.server) == self._hub.urls.server
+        if not own and not self._apps.takes_from_others(path):
             return PlainTextResponse("Forms are taken from the sandbox's own pages only.", 403)
+        return self._apps.act(path, request.query_params, form) or self._act(path, form)
+
+    def _act(self, path: str, form: dict[str, list[str]]) -> Response:
         match = PULL_PATH.fullmatch(path)
         if match is None:
             raise LookupError(path)

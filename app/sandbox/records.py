@@ -72,6 +72,10 @@ class App(Record):
     created_at: datetime
     webhook_url: str | None = None
     webhook_secret: str | None = None
+    client_secret: str = ""
+    setup_url: str | None = None
+    callback_urls: tuple[str, ...] = ()
+    public: bool = True
 
     @property
     def client_id(self) -> str:
@@ -420,6 +424,7 @@ class Delivery(Record):
     """One try to bring a webhook to its address. A redelivery has the same GUID under a new id."""
 
     id: int
+    app: App
     guid: str
     event: str
     action: str | None

@@ -20,10 +20,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import rsa
-
-from app.sandbox import access
+from app.sandbox import access, keys, registering
 from app.sandbox.door import API, Budget, Door
 from app.sandbox.events import Event
 from app.sandbox.faults import Faults
@@ -48,22 +45,8 @@ PERMISSIONS: dict[str, str] = {
 EVENTS = ("pull_request", "issue_comment", "pull_request_review_comment")
 
 
-@functools.cache
-def _private_key() -> rsa.RSAPrivateKey:
-    """One key for the process: making one costs more than a whole sandbox."""
-    return rsa.generate_private_key(public_exponent=65_537, key_size=2_048)
-
-
-def private_key_pem() -> str:
-    """The App's private key, as GitHub hands it out."""
-    key = _private_key()
-    encoding, form = serialization.Encoding.PEM, serialization.PrivateFormat.TraditionalOpenSSL
-    return key.private_bytes(encoding, form, serialization.NoEncryption()).decode()
-
-
-def _public_key_pem() -> bytes:
-    public = _private_key().public_key()
-    return public.public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
+_KEY = functools.cache(keys.make)
+"""One key for the process: making one costs more than a whole sandbox."""
 
 
 class Sandbox:
@@ -102,7 +85,7 @@ class Sandbox:
             name=slug.title(),
             owner=state.account("app-owner"),
             bot=state.account(f"{slug}[bot]", Kind.BOT),
-            public_key_pem=_public_key_pem(),
+            public_key_pem=keys.public_pem(_KEY()),
             permissions=permissions,
             events=events,
             created_at=state.now(),
@@ -140,7 +123,7 @@ class Sandbox:
     @property
     def private_key(self) -> str:
         """The App's private key in PEM."""
-        return private_key_pem()
+        return keys.private_pem(_KEY())
 
     @property
     def budget(self) -> Budget:
@@ -254,23 +237,17 @@ class Sandbox:
         deliver: bool = True,
     ) -> Installation:
         """Installs the App on an account: on all its repositories, or on those given."""
-        state = self.hub.state
-
-        def work() -> Installation:
-            installation = Installation(
-                id=next(state.installation_ids),
-                app=self.app,
-                account=state.account(owner),
-                permissions=dict(permissions or self.app.permissions),
-                created_at=state.now(),
+        return self._post.do(
+            lambda: registering.install(
+                self.hub,
+                self.app,
+                self.hub.state.account(owner),
                 repositories=None if repositories is None else {repository.id for repository in repositories},
-            )
-            state.installations[installation.id] = installation
-            if announce:
-                self._announce("created", installation)
-            return installation
-
-        return self._post.do(work, deliver=deliver)[0]
+                permissions=permissions,
+                announce=announce,
+            ),
+            deliver=deliver,
+        )[0]
 
     def uninstall(self, owner: str | None = None, *, deliver: bool = True) -> None:
         """Takes the App off an account."""

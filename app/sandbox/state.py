@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from app.sandbox.records import (
     Account,
@@ -19,6 +20,9 @@ from app.sandbox.records import (
     Role,
     Token,
 )
+
+if TYPE_CHECKING:
+    from app.sandbox.registering import Created
 
 # Above 2³¹, as GitHub's ids are, and one sequence for everything: an id taken for another kind's finds nothing.
 FIRST_ID = 3_000_000_001
@@ -42,6 +46,7 @@ class State:
     issue_comments: dict[int, IssueComment] = field(default_factory=dict)
     review_comments: dict[int, ReviewComment] = field(default_factory=dict)
     deliveries: dict[int, Delivery] = field(default_factory=dict)
+    manifest_codes: dict[str, Created] = field(default_factory=dict)
     ids: Iterator[int] = field(default_factory=lambda: itertools.count(FIRST_ID))
     account_ids: Iterator[int] = field(default_factory=lambda: itertools.count(FIRST_ACCOUNT_ID))
     installation_ids: Iterator[int] = field(default_factory=lambda: itertools.count(FIRST_INSTALLATION_ID))

@@ -65,6 +65,7 @@ class Webhooks:
         guid = guid or str(uuid.uuid4())
         delivery = Delivery(
             id=self._state.next_id(),
+            app=app,
             guid=guid,
             event=event,
             action=payload.get("action"),
@@ -80,6 +81,7 @@ class Webhooks:
         """A second delivery of the same bytes under the same GUID, not sent yet."""
         repeated = Delivery(
             id=self._state.next_id(),
+            app=delivery.app,
             guid=delivery.guid,
             event=delivery.event,
             action=delivery.action,
@@ -94,7 +96,7 @@ class Webhooks:
 
     def send(self, delivery: Delivery) -> Delivery:
         """The same delivery with its outcome filled in; a side that does not answer is an outcome, not an error."""
-        app = next(iter(self._state.apps.values()))
+        app = delivery.app
         url = app.webhook_url
         delivery.delivered_at = self._state.now()
         if url is None:

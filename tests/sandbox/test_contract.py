@@ -8,11 +8,12 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
 
 from app.sandbox import Sandbox, Submodule, Symlink
-from tests.sandbox.http_client import Reply, app_jwt, call
+from tests.sandbox.http_client import Reply, app_jwt, call, web
 
 FOLDER = Path(__file__).parents[2].parent / "shared" / "contract"
 REQUIRED = os.environ.get("PRINCIPAL_CONTRACT_REQUIRED") == "1"
@@ -234,6 +235,18 @@ def test_a_token_has_the_described_shape(world: dict[str, Any], rest: Any) -> No
         assert violations(rest, "POST", target, reply) == []
     refused = call(github, "POST", target, {"permissions": {"actions": "write"}}, token=app_jwt(github))
     assert violations(rest, "POST", target, refused) == []
+
+
+def test_the_credentials_of_a_new_app_have_the_described_shape(rest: Any) -> None:
+    with Sandbox() as github:
+        form = {"name": "new", "manifest": json.dumps({"url": github.url, "redirect_url": github.url})}
+        sent = web(github, "/settings/apps", method="POST", form=urlencode(form), origin=github.url)
+        code = parse_qs(urlsplit(sent.headers["location"]).query)["code"][0]
+        target = f"/app-manifests/{code}/conversions"
+        for status in (201, 404):
+            reply = call(github, "POST", target)
+            assert reply.status == status
+            assert violations(rest, "POST", target, reply) == []
 
 
 def test_every_webhook_satisfies_githubs_schemas(world: dict[str, Any]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from app.sandbox import access
+from app.sandbox import access, registering
 from app.sandbox.access import issue_token, visible
 from app.sandbox.records import App, Delivery, Installation, Repository, Role
 from app.sandbox.refusals import Refused, not_found
@@ -33,6 +33,17 @@ def get_app(call: Call) -> Answer:
     app = _app(call)
     count = sum(installation.app is app for installation in call.hub.state.installations.values())
     return Answer(200, {**call.hub.shapes.app(app), "client_id": app.client_id, "installations_count": count})
+
+
+@operation("apps/create-from-manifest", "POST", "/app-manifests/{code}/conversions", auth="any")
+def convert_manifest(call: Call) -> Answer:
+    """The credentials of an App that was created from a manifest: given out once, within an hour."""
+    created = registering.convert(call.hub.state, call.params["code"])
+    if created is None:
+        raise not_found()
+    app = created.app
+    secrets = {"client_secret": app.client_secret, "webhook_secret": app.webhook_secret, "pem": created.private_key_pem}
+    return Answer(201, {**call.hub.shapes.app(app), "client_id": app.client_id, **secrets})
 
 
 @operation("apps/list-installations", "GET", "/app/installations", auth="app")
@@ -134,8 +145,8 @@ def set_hook_config(call: Call) -> Answer:
 @operation("apps/list-webhook-deliveries", "GET", "/app/hook/deliveries", auth="app")
 def list_deliveries(call: Call) -> Answer:
     """The App's deliveries, newest first; `status` keeps the failed or the successful ones."""
-    _app(call)
-    sent = [known for known in reversed(call.hub.state.deliveries.values()) if known.delivered_at is not None]
+    own = [known for known in reversed(call.hub.state.deliveries.values()) if known.app is _app(call)]
+    sent = [known for known in own if known.delivered_at is not None]
     match call.query.get("status"):
         case "success":
             sent = [known for known in sent if known.succeeded]
@@ -162,9 +173,8 @@ def _by_cursor(call: Call, sent: list[Delivery]) -> Answer:
 
 
 def _delivery(call: Call) -> Delivery:
-    _app(call)
     found = call.hub.state.deliveries.get(call.number("delivery_id"))
-    if found is None or found.delivered_at is None:
+    if found is None or found.app is not _app(call) or found.delivered_at is None:
         raise not_found()
     return found
 
