@@ -1,10 +1,11 @@
 """Where a review waits: an installation has a few lanes, a repository only some of them, and in a lane all take turns.
 
-    seat(taken, repository) ─► Seat(lane, place)          the queue runs one review a lane, by place
+    seat(taken, repository, number) ─► Seat(lane, place)  the queue runs one review a lane, by place
 
 So one installation never takes all slots of a process, and one repository never all lanes of its installation. Who comes to
 a lane that is full of another's reviews waits for the one that runs and one more, not for all. The places are the start
-tags of fair queuing: each repository counts on from its own last place, and from what the lane serves now.
+tags of fair queuing: each repository counts on from its own last place, and from what the lane serves now. The reviews of one
+pull request stand in one lane, because they are made one after the other (`Store.start_job`).
 https://en.wikipedia.org/wiki/Fair_queuing
 """
 
@@ -45,23 +46,32 @@ class Seat:
     """A review's lane, and its place there: smaller ones go first."""
 
     repository_id: int
+    number: int
     lane: int
     place: int
 
 
-def seat(taken: Sequence[Seat], repository_id: int, *, lanes: Lanes) -> Seat:
-    """The seat of one more review of this repository, beside those of its installation that wait or run."""
+def seat(taken: Sequence[Seat], repository_id: int, number: int, *, lanes: Lanes) -> Seat:
+    """The seat of one more review of this pull request, beside those of its installation that wait or run."""
     own = {one.lane for one in taken if one.repository_id == repository_id}
-    allowed = range(lanes.of_installation) if len(own) < lanes.of_repository else sorted(own)
+    same_pull = [one.lane for one in taken if (one.repository_id, one.number) == (repository_id, number)]
+    allowed = same_pull or (range(lanes.of_installation) if len(own) < lanes.of_repository else sorted(own))
     lane = min(allowed, key=lambda number: (_held(taken, number, repository_id), _held(taken, number), number))
     places = [one.place for one in taken if one.lane == lane]
     served = min(places, default=0)
     last = max((one.place for one in taken if one.lane == lane and one.repository_id == repository_id), default=0)
-    return Seat(repository_id, lane, max(served, last) + 1)
+    return Seat(repository_id, number, lane, max(served, last) + 1)
 
 
 def take_seat(
-    connection: sa.Connection, *, installation: int, repository_id: int, queue: str, workflow_id: str, lanes: Lanes
+    connection: sa.Connection,
+    *,
+    installation: int,
+    repository_id: int,
+    number: int,
+    queue: str,
+    workflow_id: str,
+    lanes: Lanes,
 ) -> Seat:
     """The seat of this review, written down inside this transaction."""
     if connection.dialect.name == "postgresql":
@@ -69,8 +79,13 @@ def take_seat(
         connection.execute(sa.select(sa.func.pg_advisory_xact_lock(SEATS_LOCK, sa.func.hashint8(installation))))
     active = sa.select(jobs.c.workflow_id).where(jobs.c.state.in_(ACTIVE))
     connection.execute(sa.delete(seats).where(seats.c.installation == installation, seats.c.workflow_id.not_in(active)))
-    rows = connection.execute(sa.select(seats).where(seats.c.installation == installation, seats.c.queue == queue))
-    given = seat([Seat(row.repository_id, row.lane, row.place) for row in rows], repository_id, lanes=lanes)
+    rows = connection.execute(
+        sa.select(seats, jobs.c.number)
+        .join(jobs, jobs.c.workflow_id == seats.c.workflow_id)
+        .where(seats.c.installation == installation, seats.c.queue == queue)
+    )
+    taken = [Seat(row.repository_id, row.number, row.lane, row.place) for row in rows]
+    given = seat(taken, repository_id, number, lanes=lanes)
     connection.execute(
         sa.insert(seats).values(
             workflow_id=workflow_id,

@@ -55,6 +55,8 @@ class Timing:
     `beat_seconds`: how often a process makes sure that it is not. `sweep_…`: when the first sweep starts, so that the
     webhook is open to what it asks for, and how often one starts; 0 for never. `spacing`: how fast one installation may
     write.
+    `turn_seconds`: how long a review waits for another of the same pull request, which has not ended, before it begins
+    all the same.
     `reviews_at_most` and `commands_at_most`: how many may be waited for, over all processes, before some are put off;
     `asked_at_most`: how many reviews one person may ask an installation for in an hour.
     """
@@ -70,6 +72,7 @@ class Timing:
     sweep_after_start_seconds: float = 5.0
     sweep_seconds: float = 600.0
     spacing: Spacing = AS_GITHUB_ASKS
+    turn_seconds: float = 1_800.0
     reviews_at_most: int = 1_000
     commands_at_most: int = 200
     asked_at_most: int = 30

@@ -154,6 +154,14 @@ class JobState(StrEnum):
     """Not wanted as things stood: when something changes it is decided on anew."""
 
 
+class Start(StrEnum):
+    """What became of the wish to start a job: it may begin, it must wait for another of its pull request, or it has ended."""
+
+    STARTED = "started"
+    BEHIND = "behind"
+    ENDED = "ended"
+
+
 ACTIVE = (JobState.WAITING, JobState.RUNNING)
 
 
@@ -379,18 +387,34 @@ class Store:
         connection.execute(sa.update(jobs).where(jobs.c.workflow_id.in_(ended)).values(**values))
         return ended
 
-    def start_job(self, workflow_id: str, run: str) -> bool:
-        """Mark a job as running, by this run and no earlier one. False when it was ended: then nothing may be done for it."""
+    def start_job(self, workflow_id: str, run: str, *, patient: bool = True) -> Start:
+        """Mark a job as running, by this run and no earlier one, unless it was ended or, if `patient`, is not the next."""
         values = {"token": run, "began_at": time.time()}
         statement = self.insert(runs).values(workflow_id=workflow_id, **values)
         with self.begin() as connection:
+            row = self.job_of(connection, workflow_id)
+            if row is None or row.state not in ACTIVE:
+                return Start.ENDED
+            if patient and row.state == JobState.WAITING and self._another_runs(connection, row):
+                return Start.BEHIND
             connection.execute(statement.on_conflict_do_update(index_elements=["workflow_id"], set_=values))
             changed = connection.execute(
                 sa.update(jobs)
                 .where(jobs.c.workflow_id == workflow_id, jobs.c.state.in_(ACTIVE))
                 .values(state=JobState.RUNNING, started_at=sa.func.coalesce(jobs.c.started_at, time.time()))
             )
-            return bool(changed.rowcount)
+            return Start.STARTED if changed.rowcount else Start.ENDED
+
+    def _another_runs(self, connection: sa.Connection, row: sa.Row[Any]) -> bool:
+        """Whether a review of the same pull request runs. What it says must be remembered before the next one looks."""
+        if not self._database.is_sqlite:
+            # Two that look at once would both see nobody. SQLite has one writer anyway.
+            key = sa.func.hashtextextended(f"principal pull {row.repository_id} {row.number}", 0)
+            connection.execute(sa.select(sa.func.pg_advisory_xact_lock(key)))
+        running = sa.select(jobs.c.key).where(
+            jobs.c.repository_id == row.repository_id, jobs.c.number == row.number, jobs.c.state == JobState.RUNNING
+        )
+        return connection.scalar(running.limit(1)) is not None
 
     def run_of(self, connection: sa.Connection, workflow_id: str) -> str | None:
         """The run that was the last to begin this workflow."""

@@ -14,6 +14,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import json
+import math
 import secrets
 import time
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
@@ -48,7 +49,7 @@ from app.jobs.overload import making_room, waiting
 from app.jobs.plan import Plan
 from app.jobs.removal import Removal, Scope
 from app.jobs.step import DurableStep, Stop, Timing
-from app.jobs.store import ACTIVE, DeliveryState, JobState, Store
+from app.jobs.store import ACTIVE, DeliveryState, JobState, Start, Store
 from app.jobs.story import PUT_OFF, Doors, Ending, Story
 from app.jobs.vault import Vault
 from app.telemetry import FAILURES, JOB_SECONDS, JOBS, bind, log
@@ -324,6 +325,7 @@ class Workflows:
             connection,
             installation=installation,
             repository_id=request.repository_id,
+            number=request.number,
             queue=queue,
             workflow_id=workflow_id,
             lanes=LANES[queue],
@@ -420,7 +422,7 @@ class Workflows:
             self._stoppable(workflow_id) as stop,
         ):
             run = secrets.token_hex(16)
-            if not await self._store.call(self._store.start_job, workflow_id, run):
+            if not await self._its_turn(workflow_id, run, stop):
                 return JobState.SUPERSEDED.value
             began = time.monotonic()
             step = self._step(workflow_id, request.key, request.repository_id, stop, run=run)
@@ -443,6 +445,19 @@ class Workflows:
             log.info("review_ended", state=state.value, **end)
             self._ring(MANUAL if request.by_hand else REVIEWS)
             return state.value
+
+    async def _its_turn(self, workflow_id: str, run: str, stop: Stop) -> bool:
+        """Waits until no other review of the pull request runs. False when the job was ended: then nothing may be done.
+
+        The waits are not the engine's, which would remember how many there were and miss them after a crash. After
+        `turn_seconds` it is this job's turn in any case: a turn that nobody gives back must not hold up everything after it.
+        """
+        for patience in range(math.ceil(self._timing.turn_seconds / self._timing.poll_seconds), -1, -1):
+            started = await self._store.call(self._store.start_job, workflow_id, run, patient=patience > 0)
+            if started is not Start.BEHIND:
+                return started is Start.STARTED
+            await stop.guard(asyncio.sleep(self._timing.poll_seconds))
+        raise AssertionError("unreachable: whoever has no patience left is never behind")
 
     async def _in_rounds(self, story: Callable[[], Awaitable[Any]], step: DurableStep, stop: Stop) -> Any:
         """The story's outcome; it is told again after every `Transient`, and what succeeded is not done again."""

@@ -17,7 +17,7 @@ def seated(*repositories: int) -> list[Seat]:
     """The seats of one review after the other, none of which ends."""
     taken: list[Seat] = []
     for repository in repositories:
-        taken.append(seat(taken, repository, lanes=LANES))
+        taken.append(seat(taken, repository, len(taken), lanes=LANES))
     return taken
 
 
@@ -43,12 +43,19 @@ def test_in_a_lane_full_of_others_a_newcomer_waits_for_the_one_that_runs_and_one
     assert served(lane).index(taken[-1]) <= 2
 
 
+def test_the_reviews_of_one_pull_request_stand_in_one_lane():
+    """They are made one after the other: in a lane of its own the second would only hold a place."""
+    taken = seated(NOISY, NOISY)
+    again = seat(taken, NOISY, taken[0].number, lanes=LANES)
+    assert (again.lane, again.place) == (taken[0].lane, taken[0].place + 1)
+
+
 def test_who_waits_long_is_not_overtaken_for_ever():
     """A steady stream of newcomers: the noisy repository's next review keeps its place in front of theirs."""
-    taken = [Seat(NOISY, lane, place) for lane in range(8) for place in (7, 8)]
-    newcomer = seat(taken, QUIET, lanes=LANES)
+    taken = [Seat(NOISY, 1, lane, place) for lane in range(8) for place in (7, 8)]
+    newcomer = seat(taken, QUIET, 1, lanes=LANES)
     assert newcomer.place == 8
-    later = seat([one for one in taken if one.place == 8] + [newcomer], 3, lanes=LANES)
+    later = seat([one for one in taken if one.place == 8] + [newcomer], 3, 1, lanes=LANES)
     assert later.place > 8
 
 

@@ -96,7 +96,7 @@ def _life(dice: random.Random) -> Life:
     verbs = dice.choices(
         ("push", "command", "redeliver", "replay"), weights=(4, 2, 2, 1), k=dice.randint(0, ACTIONS_AT_MOST)
     )
-    calls = sorted(dice.randint(0, 18) for _ in verbs)
+    calls = sorted(dice.randint(0, 21) for _ in verbs)
     faults = []
     for _ in range(dice.randint(0, FAULTS_AT_MOST)):
         call = dice.choice(CALLS)
