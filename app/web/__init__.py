@@ -16,7 +16,7 @@ from starlette.types import Receive, Scope, Send
 from app import __version__
 from app.jobs import Engine
 from app.settings import Settings
-from app.web import deadline, health, webhook
+from app.web import deadline, health, pages, webhook
 from app.web.webhook import Limits, Webhook
 
 __all__ = ["Edge", "Limits", "Server", "build", "server"]
@@ -49,6 +49,7 @@ def build(settings: Settings, engine: Engine, *, limits: Limits | None = None) -
     """
     others = FastAPI(title="Principal", version=__version__, openapi_url=None, docs_url=None, redoc_url=None)
     others.include_router(health.router(engine))
+    others.include_router(pages.assets())
     return Edge(Webhook(settings, engine, limits or Limits()), others)
 
 
