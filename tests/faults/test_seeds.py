@@ -12,9 +12,9 @@ from tests.faults.world import World
 SEEDS = 300
 """What two cores play in some minutes. `python -m benchmarks.faults --seeds N` plays as many as there is time for."""
 GROUP = 50
-AT_ONCE = 12
+AT_ONCE = 8
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(600)
 
 
 @pytest.fixture

@@ -51,7 +51,7 @@ from tests.stories.test_main_job import BASE, CLAIM, FIX, VERDICT
 TIMING = Timing(
     settle_seconds=0.1, retry_first_seconds=0.05, retry_longest_seconds=0.5, poll_seconds=0.1, spacing=FREELY
 )
-QUIET_SECONDS = 60.0
+QUIET_SECONDS = 120.0
 LOOK_SECONDS = 0.03
 MOST_CALLS_PER_JOB = 40
 """A review makes 18 outside calls; a fault adds a few. More than this is a loop."""
