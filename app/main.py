@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, Protocol
 
 from pydantic import TypeAdapter
 
@@ -34,7 +34,8 @@ from app.llm.talk import Call as ModelCall
 from app.review import House, Outcome, Reviewer, Step, review_pull, settle
 from app.settings import Settings
 from app.stages import post
-from app.stages.memory import Memory, NoMemory
+from app.stages.diary import Diary
+from app.stages.memory import Memory
 from app.telemetry import FINDINGS, GITHUB_CALLS, MODEL_CALLS, MODEL_COST, MODEL_TOKENS, log
 
 GRACE_SECONDS = 24.0
@@ -60,8 +61,8 @@ async def service(settings: Settings, *, timing: Timing | None = None, executes:
 
     Raises `UserError` naming the variable when it is half configured, and when the database cannot be used.
     """
-    # Recovered reviews run before `start` returns, so the story asks for the key and the book when it needs them.
-    story = PullStory(settings, key=lambda: engine.secret_key, book=lambda: engine.book, memory=lambda: engine.memory)
+    # Recovered reviews run before `start` returns, so the story asks for what is kept when it needs it.
+    story = PullStory(settings, kept=lambda: engine)
     engine = _engine(settings, story, timing=timing, executes=executes)
     application = web.build(settings, engine)
     async with _running(engine, story, executes=executes):
@@ -132,7 +133,7 @@ async def work(settings: Settings, *, timing: Timing | None = None) -> None:
         raise UserError(what, Code.SETTINGS_INVALID)
     if settings.app() is None:
         raise UserError("GITHUB_APP_ID is missing: a worker reviews as the GitHub App", Code.SETTINGS_INVALID)
-    story = PullStory(settings, key=lambda: engine.secret_key, book=lambda: engine.book, memory=lambda: engine.memory)
+    story = PullStory(settings, kept=lambda: engine)
     engine = _engine(settings, story, timing=timing, executes=True)
     ended = asyncio.Event()
     _on_signals(ended.set)
@@ -147,27 +148,43 @@ def _on_signals(stop: Callable[[], None]) -> None:
         asyncio.get_running_loop().add_signal_handler(signum, stop)
 
 
+class Kept(Protocol):
+    """What the job engine keeps for the story. Known once it has started."""
+
+    @property
+    def secret_key(self) -> bytes:
+        """What markers are signed with."""
+        ...
+
+    @property
+    def book(self) -> Book:
+        """The pace of the installations."""
+        ...
+
+    @property
+    def memory(self) -> Memory:
+        """What outlives a review."""
+        ...
+
+    @property
+    def diary(self) -> Diary:
+        """What is written down about reviews."""
+        ...
+
+
 class PullStory:
     """The story as the job engine sees it: `app.review` with this process's doors."""
 
-    def __init__(
-        self,
-        settings: Settings,
-        *,
-        key: Callable[[], bytes],
-        book: Callable[[], Book],
-        memory: Callable[[], Memory] = NoMemory,
-    ) -> None:
+    def __init__(self, settings: Settings, *, kept: Callable[[], Kept]) -> None:
         self._settings = settings
-        self._memory = memory
-        self._key = key
+        self._kept = kept
         self._library = library.load(skills=settings.skills, rules=settings.rules)
         for warning in self._library.warnings:
             log.warning("library_warning", what=str(warning))
         self._models = Models.build(settings, on_call=_count_model_call)
         self.scanner = Scanner()
         self.mirrors = Mirrors(settings.data_dir / "mirrors", settings.github_server_url)
-        self.app = _github_app(settings, book)
+        self.app = _github_app(settings, lambda: kept().book)
 
     async def door(self, place: Place) -> GitHub:
         """GitHub as the installation of this place sees it."""
@@ -213,20 +230,20 @@ class PullStory:
     @cached_property
     def _known_secrets(self) -> KnownSecrets:
         """What no review may say. Asked for after the start, when the key is known."""
-        return KnownSecrets.of((*self._settings.secret_values(), self._key()))
+        return KnownSecrets.of((*self._settings.secret_values(), self._kept().secret_key))
 
     def _house(self) -> House:
         reviewer = Reviewer(
             library=self._library,
             models=self._models,
             scanner=self.scanner,
-            secret_key=self._key(),
+            secret_key=self._kept().secret_key,
             version=__version__,
             clock=time.monotonic,
             most_tokens=self._settings.max_tokens_per_review,
             known_secrets=self._known_secrets,
         )
-        return House(reviewer, self._of_request, self.mirrors, self._memory())
+        return House(reviewer, self._of_request, self.mirrors, self._kept().memory, self._kept().diary)
 
     async def _of_request(self, request: ReviewRequest) -> GitHub:
         return await self.door(Place(request.repository, request.repository_id, request.number, request.installation))

@@ -47,6 +47,7 @@ from app.llm import Model
 from app.llm.guarded import Guarded
 from app.llm.models import Models
 from app.stages import doubt, find, fix, govern, post, read, recall, summarise
+from app.stages.diary import Diary, NoDiary, Noted
 from app.stages.memory import Memory, NoMemory
 from app.stages.step import AtOnce, Step
 from app.telemetry import log
@@ -83,6 +84,7 @@ class House:
     github: Callable[[ReviewRequest], Awaitable[GitHub]]
     mirrors: Mirrors
     memory: Memory = field(default_factory=NoMemory)
+    diary: Diary = field(default_factory=NoDiary)
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,7 +250,11 @@ async def _told_of(
     found = await review(
         unread,
         tree=reading.tree,
-        reviewer=replace(house.reviewer, options=obey.chosen(house.reviewer.options, policy)),
+        reviewer=replace(
+            house.reviewer,
+            models=house.reviewer.models.through(lambda model: Noted(model, house.diary, request)),
+            options=obey.chosen(house.reviewer.options, policy),
+        ),
         step=step,
         asked=request.arguments,
         policies=reading.policy.policies,
@@ -256,9 +262,10 @@ async def _told_of(
     )
     found = replace(found, notes=(*reading.policy.notes, *found.notes))
     told(found)
+    _refuse_to_leak(found, house.reviewer)
+    await house.diary.reviewed(request, found)
     if _nothing_came_of(found):
         raise _first_failure(found)
-    _refuse_to_leak(found, house.reviewer)
     if policy.shadow:
         return notice.in_the_shadow(hunks=found.hunks, hunks_reviewed=found.hunks_reviewed), Outcome(
             "quiet", detail=f"in the shadow: {comment.verdict(found)}"

@@ -167,6 +167,11 @@ class Settings(BaseModel):
         """Whether any of the App's identity is set. `app()` says whether all of it is, and is right."""
         return any((self.github_app_id, self.github_private_key, self.github_private_key_path))
 
+    @property
+    def dashboard_configured(self) -> bool:
+        """Whether there is a way to log in to the dashboard."""
+        return self.dashboard_password is not None or self.dashboard_org is not None
+
     def app(self) -> App | None:
         """The App's identity; None when nothing of it is set.
 

@@ -26,9 +26,13 @@ from app.core.pace import Book
 from app.errors import Code, PrincipalError, Transient, UserError
 from app.events import Actionable, CommandEvent, Event, Ignored, RemovedEvent, ReplyEvent
 from app.jobs import plan as planning
+from app.jobs.board import Board
 from app.jobs.book import PaceBook
 from app.jobs.database import Database
 from app.jobs.delivery import Delivery, Receipt, Taken
+from app.jobs.desk import Desk
+from app.jobs.diary import StoredDiary
+from app.jobs.figures import Figures
 from app.jobs.inbox import HandOver, Inbox, Waiting
 from app.jobs.memory import StoredMemory
 from app.jobs.nudge import Nudge
@@ -38,6 +42,7 @@ from app.jobs.step import Timing
 from app.jobs.store import ACTIVE, DeliveryState, JobState, Store
 from app.jobs.story import Doors, Story
 from app.jobs.sweep import AppDoor, Sweep, Tidy
+from app.jobs.timeline import Timeline
 from app.jobs.vault import Vault
 from app.jobs.workflows import APPLICATION, INGEST, MANUAL, REVIEWS, Workflows, delivery_workflow_id
 from app.jobs.writer import Writer
@@ -244,6 +249,32 @@ class Engine:
         return StoredMemory(self._store, Vault(self._secret_key))
 
     @property
+    def diary(self) -> StoredDiary:
+        """What is written down about reviews. Known once started."""
+        keeps_prompts = self._settings.dashboard_configured
+        return StoredDiary(self._store, Vault(self._secret_key), keeps_prompts=keeps_prompts)
+
+    @property
+    def board(self) -> Board:
+        """What an operator may read: the lists. Known once started."""
+        return Board(self._store)
+
+    @property
+    def timeline(self) -> Timeline:
+        """What an operator may read: one review, step by step. Known once started."""
+        return Timeline(self._store, Vault(self._secret_key), self._client)
+
+    @property
+    def figures(self) -> Figures:
+        """What an operator may read: the sums. Known once started."""
+        return Figures(self._store, is_sqlite=self._is_sqlite)
+
+    @property
+    def desk(self) -> Desk:
+        """What an operator may do. Known once started."""
+        return Desk(self._store, self._client, accept=self.accept, stop=self._workflows.stop_review)
+
+    @property
     def executor_id(self) -> str:
         """The name of this process in the job engine's tables. Known once started."""
         return self._executor_id
@@ -253,6 +284,7 @@ class Engine:
     def _open(self) -> None:
         self._database = Database(self._settings.database_url)
         self._executor_id = self._database.executor_id
+        self._is_sqlite = self._database.is_sqlite
         if self._database.is_sqlite and not self._executes:
             what = (
                 "SQLite belongs to one process, so it must run the jobs; DATABASE_URL must name a PostgreSQL database"
@@ -554,6 +586,7 @@ class Engine:
         if ended:
             self._client.delete_workflows([workflow.workflow_id for workflow in ended])
         removed = self._store.purge(before=before) + self.memory.purge(before=before)
+        removed += self.diary.purge(before=before)
         self._removal.purge(before=before)
         if ended or removed:
             log.info("old_rows_removed", workflows=len(ended), rows=removed)

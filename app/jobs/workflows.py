@@ -553,6 +553,26 @@ class Workflows:
         """Whether any workflow runs in this process."""
         return bool(self._running)
 
+    async def stop_review(self, key: str) -> bool:
+        """End the review of this key because the operator says so. False when it has ended already."""
+        row = await self._store.call(self._job, key)
+        if row is None or row.state not in ACTIVE:
+            return False
+        # Not through the running engine: a process that only takes deliveries may be asked as well.
+        await asyncio.to_thread(self._client.cancel_workflows, [row.workflow_id])
+        if stop := self._running.get(row.workflow_id):
+            stop.set()
+        ending = Ending("cancelled", None, planning.CANCELLED_BY_OPERATOR)
+        return bool(await self._store.call(self._end_job, row, ending))
+
+    def _job(self, key: str) -> Any:
+        with self._store.read() as connection:
+            return self._store.job(connection, key)
+
+    def _end_job(self, row: Any, ending: Ending) -> list[str]:
+        with self._store.begin() as connection:
+            return self._end_jobs(connection, [row], ending)
+
     def bury(self) -> int:
         """End the jobs and deliveries whose workflow died without saying so. Returns how many.
 

@@ -130,8 +130,8 @@ class Models:
 
     def through(self, around: Callable[[Model], Model]) -> Models:
         """The same models, each behind what `around` puts before it (an account, a store of replies). Close these, not them."""
-        heard = copy.copy(self)
-        heard._around = around  # noqa: SLF001 - of the same class
+        heard, before = copy.copy(self), self._around
+        heard._around = lambda model: around(before(model))  # noqa: SLF001 - of the same class
         heard.review, heard.verify, heard.triage = (
             around(model) if model is not None else None for model in (self.review, self.verify, self.triage)
         )

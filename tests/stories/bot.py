@@ -16,7 +16,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from app import main, web
-from app.jobs import Timing
+from app.jobs import Engine, Timing
 from app.sandbox import Sandbox
 from app.settings import Settings
 from tests.fakes.service import FREELY
@@ -40,6 +40,7 @@ class Bot:
         self._server: Any = None
         self._failure: BaseException | None = None
         self.url = ""
+        self.engine: Engine
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -71,6 +72,7 @@ class Bot:
     async def _serve(self) -> None:
         settings = Settings.load(self._environ)
         async with main.service(settings, timing=self._timing) as running:
+            self.engine = running.engine
             await self._answer(running.app, settings)
 
     async def _answer(self, app: web.Edge, settings: Settings) -> None:
