@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
+
 import pytest
 
 from tests.fakes.contract import described_github
-from tests.stories.bot import SECRET, Bot, completed, environment
+from tests.stories.bot import SECRET, WAIT_SECONDS, Bot, completed, environment, wait_for
 
 BASE = "export const total = (items) => items.length;\n"
 AGENT = """import https from "node:https";
@@ -68,7 +71,7 @@ def test_each_problem_is_said_once_whatever_is_pushed_and_closed_when_it_is_fixe
         said = story.push({"src/nightly.js": NIGHTLY})
         assert len(pull.reviews) == 2
         assert [one.path for one in pull.review_comments] == ["src/agent.js", "src/nightly.js"]
-        assert "One finding from before is still open." in pull.reviews[1].body
+        assert pull.reviews[1].body.startswith("**Nothing new; one finding from before is still open.**")
         assert said.output.title == "One problem worth fixing before merge"
 
         moved = story.push({"src/agent.js": f"// Shared by all gateways.\n\n{AGENT}", "src/other.js": BASE})
@@ -136,3 +139,28 @@ def test_what_a_person_dismissed_stays_dismissed_until_somebody_starts_over(gith
         pull.comment("/review", by="alice")
         story.next()
         assert len(pull.review_comments) == 3
+
+
+def jobs(folder):
+    """The state of every job, as the bot's database has it."""
+    with closing(sqlite3.connect(folder / "principal.db")) as database:
+        return [state for (state,) in database.execute("SELECT state FROM principal_jobs")]
+
+
+def test_who_asks_while_a_review_runs_is_answered_after_it_and_hears_nothing_twice(github, tmp_path):
+    """The second review of a pull request waits for the first, and so knows what it said."""
+    with Bot(environment(github, tmp_path)) as bot:
+        github.webhook(f"{bot.url}/webhooks/github", secret=SECRET)
+        repository = github.create_repository("acme/shop", files={"src/a.js": BASE})
+        repository.add_collaborator("alice", "write")
+        posting = github.faults.hold("POST", "/repos/acme/shop/pulls/*/reviews")
+        pull = repository.open_pull(files={"src/agent.js": AGENT}, title="Agent", body="")
+        assert posting.reached.wait(WAIT_SECONDS)
+        pull.comment("/review", by="alice")
+        wait_for(lambda: len(jobs(tmp_path)) == 2, why="the command was not queued")
+        posting.release()
+        wait_for(lambda: len(pull.reviews) == 2, why="the command got no review")
+        completed(pull)
+    assert [one.path for one in pull.review_comments] == ["src/agent.js"]
+    assert pull.reviews[1].body.startswith("**Nothing new; one finding from before is still open.**")
+    assert len(pull.issue_comments) == 2, "alice's own, and one summary"
