@@ -71,7 +71,7 @@ def test_each_problem_is_said_once_whatever_is_pushed_and_closed_when_it_is_fixe
         said = story.push({"src/nightly.js": NIGHTLY})
         assert len(pull.reviews) == 2
         assert [one.path for one in pull.review_comments] == ["src/agent.js", "src/nightly.js"]
-        assert pull.reviews[1].body.startswith("**Nothing new; one finding from before is still open.**")
+        assert "One finding from before is still open." in pull.reviews[1].body
         assert said.output.title == "One problem worth fixing before merge"
 
         moved = story.push({"src/agent.js": f"// Shared by all gateways.\n\n{AGENT}", "src/other.js": BASE})
