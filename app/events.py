@@ -159,7 +159,7 @@ class ReviewRequest:
     """A review to be made. Repository, number, head and trigger are its identity: the same four are the same job.
 
     `head` is None when whatever the head is should be reviewed. `trigger` is `push`, `base:<sha>`, `comment:<id>` or
-    `rerun:<check run>`.
+    `rerun:<check run>`. `delivery` is the id of the delivery that brought it, for logs and traces.
     """
 
     repository: str
@@ -170,6 +170,7 @@ class ReviewRequest:
     trigger: str
     asked_by: str | None = None
     arguments: str = ""
+    delivery: str = ""
 
     @property
     def by_hand(self) -> bool:

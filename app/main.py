@@ -7,14 +7,14 @@ import signal
 import sys
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AbstractContextManager, asynccontextmanager
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, Protocol
 
 from pydantic import TypeAdapter
 
-from app import __version__, library, web
+from app import __version__, library, tracing, web
 from app.analysis import Scanner
 from app.core import comment, notice
 from app.core.change import Sha
@@ -30,13 +30,25 @@ from app.github import App, GitHub
 from app.github import Call as GitHubCall
 from app.jobs import PUT_OFF, Ending, Engine, Timing
 from app.llm.models import Models
+from app.llm.purse import Purse
 from app.llm.talk import Call as ModelCall
+from app.retry import Breaker, State
 from app.review import House, Outcome, Reviewer, Step, review_pull, settle
 from app.settings import Settings
 from app.stages import post
 from app.stages.diary import Diary
 from app.stages.memory import Memory
-from app.telemetry import FINDINGS, GITHUB_CALLS, MODEL_CALLS, MODEL_COST, MODEL_TOKENS, log
+from app.telemetry import (
+    BREAKER_OPEN,
+    FINDINGS,
+    GITHUB_CALLS,
+    GITHUB_SECONDS,
+    MODEL_CALLS,
+    MODEL_COST,
+    MODEL_SECONDS,
+    MODEL_TOKENS,
+    log,
+)
 
 GRACE_SECONDS = 24.0
 """With the server's own end, below the thirty seconds after which most platforms kill."""
@@ -83,16 +95,17 @@ def _engine(settings: Settings, story: PullStory, *, timing: Timing | None, exec
 
 @asynccontextmanager
 async def _running(engine: Engine, story: PullStory, *, executes: bool) -> AsyncIterator[None]:
-    try:
-        if executes:
-            await story.mirrors.prune()
-        await engine.start()
-        if executes:
-            await story.scanner.start()
-        yield
-    finally:
-        await engine.stop(GRACE_SECONDS)
-        await story.close()
+    with story.traced():
+        try:
+            if executes:
+                await story.mirrors.prune()
+            await engine.start()
+            if executes:
+                await story.scanner.start()
+            yield
+        finally:
+            await engine.stop(GRACE_SECONDS)
+            await story.close()
 
 
 async def serve(settings: Settings, *, executes: bool = True) -> None:
@@ -171,6 +184,10 @@ class Kept(Protocol):
         """What is written down about reviews."""
         ...
 
+    def purse(self, repository_id: int) -> Purse:
+        """What pays for the models that a repository's reviews ask."""
+        ...
+
 
 class PullStory:
     """The story as the job engine sees it: `app.review` with this process's doors."""
@@ -181,10 +198,17 @@ class PullStory:
         self._library = library.load(skills=settings.skills, rules=settings.rules)
         for warning in self._library.warnings:
             log.warning("library_warning", what=str(warning))
-        self._models = Models.build(settings, on_call=_count_model_call)
+        self._models = _priced(Models.build(settings, on_call=_count_model_call), settings)
+        for name, breaker in self._models.breakers.items():
+            BREAKER_OPEN.labels(name).set_function(partial(_is_open, breaker))
         self.scanner = Scanner()
         self.mirrors = Mirrors(settings.data_dir / "mirrors", settings.github_server_url)
         self.app = _github_app(settings, lambda: kept().book)
+
+    def traced(self) -> AbstractContextManager[None]:
+        """Traces are sent in the block, where the operator has said where to."""
+        settings = self._settings
+        return tracing.exporting(settings.traces_endpoint, service=settings.otel_service_name, version=__version__)
 
     async def door(self, place: Place) -> GitHub:
         """GitHub as the installation of this place sees it."""
@@ -243,10 +267,20 @@ class PullStory:
             most_tokens=self._settings.max_tokens_per_review,
             known_secrets=self._known_secrets,
         )
-        return House(reviewer, self._of_request, self.mirrors, self._kept().memory, self._kept().diary)
+        kept = self._kept()
+        return House(reviewer, self._of_request, self.mirrors, kept.memory, kept.diary, kept.purse)
 
     async def _of_request(self, request: ReviewRequest) -> GitHub:
         return await self.door(Place(request.repository, request.repository_id, request.number, request.installation))
+
+
+def _priced(models: Models, settings: Settings) -> Models:
+    """The models, each with a price where a budget is set: else nobody could keep to it. Raises `UserError` otherwise."""
+    limited = settings.daily_budget_usd is not None or settings.repository_budget_usd is not None
+    if limited and models.unpriced:
+        what = f"A budget is set, and the price of {models.unpriced[0]} is not known: name it in PRINCIPAL_PRICES"
+        raise UserError(what, Code.SETTINGS_INVALID)
+    return models
 
 
 def _github_app(settings: Settings, book: Callable[[], Book]) -> App | None:
@@ -275,6 +309,10 @@ def _ending_text(ending: Ending) -> CheckText:
             return told(code=code, what=ending.detail, why=meaning.why, action=meaning.action)
 
 
+def _is_open(breaker: Breaker) -> float:
+    return float(breaker.state is not State.CLOSED)
+
+
 def _count_findings(found: Review) -> None:
     for one in found.findings:
         FINDINGS.labels(one.finding.category.slug, one.finding.severity).inc()
@@ -293,10 +331,24 @@ def _count_findings(found: Review) -> None:
 
 def _count_model_call(call: ModelCall) -> None:
     MODEL_CALLS.labels(call.model, call.outcome).inc()
+    MODEL_SECONDS.labels(call.model).observe(call.seconds)
     MODEL_TOKENS.labels(call.model, "in").inc(call.usage.input_tokens)
     MODEL_TOKENS.labels(call.model, "out").inc(call.usage.output_tokens)
     MODEL_COST.labels(call.model).inc(call.usage.cost_usd or 0.0)
+    tracing.call(
+        f"model {call.purpose}",
+        seconds=call.seconds,
+        failed=call.outcome != "ok",
+        model=call.model,
+        outcome=call.outcome,
+        input_tokens=call.usage.input_tokens,
+        output_tokens=call.usage.output_tokens,
+    )
 
 
 def _count_github_call(call: GitHubCall) -> None:
-    GITHUB_CALLS.labels(f"{call.method} {call.route}", str(call.status or "no answer")).inc()
+    operation, outcome = f"{call.method} {call.route}", str(call.status or "no answer")
+    GITHUB_CALLS.labels(operation, outcome).inc()
+    GITHUB_SECONDS.observe(call.seconds)
+    failed = call.status is None or call.status >= 400
+    tracing.call(f"github {operation}", seconds=call.seconds, failed=failed, outcome=outcome)

@@ -80,6 +80,11 @@ async def _tried(
     return await policy(attempt)
 
 
+def longest_seconds(one_try_seconds: float) -> float:
+    """How long `call` takes at most for work that takes so long at most, with all its tries and waits."""
+    return TRIES * one_try_seconds + (TRIES - 1) * (LONGEST_ASKED_WAIT_SECONDS + LONGEST_WAIT_SECONDS)
+
+
 def wait_seconds(attempt: int, *, failure: BaseException | None, random: Callable[[], float]) -> float:
     """How long to wait after try number `attempt` (1 is the first): what was asked for, if anything, and jitter on top."""
     jitter = random() * min(LONGEST_WAIT_SECONDS, FIRST_WAIT_SECONDS * 2.0 ** (attempt - 1))

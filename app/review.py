@@ -46,6 +46,7 @@ from app.library import Library
 from app.llm import Model
 from app.llm.guarded import Guarded
 from app.llm.models import Models
+from app.llm.purse import OwnPocket, Purse
 from app.stages import doubt, find, fix, govern, post, read, recall, summarise
 from app.stages.diary import Diary, NoDiary, Noted
 from app.stages.memory import Memory, NoMemory
@@ -85,6 +86,12 @@ class House:
     mirrors: Mirrors
     memory: Memory = field(default_factory=NoMemory)
     diary: Diary = field(default_factory=NoDiary)
+    purse: Callable[[int], Purse] = field(default=lambda _: OwnPocket())
+
+    def reviewer_of(self, request: ReviewRequest) -> Reviewer:
+        """The reviewer, whose models are paid by the purse of the request's repository; the diary notes what they say."""
+        paid = self.reviewer.models.paid_by(self.purse(request.repository_id))
+        return replace(self.reviewer, models=paid.through(lambda model: Noted(model, self.diary, request)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,10 +143,14 @@ async def review(
     by_rules = await fix.by_rules(strong, reading=reading, rules=rules)
     before = evidence.pre_existing(obey.heard(seen.existing, policies), rules)
     spoken = tuple(filter(None, [addressed.note(change)]))
-    if models.review is None:
+
+    def by_rules_alone(*why: str) -> Review:
         weighed = weigh(by_rules, policies=policies, known=known or Known(), comments=options.comments)
         seconds = reviewer.clock() - started
-        return _by_rules_alone(change, weighed, before, seen.notes, spoken=spoken, seconds=seconds)
+        return _by_rules_alone(change, weighed, before, seen.notes, spoken=(*why, *spoken), seconds=seconds)
+
+    if models.review is None:
+        return by_rules_alone()
 
     text = f"{choose.added_text(change)}\n{reading.code.openings()}"
     personas = choose.choose(library.personas, change, added_text=text, asked=asked, only=policies.root.personas)
@@ -160,6 +171,8 @@ async def review(
         most_tokens=reviewer.most_tokens,
         step=step,
     )
+    if unpaid := _unpaid(claims, change):
+        return by_rules_alone(f"{unpaid[:1].upper()}{unpaid[1:]}, so the rules reviewed alone ({Code.BUDGET_SPENT})")
     judged = (
         await doubt.doubt(
             claims,
@@ -247,14 +260,11 @@ async def _told_of(
     since = await recall.since(before, tree=reading.tree, change=reading.change)
     change = supply_chain.narrow(reading.change) if scope is Scope.SUPPLY_CHAIN else reading.change
     unread = since.unread(change).change if request.trigger == PUSH else change
+    reviewer = house.reviewer_of(request)
     found = await review(
         unread,
         tree=reading.tree,
-        reviewer=replace(
-            house.reviewer,
-            models=house.reviewer.models.through(lambda model: Noted(model, house.diary, request)),
-            options=obey.chosen(house.reviewer.options, policy),
-        ),
+        reviewer=replace(reviewer, options=obey.chosen(reviewer.options, policy)),
         step=step,
         asked=request.arguments,
         policies=reading.policy.policies,
@@ -366,6 +376,14 @@ def _default(models: Models) -> Model:
     if models.review is None:
         raise AssertionError("without a model the review is by rules alone")
     return models.review
+
+
+def _unpaid(claims: find.Claims, change: Change) -> str:
+    """What limit stood before every question, as a sentence's beginning; empty when one was asked, or failed otherwise."""
+    reasons = {one.reason for one in claims.not_reviewed if one.code == Code.BUDGET_SPENT}
+    if len(claims.missed) < change.hunks or any(one.code != Code.BUDGET_SPENT for one in claims.not_reviewed):
+        return ""
+    return min(reasons, default="")
 
 
 def _by_rules_alone(

@@ -144,6 +144,10 @@ class Settings(BaseModel):
         "INFO", alias="LOG_LEVEL"
     )
     otel_exporter_otlp_endpoint: Url | None = Field(None, alias="OTEL_EXPORTER_OTLP_ENDPOINT")
+    otel_exporter_otlp_traces_endpoint: Url | None = Field(None, alias="OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
+    otel_traces_exporter: Literal["otlp", "none"] = Field("otlp", alias="OTEL_TRACES_EXPORTER")
+    otel_sdk_disabled: bool = Field(default=False, alias="OTEL_SDK_DISABLED")
+    otel_service_name: str = Field("principal", alias="OTEL_SERVICE_NAME")
     dashboard_password: SecretStr | None = Field(None, alias="PRINCIPAL_DASHBOARD_PASSWORD")
     dashboard_org: str | None = Field(None, alias="PRINCIPAL_DASHBOARD_ORG")
     github_client_id: str | None = Field(None, alias="GITHUB_CLIENT_ID")
@@ -199,6 +203,15 @@ class Settings(BaseModel):
         if self.github_api_url.endswith("/api/v3"):
             return self.github_api_url.removesuffix("/v3") + "/graphql"
         return f"{self.github_api_url}/graphql"
+
+    @property
+    def traces_endpoint(self) -> str | None:
+        """Where traces are sent by OTLP over HTTP; None when no variable names a place, or one switches them off."""
+        if self.otel_sdk_disabled or self.otel_traces_exporter == "none":
+            return None
+        if self.otel_exporter_otlp_traces_endpoint:
+            return self.otel_exporter_otlp_traces_endpoint
+        return self.otel_exporter_otlp_endpoint and f"{self.otel_exporter_otlp_endpoint}/v1/traces"
 
     def secret_values(self) -> tuple[str, ...]:
         """Every value of these settings that must never be said: keys, tokens, passwords. For comparing, not for showing."""

@@ -15,6 +15,8 @@ from typing import Any, TextIO
 import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
 
+from app import __version__
+
 FIELD_MAX_CHARACTERS = 2048
 FIELDS_DEEP_AT_MOST = 4
 ITEMS_AT_MOST = 50
@@ -35,6 +37,9 @@ log: structlog.typing.FilteringBoundLogger = structlog.get_logger(NAME)
 REGISTRY = CollectorRegistry()
 ProcessCollector(registry=REGISTRY)
 
+Gauge("principal_build_info", "1, with the version that runs", ["version"], registry=REGISTRY).labels(__version__).set(
+    1
+)
 WEBHOOKS = Counter("principal_webhooks", "Webhook requests, by outcome", ["outcome"], registry=REGISTRY)
 WEBHOOK_SECONDS = Histogram(
     "principal_webhook_seconds",
@@ -65,6 +70,12 @@ SWEPT = Counter(
 SLOW_CLIENTS = Counter(
     "principal_slow_clients", "Connections closed because a request's head did not come in time", registry=REGISTRY
 )
+QUEUE_AGE = Gauge(
+    "principal_queue_oldest_seconds",
+    "How long the job has waited that waits longest and has not begun, by queue; 0 when none does",
+    ["queue"],
+    registry=REGISTRY,
+)
 QUEUE_DEPTH = Gauge("principal_queue_depth", "Jobs that are not finished, by queue", ["queue"], registry=REGISTRY)
 COMMANDS = Counter(
     "principal_commands", "Commands people typed, by verb and outcome", ["verb", "outcome"], registry=REGISTRY
@@ -74,6 +85,25 @@ MODEL_CALLS = Counter(
 )
 MODEL_TOKENS = Counter("principal_model_tokens", "Tokens, by direction", ["model", "direction"], registry=REGISTRY)
 MODEL_COST = Counter("principal_model_cost_usd", "Cost of model calls in US dollars", ["model"], registry=REGISTRY)
+MODEL_SECONDS = Histogram(
+    "principal_model_seconds",
+    "Time of one call to a language model, answered or not",
+    ["model"],
+    buckets=(0.5, 1, 2, 5, 10, 20, 40, 80, 120, 300),
+    registry=REGISTRY,
+)
+BREAKER_OPEN = Gauge(
+    "principal_model_breaker_open", "1 while calls to this provider are paused, else 0", ["provider"], registry=REGISTRY
+)
+REFUSED_FOR_MONEY = Counter(
+    "principal_budget_refusals", "Calls to models that were not made because a budget is used up", registry=REGISTRY
+)
+GITHUB_SECONDS = Histogram(
+    "principal_github_seconds",
+    "Time of one call to GitHub, answered or not",
+    buckets=(0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30),
+    registry=REGISTRY,
+)
 GITHUB_CALLS = Counter(
     "principal_github_calls", "Calls to GitHub, by operation and outcome", ["operation", "outcome"], registry=REGISTRY
 )

@@ -21,8 +21,9 @@ from typing import Any
 import sqlalchemy as sa
 from dbos import DBOS, DBOSClient, DBOSConfig, DBOSPortableJSONSerializer
 
-from app import commands
+from app import commands, retry
 from app.core.pace import Book
+from app.core.purse import Limits
 from app.errors import Code, PrincipalError, Transient, UserError
 from app.events import Actionable, CommandEvent, Event, Ignored, RemovedEvent, ReplyEvent
 from app.jobs import plan as planning
@@ -37,6 +38,8 @@ from app.jobs.inbox import HandOver, Inbox, Waiting
 from app.jobs.memory import StoredMemory
 from app.jobs.nudge import Nudge
 from app.jobs.presence import Presence, Reaper, Watch, checked_in
+from app.jobs.purse import StoredPurse
+from app.jobs.purse import purge as purge_spending
 from app.jobs.removal import Removal
 from app.jobs.step import Timing
 from app.jobs.store import ACTIVE, DeliveryState, JobState, Store
@@ -47,7 +50,7 @@ from app.jobs.vault import Vault
 from app.jobs.workflows import APPLICATION, INGEST, MANUAL, REVIEWS, Workflows, delivery_workflow_id
 from app.jobs.writer import Writer
 from app.settings import Settings
-from app.telemetry import QUEUE_DEPTH, SWEEPS, log
+from app.telemetry import QUEUE_AGE, QUEUE_DEPTH, SWEEPS, log
 
 APPLICATION_VERSION = "1"
 """Pinned: by default the engine would take the hash of the sources, and strand running work at every upgrade.
@@ -230,8 +233,9 @@ class Engine:
 
     async def measure(self) -> None:
         """Bring the metrics of the queues up to date."""
-        for name, depth in (await asyncio.to_thread(self._store.depth)).items():
-            QUEUE_DEPTH.labels(name).set(depth)
+        for name, standing in (await asyncio.to_thread(self._store.queues, now=time.time())).items():
+            QUEUE_DEPTH.labels(name).set(standing.depth)
+            QUEUE_AGE.labels(name).set(standing.oldest_seconds)
 
     @property
     def secret_key(self) -> bytes:
@@ -247,6 +251,16 @@ class Engine:
     def memory(self) -> StoredMemory:
         """What outlives a review. Known once started."""
         return StoredMemory(self._store, Vault(self._secret_key))
+
+    def purse(self, repository_id: int) -> StoredPurse:
+        """What pays for the models that a repository's reviews ask. Known once started."""
+        settings = self._settings
+        return StoredPurse(
+            self._store,
+            Limits(settings.daily_budget_usd, settings.repository_budget_usd),
+            repository_id=repository_id,
+            longest_call_seconds=retry.longest_seconds(settings.model_timeout_seconds),
+        )
 
     @property
     def diary(self) -> StoredDiary:
@@ -587,6 +601,7 @@ class Engine:
             self._client.delete_workflows([workflow.workflow_id for workflow in ended])
         removed = self._store.purge(before=before) + self.memory.purge(before=before)
         removed += self.diary.purge(before=before)
+        removed += purge_spending(self._store, now=time.time())
         self._removal.purge(before=before)
         if ended or removed:
             log.info("old_rows_removed", workflows=len(ended), rows=removed)

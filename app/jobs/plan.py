@@ -80,6 +80,11 @@ def plan(asked: PullEvent | ReviewRequest, pull: Pull, *, quiet_seconds: float) 
     return Plan(request, Loses.OLDER, delay_seconds=quiet_seconds if asked.action is Action.SYNCHRONIZE else 0.0)
 
 
+def brought(plan: Plan, *, by: str) -> Plan:
+    """The plan, its review named after the delivery that brought it."""
+    return replace(plan, request=plan.request and replace(plan.request, delivery=by))
+
+
 def losing(plan: Plan, rows: Iterable[JobRow]) -> list[JobRow]:
     """The active jobs of the pull that this plan ends."""
     return [row for row in rows if row.state in ACTIVE and _loses(plan, row)]

@@ -25,6 +25,7 @@ from dbos import DBOS
 from dbos import error as engine_error
 from pydantic import TypeAdapter
 
+from app import tracing
 from app.core.pace import AS_GITHUB_ASKS, Spacing
 from app.errors import Code, Permanent, PrincipalError, Transient, UserError
 from app.jobs.store import ACTIVE, SendState, Sent, Store
@@ -214,7 +215,8 @@ class DurableStep:
 
             async def work() -> Stored:
                 nonlocal done
-                value = await step()
+                with tracing.span(f"step {'once' if name.startswith('once:') else name}", step=name):
+                    value = await step()
                 done = True
                 return value
 

@@ -8,6 +8,7 @@
     reviews      a review's numbers for the dashboard; usage: what models used, by day (diary.py)
     runs         which execution of a workflow is the one that may still send
     artifacts    large results of steps, sealed (vault.py), by a name that only we can make
+    spending     what models cost, a day and a repository a row (purse.py)
     removals     repositories the App was taken away from, and when: whoever has a mirror removes it (removal.py)
     meta         the schema's version, the secret key
 
@@ -19,7 +20,8 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, ParamSpec, TypeVar
@@ -43,6 +45,8 @@ AWAY_WAITS_AT_MOST = 4320
 """Six hours of a database that is away: as long as a review survives an outage of GitHub's, and then some."""
 SCHEMA_LOCK = 7_236_121_604_351
 """Any number that no other program on the same database uses: whoever holds it makes the tables."""
+
+QUEUES = ("ingest", "reviews", "manual")
 
 metadata = sa.MetaData()
 
@@ -188,6 +192,14 @@ class Sent:
     remote: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How a queue stands: how many have not ended, and for how long the one has waited that waits longest."""
+
+    depth: int
+    oldest_seconds: float
+
+
 class Store:
     """The verbs on our tables. All of them block: call them from a thread. Those with `connection` join its transaction."""
 
@@ -214,12 +226,18 @@ class Store:
             wait = min(2 * wait, AWAY_WAIT_SECONDS)
         return await asyncio.to_thread(verb, *args, **kwargs)
 
+    @contextmanager
+    def begin_alone(self, lock: int) -> Iterator[sa.Connection]:
+        """A transaction that no other one with the same lock runs beside, in this process or another."""
+        with self.begin() as connection:
+            if not self._database.is_sqlite:  # On SQLite every writer is alone.
+                connection.execute(sa.select(sa.func.pg_advisory_xact_lock(lock)))
+            yield connection
+
     def open(self) -> None:
         """Make the tables, or refuse a database that a newer version has changed."""
-        with self.begin() as connection:
-            if not self._database.is_sqlite:
-                # Processes that start together would all find no table and all make it.
-                connection.execute(sa.select(sa.func.pg_advisory_xact_lock(SCHEMA_LOCK)))
+        # Processes that start together would all find no table and all make it.
+        with self.begin_alone(SCHEMA_LOCK) as connection:
             metadata.create_all(connection)
             _add_new_columns(connection)
             _add_new_indexes(connection)
@@ -440,16 +458,18 @@ class Store:
         """Every job that has not ended."""
         return connection.execute(sa.select(jobs).where(jobs.c.state.in_(ACTIVE))).all()
 
-    def depth(self) -> dict[str, int]:
-        """How many jobs have not ended, by queue; deliveries that are not yet decided count as `ingest`."""
+    def queues(self, *, now: float) -> dict[str, Standing]:
+        """How the queues stand, by name, also those that are empty; deliveries that are not yet decided count as `ingest`."""
+        waits = sa.case((jobs.c.state == JobState.WAITING, jobs.c.created_at))
+        of_jobs = sa.select(jobs.c.queue, sa.func.count(), sa.func.min(waits)).where(jobs.c.state.in_(ACTIVE))
+        undecided = sa.select(sa.literal("ingest"), sa.func.count(), sa.func.min(deliveries.c.received_at))
         with self._database.own.connect() as connection:
-            waiting = connection.scalar(
-                sa.select(sa.func.count()).select_from(deliveries).where(deliveries.c.state == DeliveryState.TAKEN)
-            )
-            rows = connection.execute(
-                sa.select(jobs.c.queue, sa.func.count()).where(jobs.c.state.in_(ACTIVE)).group_by(jobs.c.queue)
-            )
-            return {"ingest": waiting or 0, **{row[0]: row[1] for row in rows}}
+            rows = [
+                *connection.execute(undecided.where(deliveries.c.state == DeliveryState.TAKEN)),
+                *connection.execute(of_jobs.group_by(jobs.c.queue)),
+            ]
+        standing = {name: Standing(depth, max(0.0, now - since) if since else 0.0) for name, depth, since in rows}
+        return dict.fromkeys(QUEUES, Standing(0, 0.0)) | standing
 
     # Outbox.
 

@@ -163,8 +163,8 @@ class Sweep:
     # Pulls
 
     async def _take_pulls(self, app: AppDoor) -> int:
-        depth = await asyncio.to_thread(self._store.depth)
-        helping = Helping(PULLS_PER_SWEEP - depth.get(REVIEWS, 0) - depth.get(MANUAL, 0))
+        queues = await asyncio.to_thread(self._store.queues, now=time.time())
+        helping = Helping(PULLS_PER_SWEEP - queues[REVIEWS].depth - queues[MANUAL].depth)
         for installation in await app.installations():
             if helping.left <= 0:
                 log.info("sweep_full", taken=helping.taken)

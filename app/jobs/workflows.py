@@ -27,7 +27,7 @@ from dbos import DBOS, DBOSClient, EnqueueOptions
 from dbos import error as engine_error
 from pydantic import TypeAdapter
 
-from app import commands
+from app import commands, tracing
 from app.commands import Refused
 from app.core.pull import Pull
 from app.errors import Code, Permanent, PrincipalError, Transient
@@ -146,12 +146,20 @@ class Workflows:
         """Decide on one event. Returns the reason or the job's key, for whoever lists workflows."""
         event = EVENT.validate_python(event_json)
         workflow_id = _workflow_id()
-        with bind(delivery=guid, repository=event.place.repository, number=event.place.number):
+        with (
+            tracing.job("on_delivery", guid, workflow=workflow_id),
+            bind(
+                delivery=guid,
+                trace=tracing.trace_of(guid),
+                repository=event.place.repository,
+                number=event.place.number,
+            ),
+        ):
             with self._stoppable(workflow_id) as stop:
                 step = self._step(workflow_id, f"delivery:{guid}", event.place.repository_id, stop)
                 try:
                     async with self._chances.begin(step):
-                        placed = await self._decide(event, step)
+                        placed = await self._decide(event, step, delivery=guid)
                 except Transient as error:
                     return await self._put_back(guid, event, workflow_id, step, error)
                 except Exception as error:  # noqa: BLE001 - a delivery must end in a state, whatever happened.
@@ -162,7 +170,7 @@ class Workflows:
             await self._end_delivery(guid, workflow_id, DeliveryState.DONE, placed.reason, placed.job_key)
             return placed.job_key or placed.reason
 
-    async def _decide(self, event: Actionable, step: DurableStep) -> Placed:
+    async def _decide(self, event: Actionable, step: DurableStep, *, delivery: str) -> Placed:
         if isinstance(event, RemovedEvent):
             return await self._forget(event, step)
         github = await self._github(event.place)
@@ -183,7 +191,7 @@ class Workflows:
                 asked = event
         seen = await step.run("see", lambda: self._see(event, asked, github.pull), Seen)
         await self._cancel(seen.losing)
-        plan = planning.plan(asked, seen.pull, quiet_seconds=self._quiet_seconds)
+        plan = planning.brought(planning.plan(asked, seen.pull, quiet_seconds=self._quiet_seconds), by=delivery)
         placed = await step.run("place", lambda: self._store.call(self._place, plan, seen.pull, event.place), Placed)
         for queue in (REVIEWS, MANUAL) if placed.job_key else ():
             self._ring(queue)
@@ -418,7 +426,8 @@ class Workflows:
         pull = _PULL.validate_json(self._vault.unwrap(pull_json))
         workflow_id = _workflow_id()
         with (
-            bind(job=workflow_id, repository=request.repository, number=request.number),
+            tracing.job("review_pull", request.delivery, workflow=workflow_id),
+            bind(job=workflow_id, **_named(request)),
             self._stoppable(workflow_id) as stop,
         ):
             run = secrets.token_hex(16)
@@ -492,7 +501,8 @@ class Workflows:
             await self._story.settle(request, ending=ending, effects=effects)
 
         with (
-            bind(job=workflow_id, repository=request.repository, number=request.number),
+            tracing.job("settle", request.delivery, workflow=own_id),
+            bind(job=workflow_id, **_named(request)),
             self._stoppable(own_id) as stop,
         ):
             step = self._step(own_id, own_id, request.repository_id, stop)
@@ -649,6 +659,13 @@ _JOB_STATES: Mapping[str, JobState] = {
     "superseded": JobState.SUPERSEDED,
     "skipped": JobState.SKIPPED,
 }
+
+
+def _named(request: ReviewRequest) -> dict[str, str | int]:
+    """What every log line about a review says of it."""
+    pull: dict[str, str | int] = {"repository": request.repository, "number": request.number}
+    by = {"delivery": request.delivery, "trace": tracing.trace_of(request.delivery)} if request.delivery else {}
+    return {**by, **pull}
 
 
 def _rerun(event: RerunEvent) -> ReviewRequest:

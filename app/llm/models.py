@@ -12,7 +12,7 @@ import asyncio
 import copy
 import random as randomness
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Self
 
@@ -25,6 +25,7 @@ from app.errors import Code, Permanent, PrincipalError, Transient, UserError
 from app.llm import Completion, Model, Reply
 from app.llm.prices import Prices, load
 from app.llm.provider import Provider
+from app.llm.purse import Purse
 from app.llm.talk import OnCall, Talk, Unanswered
 from app.settings import Settings
 
@@ -62,6 +63,10 @@ class Chain:
             else:
                 return replace(completion, usage=spent + completion.usage)
         raise next((failure for failure in failures if isinstance(failure, Transient)), failures[0])
+
+    def paid_by(self, purse: Purse) -> Chain:
+        """The same chain, its calls paid by this purse."""
+        return Chain([_paid(model, purse) for model in self._models])
 
 
 class Models:
@@ -137,6 +142,20 @@ class Models:
         )
         return heard
 
+    def paid_by(self, purse: Purse) -> Models:
+        """The same models, each of their calls paid by this purse. What stands before them comes after: `through`."""
+        return self.through(lambda model: _paid(model, purse))
+
+    @property
+    def breakers(self) -> Mapping[str, retry.Breaker]:
+        """What pauses the calls to a provider that keeps failing, by the provider's name."""
+        return self._breakers
+
+    @property
+    def unpriced(self) -> tuple[str, ...]:
+        """Those of the models named so far whose price is not known."""
+        return tuple(talk.name for (_, model), talk in self._talks.items() if self.prices.price(model) is None)
+
     async def close(self) -> None:
         """Closes the providers' connections."""
         for provider in self._providers.values():
@@ -188,6 +207,12 @@ class Models:
                 random=self._random,
             )
         return self._talks[key]
+
+
+def _paid(model: Model, purse: Purse) -> Model:
+    if not isinstance(model, Talk | Chain):
+        raise TypeError("a model is paid for before anything is put in front of it")
+    return model.paid_by(purse)
 
 
 def _providers(settings: Settings) -> list[Provider[Any]]:

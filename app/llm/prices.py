@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 
@@ -16,6 +16,8 @@ from app.errors import Code, UserError
 BUILT_IN = Path(__file__).with_name("prices.json")
 TABLE_AT_MOST_BYTES = 1024 * 1024
 PER = 1_000_000
+BYTES_PER_TOKEN = 2
+"""At least, of code and prose in any language: what a prompt costs at most is reckoned with it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +102,15 @@ class Prices(_Entry):
             cost_usd=None if price is None else price.cost_usd(tokens),
             calls=1,
         )
+
+    def most_usd(self, model: str, *, prompt_bytes: int, output_tokens: int) -> float | None:
+        """The most that one call costs whose reply has so many tokens at most; None when the price is not known."""
+        price = self.price(model)
+        if price is None:
+            return None
+        tokens = Tokens(input=prompt_bytes // BYTES_PER_TOKEN + 1, output=output_tokens)
+        # Nobody knows beforehand whether the provider puts the prompt into its cache.
+        return max(price.cost_usd(tokens), price.cost_usd(replace(tokens, cache_written=tokens.input)))
 
     def find(self, name: str) -> tuple[str, str] | None:
         """(provider, model) for a bare name as people write it: `GPT-5.2`, `Claude Sonnet 5.5 (copilot)`, `opus`."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 import random as randomness
 import time
 from collections.abc import Awaitable, Callable
@@ -17,6 +18,7 @@ from app.llm import Completion, Reply, form
 from app.llm.form import Misread, Read
 from app.llm.prices import Prices
 from app.llm.provider import Answer, Ending, Provider, Question
+from app.llm.purse import OwnPocket, Purse
 
 THINKING_TOKENS = 16_000
 """Added to a reply's limit for models that think before they answer, because their thoughts count against it."""
@@ -84,6 +86,7 @@ class Talk:
         prices: Prices,
         breaker: retry.Breaker | None = None,
         on_call: OnCall | None = None,
+        purse: Purse | None = None,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         random: Callable[[], float] = randomness.random,
@@ -93,6 +96,7 @@ class Talk:
         self._prices = prices
         self._breaker = breaker
         self._on_call = on_call
+        self._purse = purse or OwnPocket()
         self._clock = clock
         self._sleep = sleep
         self._random = random
@@ -101,6 +105,12 @@ class Talk:
     def name(self) -> str:
         """`provider:model`."""
         return f"{self._provider.name}:{self._model}"
+
+    def paid_by(self, purse: Purse) -> Talk:
+        """The same model, its calls paid by this purse."""
+        paid = copy.copy(self)
+        paid._purse = purse  # noqa: SLF001 - of the same class
+        return paid
 
     async def complete(self, prompt: Prompt, reply: type[Reply]) -> Completion[Reply]:
         """The model's reply in its form. Raises `Transient`, or `Permanent` (`Unanswered` after the one repair try)."""
@@ -131,9 +141,30 @@ class Talk:
         return min(wanted, price.max_output_tokens or wanted)
 
     async def _hear(self, question: Question, reply: type[Reply]) -> _Heard[Reply]:
-        return await retry.call(
-            lambda: self._call(question, reply), breaker=self._breaker, sleep=self._sleep, random=self._random
+        # One sum for all tries: only the last of them has an answer that costs something.
+        aside = await self._purse.set_aside(self.name, self._most_usd(question))
+        usage = Usage()
+        try:
+            heard = await retry.call(
+                lambda: self._call(question, reply), breaker=self._breaker, sleep=self._sleep, random=self._random
+            )
+            usage = heard.usage
+        finally:
+            await self._purse.pay(aside, usage)
+        return heard
+
+    def _most_usd(self, question: Question) -> float | None:
+        prompt = question.prompt
+        said = (
+            prompt.system,
+            prompt.shared,
+            prompt.body,
+            question.said,
+            question.complaint,
+            form.in_words(question.form),
         )
+        size = sum(len(text.encode("utf-8", "replace")) for text in said)
+        return self._prices.most_usd(self._model, prompt_bytes=size, output_tokens=question.max_output_tokens)
 
     async def _call(self, question: Question, reply: type[Reply]) -> _Heard[Reply]:
         started = self._clock()

@@ -22,7 +22,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse
 from starlette.types import Receive, Scope, Send
 
-from app import telemetry
+from app import telemetry, tracing
 from app.errors import PrincipalError
 from app.events import Event, InvalidPayload, parse
 from app.jobs import Delivery, Engine, Receipt, Taken
@@ -138,7 +138,10 @@ class _Gate:
             guid = _header(request, "x-github-delivery", _GUID)
             name = _header(request, "x-github-event", _EVENT)
             event = await _event(request, name, body)
-        with telemetry.bind(delivery=guid, event_name=name):
+        with (
+            tracing.webhook(guid, event=name),
+            telemetry.bind(delivery=guid, trace=tracing.trace_of(guid), event_name=name),
+        ):
             receipt = await self._accepted(Delivery(guid=guid, name=name, event=event, received_at=time.time()))
             log.info("webhook_taken", taken=receipt.taken.value, reason=receipt.reason, job=receipt.job)
         return receipt

@@ -423,9 +423,7 @@ class World:
         summaries = sum("principal:summary" in one.body for one in under.handle.issue_comments)
         found += [f"I3 the summary stands {summaries} times"] if summaries > 1 else []
         comments = Counter(
-            (one["path"], one["body"][:80])
-            for review in self._posts(under)
-            for one in review.body.get("comments", ())
+            (one["path"], one["body"][:80]) for review in self._posts(under) for one in review.body.get("comments", ())
         )
         return found + [f"I3 comment {what} {n} times" for what, n in comments.items() if n > 1]
 

@@ -77,7 +77,7 @@ class DoomedBot(Bot):
 
     def __init__(self, environ):
         super().__init__(environ, timing=QUICK)
-        self.story = Doomed(Settings.load(environ), key=lambda: b"key", book=lambda: self.engine.book)
+        self.story = Doomed(Settings.load(environ), kept=lambda: self.engine)
 
     async def _serve(self):
         settings = Settings.load(self._environ)

@@ -1,0 +1,141 @@
+"""What models cost, a day and a repository a row: the purse that all processes on this database share.
+
+    set_aside ─► a row with the most that a call can cost ─► the call ─► pay: the row goes, what it cost is added to the day
+
+A process that dies leaves its row behind; it counts until the call must have ended. The rows tell nothing but numbers. They
+stay when a repository is taken away, so that taking the App away and bringing it back fills no purse.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+import secrets
+import time
+
+import sqlalchemy as sa
+
+from app.core import purse
+from app.core.purse import Amount, Limits, Verdict
+from app.core.usage import Usage
+from app.errors import Code, Permanent
+from app.jobs.store import Store, metadata
+from app.telemetry import REFUSED_FOR_MONEY
+
+DAYS_KEPT = 400
+"""A year to look back on, and a month to look at it."""
+DAY_SECONDS = 86_400
+LOOK_AGAIN_SECONDS = 0.25
+LOOKS_AT_MOST = 1200
+"""Five minutes for the calls under way to leave something."""
+PURSE_LOCK = 7_236_121_604_352
+"""Beside the store's: whoever holds it on PostgreSQL may set aside and pay."""
+
+spending = sa.Table(
+    "principal_spending",
+    metadata,
+    sa.Column("day", sa.String(10), primary_key=True),
+    sa.Column("repository", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("calls", sa.BigInteger, nullable=False),
+    sa.Column("input_tokens", sa.BigInteger, nullable=False),
+    sa.Column("cached_tokens", sa.BigInteger, nullable=False),
+    sa.Column("output_tokens", sa.BigInteger, nullable=False),
+    sa.Column("usd", sa.Float, nullable=False),
+)
+under_way = sa.Table(
+    "principal_spending_under_way",
+    metadata,
+    sa.Column("name", sa.String(32), primary_key=True),
+    sa.Column("day", sa.String(10), nullable=False, index=True),
+    sa.Column("repository", sa.BigInteger, nullable=False),
+    sa.Column("usd", sa.Float, nullable=False),
+    sa.Column("until", sa.Float, nullable=False),
+)
+
+
+class StoredPurse:
+    """`app.llm.purse.Purse` of one repository, kept in the tables above."""
+
+    def __init__(self, store: Store, limits: Limits, *, repository_id: int, longest_call_seconds: float) -> None:
+        self._store = store
+        self._limits = limits
+        self._repository = repository_id
+        self._longest_call_seconds = longest_call_seconds
+
+    async def set_aside(self, model: str, most_usd: float | None) -> str:
+        """A name for `pay`, empty where nothing is limited. Waits for calls under way when only they stand in the way."""
+        if not self._limits.any:
+            return ""
+        if most_usd is None:
+            raise Permanent(Code.BUDGET_SPENT, f"The price of {model} is not known, so it cannot be kept to a budget")
+        name = secrets.token_hex(16)
+        for _ in range(LOOKS_AT_MOST):
+            verdict = await self._store.call(self._set_aside, name, most_usd)
+            if verdict.why:
+                REFUSED_FOR_MONEY.inc()
+                raise Permanent(Code.BUDGET_SPENT, verdict.why)
+            if verdict.granted:
+                return name
+            await asyncio.sleep(LOOK_AGAIN_SECONDS)
+        raise Permanent(Code.BUDGET_SPENT, "What is left of today's budget (UTC) is set aside for other calls")
+
+    async def pay(self, name: str, usage: Usage) -> None:
+        """Today's row with what the call has cost; all that was set aside for it where the reply counted nothing."""
+        await self._store.call(self._pay, name, usage)
+
+    def _set_aside(self, name: str, most_usd: float) -> Verdict:
+        now = time.time()
+        day = _day(now)
+        row = {"name": name, "day": day, "repository": self._repository, "usd": most_usd}
+        with self._store.begin_alone(PURSE_LOCK) as connection:
+            if connection.scalar(sa.select(under_way.c.name).where(under_way.c.name == name)):
+                return purse.GRANTED  # The commit's answer was lost, and this is the second try.
+            spent = self._sum(connection, spending, spending.c.day == day)
+            aside = self._sum(connection, under_way, under_way.c.day == day, under_way.c.until > now)
+            verdict = purse.judge(self._limits, spent=spent, aside=aside, most_usd=most_usd)
+            if verdict.granted:
+                connection.execute(sa.insert(under_way).values(**row, until=now + self._longest_call_seconds))
+        return verdict
+
+    def _pay(self, name: str, usage: Usage) -> None:
+        # Alone as well: whoever sums up must not see the row gone and its cost not yet there.
+        with self._store.begin_alone(PURSE_LOCK) as connection:
+            aside = connection.execute(
+                sa.delete(under_way).where(under_way.c.name == name).returning(under_way.c.day, under_way.c.usd)
+            ).one_or_none()
+            if name and aside is None:
+                return  # Paid before: the commit's answer was lost.
+            day, most_usd = (aside.day, aside.usd) if aside is not None else (_day(time.time()), 0.0)
+            if usage.calls:
+                self._add(connection, day, usage, usd=most_usd if usage.cost_usd is None else usage.cost_usd)
+
+    def _add(self, connection: sa.Connection, day: str, usage: Usage, *, usd: float) -> None:
+        cost = {
+            "calls": usage.calls,
+            "input_tokens": usage.input_tokens,
+            "cached_tokens": usage.cached_tokens,
+            "output_tokens": usage.output_tokens,
+            "usd": usd,
+        }
+        key = {"day": day, "repository": self._repository}
+        statement = self._store.insert(spending).values(**key, **cost)
+        sums = {name: spending.c[name] + amount for name, amount in cost.items()}
+        connection.execute(statement.on_conflict_do_update(index_elements=list(key), set_=sums))
+
+    def _sum(self, connection: sa.Connection, table: sa.Table, *where: sa.ColumnElement[bool]) -> Amount:
+        own = sa.case((table.c.repository == self._repository, table.c.usd), else_=0.0)
+        query = sa.select(sa.func.sum(table.c.usd), sa.func.sum(own)).where(*where)
+        everything, of_repository = connection.execute(query).one()
+        return Amount(everything or 0.0, of_repository or 0.0)
+
+
+def purge(store: Store, *, now: float) -> int:
+    """Forget days that are over for longer than anybody looks back, and what dead calls left. Returns how many rows went."""
+    with store.begin() as connection:
+        days = connection.execute(sa.delete(spending).where(spending.c.day < _day(now - DAYS_KEPT * DAY_SECONDS)))
+        calls = connection.execute(sa.delete(under_way).where(under_way.c.day < _day(now - 2 * DAY_SECONDS)))
+        return days.rowcount + calls.rowcount
+
+
+def _day(now: float) -> str:
+    return dt.datetime.fromtimestamp(now, tz=dt.UTC).date().isoformat()
