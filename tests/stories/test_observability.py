@@ -89,13 +89,11 @@ def test_a_delivery_is_one_trace_from_the_webhook_to_every_call(github, models, 
     # The calls that no delivery asked for (the start's own looks) are in other traces, and nothing of this one is elsewhere.
     assert not [span for span in collector.spans if span.parent in by_id and span.trace != first.trace]
 
-    told = [
-        line for line in lines() if line["event"] in ("webhook_taken", "delivery_decided", "reviewed", "review_ended")
-    ]
-    assert len(told) == 4
-    for line in told:
-        assert (line["delivery"], line["trace"]) == (guid, first.trace)
-    assert {(line["repository"], line["number"]) for line in told[1:]} == {("acme/shop", pull.number)}
+    told = [line for line in lines() if line.get("delivery") == guid]
+    assert {"webhook_taken", "delivery_decided", "reviewed", "review_ended"} <= {line["event"] for line in told}
+    assert {line["trace"] for line in told} == {first.trace}
+    pulls = {(line["repository"], line["number"]) for line in told if "repository" in line}
+    assert pulls == {("acme/shop", pull.number)}
 
 
 def test_a_step_that_fails_says_so_in_its_trace_and_not_what_was_in_it(github, models, collector, tmp_path):
