@@ -25,12 +25,13 @@ from app.core import (
     supply_chain,
 )
 from app.core.admit import Scope, Skip, admit
+from app.core.background import Background
 from app.core.change import Change, Intent, narrow
 from app.core.finding import Elsewhere, Severity
 from app.core.leaks import KnownSecrets
 from app.core.options import Options
 from app.core.persona import Persona
-from app.core.policy import Policies
+from app.core.policy import EVERYTHING, Policies
 from app.core.policy_files import InForce, PolicyFiles, in_force
 from app.core.prompt import Envelope
 from app.core.pull import Comparison, Pull
@@ -38,7 +39,7 @@ from app.core.report import NotReviewed, Review
 from app.core.rule import Strength
 from app.core.source import ScanNote
 from app.core.usage import Usage
-from app.core.weigh import EVERYTHING, Known, Weighed, weigh
+from app.core.weigh import Known, Weighed, weigh
 from app.errors import MEANINGS, Code, Permanent, PrincipalError, Transient
 from app.events import ReviewRequest
 from app.git import Mirrors, Tree
@@ -102,6 +103,11 @@ class Read:
     tree: Tree
     policy: InForce
 
+    @property
+    def background(self) -> Background:
+        """What the repository itself tells a reviewer."""
+        return Background(guidance=self.policy.guidance, language=self.policy.root.language)
+
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
@@ -122,21 +128,31 @@ async def review(
     asked: str = "",
     policies: Policies = EVERYTHING,
     known: Known | None = None,
+    background: Background | None = None,
 ) -> Review:
     """Everything there is to say about a change, proven, in order.
 
     `tree` is where the code can be read, None for a bare diff; `asked` is what the person wrote after `/review`; `known` is
-    what was said before, and is not said again.
+    what was said before, and is not said again; `background` is what a reviewer is told besides the change.
     """
     started = reviewer.clock()
     change = narrow(change, asked)
     library, options = reviewer.library, reviewer.options
     models = reviewer.models.through(lambda model: Guarded(model, reviewer.known_secrets))
-    speaking_rules = obey.speaking(library.rules, policies.root)
+    speaking_rules = obey.speaking(library.rules, policies)
     rules = {rule.id: rule for rule in (*speaking_rules, *deceptive.RULES)}
     envelope = _envelope(change, reviewer)
+    known = known or Known()
 
-    reading = read.Reading(change, await read.code(change, tree=tree), tree, reviewer.scanner, options)
+    reading = read.Reading(
+        change,
+        await read.code(change, tree=tree),
+        tree,
+        reviewer.scanner,
+        options,
+        policies,
+        background or Background(),
+    )
     seen = await read.evidence(reading, rules=speaking_rules, step=step)
     heard = obey.heard(seen.new, policies)
     strong = [one for one in heard if one.strength is Strength.STRONG]
@@ -145,7 +161,7 @@ async def review(
     spoken = tuple(filter(None, [addressed.note(change)]))
 
     def by_rules_alone(*why: str) -> Review:
-        weighed = weigh(by_rules, policies=policies, known=known or Known(), comments=options.comments)
+        weighed = weigh(by_rules, policies=policies, known=known, comments=options.comments)
         seconds = reviewer.clock() - started
         return _by_rules_alone(change, weighed, before, seen.notes, spoken=(*why, *spoken), seconds=seconds)
 
@@ -186,7 +202,7 @@ async def review(
         else doubt.believe(claims, reading=reading)
     )
     proven = (*by_rules, *judged.verified)
-    weighed = weigh(proven, policies=policies, known=known or Known(), comments=options.comments)
+    weighed = weigh(proven, policies=policies, known=known, comments=options.comments)
     said, fix_usage = (
         await fix.fix(
             weighed.said,
@@ -205,6 +221,7 @@ async def review(
         head=change.head,
         said=said,
         folded=weighed.folded,
+        raised=weighed.raised,
         elsewhere=judged.elsewhere,
         pre_existing=before,
         rejected=(*judged.rejected, *weighed.rejected),
@@ -256,7 +273,7 @@ async def _told_of(
         return text, Outcome("skipped", detail=scope.reason)
 
     keeper = recall.Keeper(request, pull.repository, github, house.reviewer.secret_key, house.memory)
-    before = await recall.before(keeper, step=step)
+    before = await recall.before(keeper, pull=pull, step=step)
     since = await recall.since(before, tree=reading.tree, change=reading.change)
     change = supply_chain.narrow(reading.change) if scope is Scope.SUPPLY_CHAIN else reading.change
     unread = since.unread(change).change if request.trigger == PUSH else change
@@ -269,6 +286,7 @@ async def _told_of(
         asked=request.arguments,
         policies=reading.policy.policies,
         known=await recall.known(before, since=since, tree=reading.tree, change=change),
+        background=replace(before.background, guidance=reading.policy.guidance, language=policy.language),
     )
     found = replace(found, notes=(*reading.policy.notes, *found.notes))
     told(found)
@@ -406,6 +424,7 @@ def _by_rules_alone(
         head=change.head,
         said=weighed.said,
         folded=weighed.folded,
+        raised=weighed.raised,
         pre_existing=before,
         rejected=weighed.rejected,
         skipped=change.skipped,

@@ -111,7 +111,13 @@ async def review_address(
             policies = reading.policy.policies
             made = replace(reviewer, options=obey.chosen(reviewer.options, policies.root))
             return await review(
-                reading.change, tree=reading.tree, reviewer=made, step=step, asked=asked, policies=policies
+                reading.change,
+                tree=reading.tree,
+                reviewer=made,
+                step=step,
+                asked=asked,
+                policies=policies,
+                background=reading.background,
             )
         return await _posted(pull, house=house, step=step, asked=asked)
 

@@ -184,6 +184,8 @@ def verdict(review: Review) -> str:
     if not review.complete:
         scope = f"{review.hunks_reviewed} of {_counted(review.hunks, 'hunk')} were"
         return f"Not all of this was reviewed: {scope}, and no problem was found in them"
+    if review.raised:
+        return "Nothing to add: people have raised already what was found"
     if review.open_before:
         return f"Nothing new; {_count(review.open_before, 'finding')} from before {_is_or_are(review.open_before)} still open"
     if not review.hunks:
@@ -360,11 +362,13 @@ def _told_within(
 
 def _gaps(review: Review) -> list[str]:
     """What no one looked at, and why; what was left out on purpose; and what else a reader should know."""
+    by_people = _listed([f"{_place(one)} {gate.line(one.finding.title)}" for one in review.raised], MOST_NAMED)
     missed = [_missed(some) for some in _grouped(review.not_reviewed, lambda one: (one.reason, one.code))]
     by_reason = _grouped(review.skipped, lambda one: (one.reason,))
     left_out = "; ".join(_left_out(some, named=max(MOST_NAMED // len(by_reason), 1)) for some in by_reason)
     notes = [f"{gate.line(note, longest=500).rstrip('.')}." for note in review.notes]
     return [
+        f"Not repeated, because people have raised it there: {by_people}." if by_people else "",
         *_first(missed, "more reasons why hunks were not reviewed"),
         f"Left out: {left_out}." if left_out else "",
         *_first(notes, "more notes"),

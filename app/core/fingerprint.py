@@ -17,7 +17,7 @@ _WORD = re.compile(r"[a-z0-9]+")
 
 def fingerprint(finding: Finding) -> str:
     """A name for the finding that survives moved lines and reformatting: rule or title, path, normalised quote."""
-    about = finding.rule or " ".join(sorted(_words(finding.title)))
+    about = finding.rule or " ".join(sorted(telling_words(finding.title)))
     said = "\0".join((about, finding.path, code_of(finding.quote)))
     return hashlib.sha256(said.encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
@@ -80,14 +80,15 @@ def similar(one: Finding, other: Finding) -> bool:
 
 def shared_words(one: str, other: str) -> float:
     """The share of the shorter text's telling words that the other one holds too, from 0 to 1."""
-    first, second = _words(one), _words(other)
+    first, second = telling_words(one), telling_words(other)
     return len(first & second) / min(len(first), len(second)) if first and second else 0.0
 
 
 _SHARED_WORDS = 0.6
 
 
-def _words(text: str) -> frozenset[str]:
+def telling_words(text: str) -> frozenset[str]:
+    """The words of a text that say something, in lower case."""
     return frozenset(_WORD.findall(text.lower())) - _EMPTY_WORDS
 
 

@@ -1,6 +1,7 @@
 """What a policy makes of rules and findings: which rules speak, how severe their findings are, and what is not said.
 
 rules    ── speaking ─► those that are not off everywhere
+paths    ── wishes ───► what reviewers of these files are told
 findings ── obey ─────► Obeyed(kept with the policy's severity, rejected with the policy's key)
 """
 
@@ -23,6 +24,14 @@ class Obeyed:
     rejected: tuple[Rejected, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """An instruction of the policy, and the files of the change that it is about."""
+
+    text: str
+    paths: tuple[str, ...]
+
+
 def obey(found: Sequence[VerifiedFinding], policies: Policies) -> Obeyed:
     """The findings as the policy of their file wants them."""
     kept: list[VerifiedFinding] = []
@@ -39,15 +48,25 @@ def obey(found: Sequence[VerifiedFinding], policies: Policies) -> Obeyed:
     return Obeyed(tuple(kept), tuple(rejected))
 
 
-def speaking(rules: Sequence[Rule], policy: Policy) -> tuple[Rule, ...]:
-    """The rules that are not off in the whole repository."""
-    off = {name for name, choice in policy.rules.items() if choice.off}
+def speaking(rules: Sequence[Rule], policies: Policies) -> tuple[Rule, ...]:
+    """The rules that are not off in the whole repository; what is off at its root may speak in a folder that says so."""
+    off = {name for name, choice in policies.root.rules.items() if choice.off}
+    off -= {name for part in policies.parts for name, choice in part.policy.rules.items() if not choice.off}
     return tuple(rule for rule in rules if rule.id not in off)
 
 
 def heard(seen: Sequence[Evidence], policies: Policies) -> tuple[Evidence, ...]:
     """What detectors saw, where their rules may speak."""
     return tuple(one for one in seen if policies.of(one.path).says(one.rule))
+
+
+def wishes(paths: Sequence[str], policies: Policies) -> tuple[Wish, ...]:
+    """The instructions that apply to some of these files, each once, with the files that it applies to."""
+    by_text: dict[str, list[str]] = {}
+    for path in dict.fromkeys(paths):
+        for text in policies.of(path).instructions:
+            by_text.setdefault(text, []).append(path)
+    return tuple(Wish(text, tuple(some)) for text, some in by_text.items())
 
 
 def chosen(options: Options, policy: Policy) -> Options:

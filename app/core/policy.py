@@ -58,6 +58,12 @@ def _pattern(value: str) -> str:
     return value
 
 
+def _language(value: str) -> str:
+    if not all(letter.isalpha() or letter in " -()" for letter in value):
+        raise ValueError("must be the name of a language")
+    return value
+
+
 def _off(value: Any) -> Any:
     # YAML reads a bare `off` as false.
     return "off" if value is False else value
@@ -161,8 +167,8 @@ class Policy(_Keys):
     )
     automatic: bool = Field(default=True, description="Off: a review is made only when a person asks.")
     shadow: bool = Field(default=False, description="Reviews are made and recorded, and nothing is posted.")
-    language: Annotated[str, Field(min_length=2, max_length=40)] = Field(
-        "English", description="The language that findings are written in."
+    language: Annotated[str, Field(min_length=2, max_length=40), AfterValidator(_language)] = Field(
+        "English", description="The language that a model writes its findings in."
     )
     summary: bool = Field(default=True, description="One summary comment, edited in place.")
     guidance: bool = Field(
@@ -284,6 +290,10 @@ def extended(own: Policy, base: Policy) -> Policy:
     include = own.paths.include or base.paths.include
     said["paths"] = Paths(include=include, exclude=(*base.paths.exclude, *own.paths.exclude))
     return base.model_copy(update=said | {"extends": own.extends})
+
+
+EVERYTHING = Policies(Policy())
+"""The policy of a repository that has none."""
 
 
 def schema() -> dict[str, Any]:

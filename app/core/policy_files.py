@@ -3,7 +3,8 @@
     own file, else the owner's ─┐
     the one it extends ─────────┼── in_force ──► InForce(policies, notes)
     files of folders ───────────┤
-    files this change rewrites ─┘    never in force, only checked
+    files this change rewrites ─┤    never in force, only checked
+    AGENTS.md and its like ─────┘    guidance, where the policy lets it be read
 
 A file that cannot be used is told with its line, and what it would have said is as if it were not there.
 """
@@ -19,6 +20,11 @@ from app.core.policy import FOLDER_FILE, MOST_FOLDERS, PATH, BrokenPolicy, Part,
 
 OWNERS = ".github"
 """The owner's repository whose policy counts for those of its repositories that have none."""
+GUIDANCE = ("AGENTS.md", "CLAUDE.md", ".github/copilot-instructions.md", "CONTRIBUTING.md")
+"""Where a repository tells people and assistants how it wants to be worked on."""
+LONGEST_GUIDE = 4_000
+LONGEST_GUIDANCE = 8_000
+"""Characters: two thousand tokens of each prompt, at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +43,7 @@ class PolicyFiles:
     extended: Source | None = None
     folders: tuple[Source, ...] = ()
     proposed: tuple[Source, ...] = ()
+    guidance: tuple[Source, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +54,8 @@ class InForce:
     notes: tuple[str, ...] = ()
     source: str = ""
     """The file it was read from; empty when the defaults apply."""
+    guidance: tuple[Source, ...] = ()
+    """What the repository tells those who work on it, cut to what a prompt has room for."""
 
     @property
     def root(self) -> Policy:
@@ -63,7 +72,8 @@ def in_force(files: PolicyFiles) -> InForce:
     root = _root(files, notes)
     parts = tuple(part for source in files.folders if (part := _part(source, notes)) is not None)
     notes += [_of_proposed(source) for source in files.proposed]
-    return InForce(Policies(root, parts), tuple(notes), files.root.path if files.root else "")
+    guidance = _guidance(files.guidance) if root.guidance else ()
+    return InForce(Policies(root, parts), tuple(notes), files.root.path if files.root else "", guidance)
 
 
 def extends(text: str) -> str | None:
@@ -84,6 +94,20 @@ def folder_files(paths: Sequence[str]) -> tuple[str, ...]:
 def is_policy(path: str) -> bool:
     """Whether the file is one that holds a policy."""
     return path == PATH or (path.endswith(f"/{FOLDER_FILE}"))
+
+
+def _guidance(files: Sequence[Source]) -> tuple[Source, ...]:
+    """Each text once, as far as there is room; the first named get it first."""
+    kept: list[Source] = []
+    room = LONGEST_GUIDANCE
+    for source in files:
+        text = source.text.strip()
+        if not room or not text or any(text == one.text for one in kept):
+            continue
+        cut = min(room, LONGEST_GUIDE)
+        kept.append(Source(source.path, text if len(text) <= cut else f"{text[:cut].rstrip()}\n[cut]"))
+        room -= min(len(text), cut)
+    return tuple(kept)
 
 
 def _root(files: PolicyFiles, notes: list[str]) -> Policy:

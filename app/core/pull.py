@@ -24,7 +24,9 @@ class Pull:
     """A pull request at the moment it was read.
 
     `repository` is the name GitHub uses now, which differs from the one asked for after a rename: go on with this one.
-    `head_repository` is None when the fork was deleted; `author` is `ghost` when the account was.
+    `head_repository` is None when the fork was deleted; `author` is `ghost` when the account was. `comments` counts the
+    conversation, `review_comments` the threads' remarks; `merge_state` is GitHub's word for what
+    stands in its way (`unstable`: a check).
     """
 
     repository: str
@@ -49,6 +51,9 @@ class Pull:
     changed_files: int
     additions: int
     deletions: int
+    comments: int = 0
+    review_comments: int = 0
+    merge_state: str = ""
 
     @property
     def is_open(self) -> bool:
@@ -153,6 +158,10 @@ class CheckAnnotation:
     level: AnnotationLevel
     message: Outgoing
     title: Outgoing | None = None
+
+
+CHECK_NAME = "principal"
+"""What our check run is called, or the commit status that stands for it."""
 
 
 class Conclusion(StrEnum):

@@ -24,8 +24,9 @@ class NotReviewed:
 class Review:
     """Everything a review has to say, in the order it is said.
 
-    `said` are the comments, most important first, at most the cap; `folded` is what the cap left over. `pre_existing` is what
-    rules saw in the changed files on lines that the change left alone: named, counted nowhere. `by_rules` is True when no
+    `said` are the comments, most important first, at most the cap; `folded` is what the cap left over. `raised` was found
+    too, but people had raised it before. `pre_existing` is what rules saw in the changed files on lines that the change left
+    alone: named, counted nowhere. `by_rules` is True when no
     model took part. `hunks_reviewed` of `hunks` were looked at by every stage that had to.
     """
 
@@ -34,6 +35,7 @@ class Review:
     said: tuple[VerifiedFinding, ...]
     folded: tuple[VerifiedFinding, ...] = ()
     elsewhere: tuple[Elsewhere, ...] = ()
+    raised: tuple[VerifiedFinding, ...] = ()
     pre_existing: tuple[Elsewhere, ...] = ()
     rejected: tuple[Rejected, ...] = ()
     skipped: tuple[Skipped, ...] = ()
@@ -76,7 +78,7 @@ class Review:
 
     def worst(self) -> Severity | None:
         """The severity of the worst finding that is open, wherever it stands; None when there is none."""
-        severities = [one.finding.severity for one in self.findings]
+        severities = [one.finding.severity for one in (*self.findings, *self.raised)]
         severities += [one.finding.severity for one in self.elsewhere]
         severities += [one.severity for one in self.recalled.standing]
         severities += [found.finding.severity for _, found in self.recalled.back]

@@ -148,6 +148,9 @@ class WholePullRequest(PullRequest):
     changed_files: int
     additions: int
     deletions: int
+    comments: int = 0
+    review_comments: int = 0
+    mergeable_state: str = ""
 
     def value(self) -> Pull:
         """The pull request as ours."""
@@ -174,6 +177,9 @@ class WholePullRequest(PullRequest):
             changed_files=self.changed_files,
             additions=self.additions,
             deletions=self.deletions,
+            comments=self.comments,
+            review_comments=self.review_comments,
+            merge_state=self.mergeable_state,
         )
 
 

@@ -20,14 +20,13 @@ from typing import Protocol
 
 from app.core.change import Sha
 from app.core.installed import HookDelivery, Installation, InstalledRepository
-from app.core.pull import CheckRun, Conclusion, OpenPull
+from app.core.pull import CHECK_NAME, CheckRun, Conclusion, OpenPull
 from app.errors import Code, PrincipalError, Transient
 from app.events import ACTED_ON, Action, Place, PullEvent
 from app.jobs import plan as planning
 from app.jobs.delivery import Delivery, Receipt, Taken
 from app.jobs.store import DeliveryState, Store
 from app.jobs.workflows import MANUAL, PUT_BACK_AT_MOST, REVIEWS
-from app.stages.post import CHECK_NAME
 from app.telemetry import SWEEPS, SWEPT, log
 
 DAY_SECONDS = 86_400.0

@@ -27,6 +27,8 @@ from app.sandbox.shapes import Json, Shapes, moment, moment_or_none, node_id
 REACTIONS = ("+1", "-1", "laugh", "confused", "heart", "hooray", "eyes", "rocket")
 UNKNOWN_REPOSITORY = "unknown repository"
 
+_GREEN = frozenset({"success", "neutral", "skipped"})
+
 
 @dataclass(frozen=True, slots=True)
 class Size:
@@ -153,7 +155,7 @@ class PullShapes(Shapes):
             "merged": pull.merged_at is not None,
             "mergeable": pull.mergeable,
             "rebaseable": pull.mergeable,
-            "mergeable_state": {True: "clean", False: "dirty", None: "unknown"}[pull.mergeable],
+            "mergeable_state": _mergeable_state(pull),
             "merged_by": None,
             "comments": len(pull.comments),
             "review_comments": len(pull.review_comments),
@@ -393,3 +395,12 @@ class PullShapes(Shapes):
 def submitted(review: Review) -> bool:
     """Whether others can see a review."""
     return review.state is not ReviewState.PENDING
+
+
+def _mergeable_state(pull: Pull) -> str:
+    """GitHub's one word for whether it can be merged, and whether the checks of its head are green."""
+    if not pull.mergeable:
+        return "unknown" if pull.mergeable is None else "dirty"
+    latest = {(run.suite.app.id, run.name): run for run in pull.repository.check_runs if run.head_sha == pull.head_sha}
+    green = all(run.conclusion in _GREEN for run in latest.values())
+    return "clean" if green else "unstable"

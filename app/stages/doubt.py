@@ -53,7 +53,7 @@ async def doubt(
     """The sceptic's judgement on every claim. A claim nobody could judge is not said, and its hunks count as not reviewed."""
     change = reading.change
     candidates, rejected = _place(claims, change=change, head=reading.code.lines())
-    shared = prompt.shared(change, envelope=envelope)
+    shared = prompt.shared(change, envelope=envelope, background=reading.background)
     groups = _groups(candidates)
     prompts = [
         prompt.verify(
@@ -62,6 +62,7 @@ async def doubt(
             candidates=[one.finding for one in group],
             pieces=pieces,
             envelope=envelope,
+            wishes=reading.wishes([one.finding.path for one in group]),
             excerpts=await read.around(pieces, reading=reading, budget_tokens=DOUBT_CONTEXT_TOKENS),
         )
         for group in groups

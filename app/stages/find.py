@@ -111,7 +111,7 @@ async def find(
         if reading.options.guidance
         else ()
     )
-    shared = prompt.shared(change, envelope=envelope, rules=touched)
+    shared = prompt.shared(change, envelope=envelope, rules=touched, background=reading.background)
     overhead = max((estimate_tokens(group.system) for group in groups), default=0) + estimate_tokens(shared)
     batches, left_over = cut(
         change.files, batch_tokens=BATCH_TOKENS, most_tokens=_room(most_tokens, overhead, len(groups))
@@ -128,6 +128,7 @@ async def find(
                 evidence=[one for one in evidence if one.path in batch.paths],
                 rules=rules,
                 excerpts=excerpts,
+                wishes=reading.wishes(batch.paths),
             ),
         )
         for batch in batches
@@ -144,7 +145,13 @@ async def find(
             step,
             "summarise",
             model=groups[0].model,
-            prompt=prompt.summarise(summary_task, overviews, [one.title for one in findings], envelope=envelope),
+            prompt=prompt.summarise(
+                summary_task,
+                overviews,
+                [one.title for one in findings],
+                envelope=envelope,
+                language=reading.background.language,
+            ),
             form=SummaryReply,
         )
         usage += told.usage

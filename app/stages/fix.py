@@ -52,7 +52,7 @@ async def fix(
     if model is None or not open_ones:
         return tuple(found if found.fix else _without(found, "no model is configured") for found in said), Usage()
     system = prompt.system(task, personas=[persona] if persona else [], references=[], rules=[])
-    shared = prompt.shared(reading.change, envelope=envelope)
+    shared = prompt.shared(reading.change, envelope=envelope, background=reading.background)
     prompts = [
         prompt.fix(
             system,
@@ -60,6 +60,7 @@ async def fix(
             found=found,
             piece=piece,
             envelope=envelope,
+            wishes=reading.wishes([piece.file.path]),
             excerpts=await read.around([piece], reading=reading, budget_tokens=FIX_CONTEXT_TOKENS, tests=True),
         )
         for found in open_ones

@@ -1,4 +1,4 @@
-"""Governing: the policy files of a pull request's repository, as its default branch has them, never as the head does.
+"""Governing: the policy and guidance files of a pull request's repository, as its default branch has them, never the head.
 
 The repository's own files are read from git, which has the default branch anyway; the owner's and the one that is extended
 are asked of GitHub, under a token for that repository alone.
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from app.core.change import Sha
 from app.core.policy import MOST_FOLDERS, PATH
-from app.core.policy_files import OWNERS, PolicyFiles, Source, extends, folder_files, is_policy
+from app.core.policy_files import GUIDANCE, OWNERS, PolicyFiles, Source, extends, folder_files, is_policy
 from app.git import Tree
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 async def files(tree: Tree, *, repository: str, head: Sha, paths: Sequence[str], github: GitHub) -> PolicyFiles:
-    """The policy files that may say something about a change of these paths."""
+    """The files that may say something about a change of these paths, or to its reviewers."""
     own = await _texts(tree, tree.tip, [PATH, *folder_files(paths)])
     root = next((one for one in own if one.path == PATH), None) or await _of_owner(repository, github)
     return PolicyFiles(
@@ -27,6 +27,7 @@ async def files(tree: Tree, *, repository: str, head: Sha, paths: Sequence[str],
         extended=await _extended(root, repository, github),
         folders=tuple(one for one in own if one.path != PATH),
         proposed=await _texts(tree, head, [path for path in paths if is_policy(path)][:MOST_FOLDERS]),
+        guidance=await _texts(tree, tree.tip, GUIDANCE),
     )
 
 

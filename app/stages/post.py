@@ -9,7 +9,7 @@ from app.core import comment, fingerprint
 from app.core.change import Sha
 from app.core.comment import CheckText
 from app.core.gate import release
-from app.core.pull import Conclusion, StatusState
+from app.core.pull import CHECK_NAME, Conclusion, StatusState
 from app.core.report import Review
 from app.errors import Code, Permanent
 from app.events import ReviewRequest
@@ -20,7 +20,6 @@ from app.telemetry import log
 if TYPE_CHECKING:
     from app.github import GitHub
 
-CHECK_NAME = "principal"
 CHECK_KEY = "check "
 """Before a review's key: the name under which its check run is remembered."""
 

@@ -12,12 +12,15 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from app.analysis import Scanner
-from app.core import companions, context, deceptive, diff
+from app.core import companions, context, deceptive, diff, obey
+from app.core.background import Background
 from app.core.budget import Piece
 from app.core.change import Change, FileDiff, FileStatus, Intent, Sha
 from app.core.context import Excerpt, Hit, Wanted
 from app.core.finding import Side
+from app.core.obey import Wish
 from app.core.options import Options
+from app.core.policy import EVERYTHING, Policies
 from app.core.rule import Rule
 from app.core.select import DELETED, select
 from app.core.source import ScanResult, SourceFile, Surroundings, Symbol
@@ -59,13 +62,22 @@ class Code:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """A change with all that it can be read by: the head's text, the tree (None for a bare diff), and the parsers."""
+    """A change with all that it can be read by: the head's text, the tree (None for a bare diff), and the parsers.
+
+    `policies` and `background` are what the repository and its people have to say about it.
+    """
 
     change: Change
     code: Code
     tree: Tree | None
     scanner: Scanner
     options: Options = field(default_factory=Options)
+    policies: Policies = EVERYTHING
+    background: Background = field(default_factory=Background)
+
+    def wishes(self, paths: Sequence[str]) -> tuple[Wish, ...]:
+        """What the repository's policy tells reviewers of these files."""
+        return obey.wishes(paths, self.policies)
 
 
 async def change(tree: Tree, *, base: Sha, head: Sha, intent: Intent) -> Change:

@@ -11,17 +11,18 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from app.core import fingerprint, increment, notice
+from app.core.background import Background
 from app.core.change import Change, FileDiff, FileStatus
 from app.core.gate import Outgoing
 from app.core.increment import Unseen
 from app.core.memory import Dismissed, Remembered, Said, Standing, Thread, updated
-from app.core.pull import ReviewThread
+from app.core.pull import CHECK_NAME, Pull, ReviewThread
 from app.core.report import Review
 from app.core.weigh import Known
 from app.errors import Permanent
 from app.events import ReviewRequest
 from app.git import Tree
-from app.stages import read
+from app.stages import hear, read
 from app.stages.memory import Memory, NoMemory
 from app.stages.step import Step
 from app.telemetry import log
@@ -35,10 +36,11 @@ STARTS_OVER = "full"
 
 @dataclass(frozen=True, slots=True)
 class Before:
-    """What is known of a pull request when its review begins; what people have done in our threads is part of it."""
+    """What is known of a pull request when its review begins; what people have done and said in its threads is part of it."""
 
     remembered: Remembered
     dismissed: tuple[Dismissed, ...] = ()
+    background: Background = field(default_factory=Background)
 
     @property
     def is_first(self) -> bool:
@@ -108,16 +110,26 @@ class Keeper:
         )
 
 
-async def before(keeper: Keeper, *, step: Step) -> Before:
+async def before(keeper: Keeper, *, pull: Pull, step: Step) -> Before:
     """What is known of the pull request. Remembered by the step, because the review itself changes it."""
 
     async def ask() -> Before:
         if STARTS_OVER in keeper.request.arguments.split():
             await keeper.memory.forget(*keeper.place)
         remembered = await keeper.memory.of(*keeper.place)
-        if remembered.said:
-            remembered = replace(remembered, said=await _as_people_left_it(remembered.said, keeper))
-        return Before(remembered, await keeper.memory.dismissed(keeper.request.repository_id))
+        threads = await _threads(keeper) if remembered.said or pull.review_comments else ()
+        return Before(
+            replace(remembered, said=updated(remembered.said, keeper.ours(threads))),
+            await keeper.memory.dismissed(keeper.request.repository_id),
+            await hear.background_of(
+                pull,
+                threads=threads,
+                known_remarks=(remembered.summary is not None) + keeper.request.trigger.startswith("comment:"),
+                by_hand=keeper.request.by_hand,
+                own_check=CHECK_NAME,
+                github=keeper.github,
+            ),
+        )
 
     return await step.run("recall", ask, Before)
 
@@ -140,7 +152,7 @@ async def known(before: Before, *, since: Since, tree: Tree, change: Change) -> 
     paths = {renames.get(one.path, one.path) for one in before.remembered.said}
     blobs = await tree.read_many(change.head, sorted(paths))
     code = {path: data.decode("utf-8", "replace") for path, data in blobs.items()}
-    return Known(before.remembered.said, before.dismissed, code, renames)
+    return Known(before.remembered.said, before.dismissed, code, renames, before.background.points)
 
 
 async def after(found: Review, keeper: Keeper, *, whole: bool, step: Step) -> None:
@@ -225,12 +237,12 @@ async def _switch(one: Said, keeper: Keeper, *, resolved: bool, step: Step) -> N
     await step.run("resolve" if resolved else "reopen", switch, bool, preemptible=False)
 
 
-async def _as_people_left_it(said: Sequence[Said], keeper: Keeper) -> tuple[Said, ...]:
+async def _threads(keeper: Keeper) -> tuple[ReviewThread, ...]:
     try:
-        return updated(said, keeper.ours(await keeper.threads()))
+        return await keeper.threads()
     except Permanent as error:
         log.warning("threads_not_read", code=error.code, what=error.what)
-        return tuple(said)
+        return ()
 
 
 def _same_account(one: str, other: str) -> bool:
