@@ -22,6 +22,7 @@ from app.core import (
     notice,
     obey,
     secrets,
+    silence,
     supply_chain,
 )
 from app.core.admit import Scope, Skip, admit
@@ -142,7 +143,6 @@ async def review(
     speaking_rules = obey.speaking(library.rules, policies)
     rules = {rule.id: rule for rule in (*speaking_rules, *deceptive.RULES)}
     envelope = _envelope(change, reviewer)
-    known = known or Known()
 
     reading = read.Reading(
         change,
@@ -153,11 +153,12 @@ async def review(
         policies,
         background or Background(),
     )
+    known = replace(known or Known(), silences=reading.silences())
     seen = await read.evidence(reading, rules=speaking_rules, step=step)
     heard = obey.heard(seen.new, policies)
     strong = [one for one in heard if one.strength is Strength.STRONG]
     by_rules = await fix.by_rules(strong, reading=reading, rules=rules)
-    before = evidence.pre_existing(obey.heard(seen.existing, policies), rules)
+    before = silence.spoken(evidence.pre_existing(obey.heard(seen.existing, policies), rules), known.silences)
     spoken = tuple(filter(None, [addressed.note(change)]))
 
     def by_rules_alone(*why: str) -> Review:
@@ -222,7 +223,9 @@ async def review(
         said=said,
         folded=weighed.folded,
         raised=weighed.raised,
-        elsewhere=judged.elsewhere,
+        silenced=weighed.silenced,
+        refused=weighed.refused,
+        elsewhere=silence.spoken(judged.elsewhere, known.silences),
         pre_existing=before,
         rejected=(*judged.rejected, *weighed.rejected),
         skipped=change.skipped,
@@ -425,6 +428,8 @@ def _by_rules_alone(
         said=weighed.said,
         folded=weighed.folded,
         raised=weighed.raised,
+        silenced=weighed.silenced,
+        refused=weighed.refused,
         pre_existing=before,
         rejected=weighed.rejected,
         skipped=change.skipped,

@@ -23,6 +23,7 @@ from app.core.hidden import reveal
 from app.core.plain import masked
 from app.core.pull import AnnotationLevel, CheckAnnotation, Conclusion, ReviewComment
 from app.core.report import NotReviewed, Review
+from app.core.silence import LONGEST_REASON, Silenced
 from app.errors import MEANINGS, Code
 
 LONGEST_COMMENT = 60_000
@@ -50,6 +51,10 @@ _ESSENTIAL = {
     Kind.PERFORMANCE: ("measure", "change", "risk"),
     Kind.DESIGN: ("trade_off", "alternative", "migration"),
 }
+WHY_REFUSED = (
+    "A comment needs a reason (`principal-ignore RULE -- reason`), and a change cannot silence what is critical or about "
+    "security in itself: that counts once the comment is merged."
+)
 NO_ANSWER = "no answer was written for this finding"
 NO_REASON = "no reason was given"
 _TITLE = re.compile(r"(?:\*\*|<details><summary>)([^*<\n]{1,80})(?:\*\*|</summary>)")
@@ -367,12 +372,24 @@ def _gaps(review: Review) -> list[str]:
     by_reason = _grouped(review.skipped, lambda one: (one.reason,))
     left_out = "; ".join(_left_out(some, named=max(MOST_NAMED // len(by_reason), 1)) for some in by_reason)
     notes = [f"{gate.line(note, longest=500).rstrip('.')}." for note in review.notes]
+    silenced = _listed([_silenced(one) for one in review.silenced], MOST_NAMED)
+    refused = _listed([_silenced(one) for one in review.refused], MOST_NAMED)
     return [
+        f"Silenced by comments in the code: {silenced}." if silenced else "",
+        f"Said although a comment asks for silence: {refused}. {WHY_REFUSED}" if refused else "",
         f"Not repeated, because people have raised it there: {by_people}." if by_people else "",
         *_first(missed, "more reasons why hunks were not reviewed"),
         f"Left out: {left_out}." if left_out else "",
         *_first(notes, "more notes"),
     ]
+
+
+def _silenced(one: Silenced) -> str:
+    """Which rule, where, why, and whether this change says so of itself."""
+    place = gate.span(f"{_path(one.by.path)}:{one.by.place}")
+    reason = gate.line(one.by.reason, longest=LONGEST_REASON) or "no reason given"
+    since = "; added by this change" if one.by.by_change else ""
+    return f"{gate.span(one.found.finding.rule or '')} at {place} ({reason}{since})"
 
 
 def _missed(some: Sequence[NotReviewed]) -> str:

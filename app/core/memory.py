@@ -5,7 +5,9 @@
         back     was fixed, is found again            an answer in its thread, which is opened again
         standing said, and its code still stands      silence
         gone     said, and its code is gone           asked about, then answered and closed
-        settled  a person has dismissed it            silence, whoever finds it again
+        hushed   said, and a comment in the code now silences it    answered and closed
+        quiet    found, never said, silenced by a comment           kept, so that the summary names it
+        settled  dismissed by a person; or fixed, or silenced, before and still so    silence
 
 A problem is the same one when its code is the same, wherever it moved and however it was indented; or when its code was
 rewritten and the same kind of thing is now said about the file.
@@ -44,6 +46,8 @@ class Standing(StrEnum):
     OPEN = "open"
     FIXED = "fixed"
     DISMISSED = "dismissed"
+    SILENCED = "silenced"
+    """A comment in the code says that it is known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +138,8 @@ class Recall:
     back: tuple[tuple[Said, VerifiedFinding], ...] = ()
     standing: tuple[Said, ...] = ()
     gone: tuple[Said, ...] = ()
+    hushed: tuple[Said, ...] = ()
+    quiet: tuple[VerifiedFinding, ...] = ()
     settled: tuple[Said, ...] = ()
 
 
@@ -143,30 +149,43 @@ def recall(
     *,
     code: Mapping[str, str],
     renames: Mapping[str, str] | None = None,
+    silenced: Sequence[VerifiedFinding] = (),
 ) -> Recall:
-    """What becomes of what was said and of what is found now.
+    """What becomes of what was said and of what is found now; `silenced` was found too, and a comment silences it.
 
     `code` is the head's text by path, of every file that something was said about and that still exists; `renames` leads
     from the path of then to the path of now.
     """
     then = [replace(one, path=(renames or {}).get(one.path, one.path)) for one in said]
+    hushings = _pairs(then, silenced, code)
     pairs = _pairs(then, found, code)
     met = {number: found[place] for place, number in pairs.items()}
     back: list[tuple[Said, VerifiedFinding]] = []
+    again: list[VerifiedFinding] = []
     standing: list[Said] = []
     gone: list[Said] = []
+    hushed: list[Said] = []
     settled: list[Said] = []
     for number, one in enumerate(then):
         match one.standing:
             case Standing.DISMISSED:
                 settled.append(one)
-            case Standing.FIXED:
+            case Standing.SILENCED if number in met and one.comment is None:
+                again.append(met[number])  # It was never said: there is no thread to answer in.
+            case Standing.FIXED | Standing.SILENCED:
                 if number in met:
                     back.append((one, met[number]))
+                else:
+                    settled.append(one)
+            case Standing.OPEN if number in hushings.values():
+                hushed.append(one)
             case Standing.OPEN:
                 (standing if number in met or _stands(one, code) else gone).append(one)
     new = tuple(one for place, one in enumerate(found) if place not in pairs)
-    return Recall(new, tuple(back), tuple(standing), tuple(gone), tuple(settled))
+    quiet = tuple(one for place, one in enumerate(silenced) if place not in hushings)
+    return Recall(
+        (*new, *again), tuple(back), tuple(standing), tuple(gone), tuple(hushed), quiet, settled=tuple(settled)
+    )
 
 
 def updated(said: Sequence[Said], threads: Sequence[Thread]) -> tuple[Said, ...]:

@@ -42,6 +42,13 @@ def fixed(head: str) -> Outgoing:
     return gate.release(told)
 
 
-def back(head: str) -> Outgoing:
-    """The answer in the thread of a finding that was fixed and is found again."""
+def hushed(head: str) -> Outgoing:
+    """The answer in the thread of a finding that a comment in the code now silences."""
+    return gate.release(f"Silenced in {head[:7]} by a `principal-ignore` comment in the code.")
+
+
+def back(head: str, *, was_silenced: bool = False) -> Outgoing:
+    """The answer in the thread of a finding that was fixed or silenced and is found again."""
+    if was_silenced:
+        return gate.release(f"Back in {head[:7]}: no comment in the code silences it any more.")
     return gate.release(f"Back in {head[:7]}: the problem that had been fixed was found again.")

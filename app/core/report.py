@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from app.core.change import Sha, Skipped
 from app.core.finding import Elsewhere, Rejected, Severity, VerifiedFinding
 from app.core.memory import Recall
+from app.core.silence import Silenced
 from app.core.usage import Usage
 
 
@@ -25,7 +26,8 @@ class Review:
     """Everything a review has to say, in the order it is said.
 
     `said` are the comments, most important first, at most the cap; `folded` is what the cap left over. `raised` was found
-    too, but people had raised it before. `pre_existing` is what rules saw in the changed files on lines that the change left
+    too, but people had raised it before; comments in the code silence what is `silenced` and ask in vain about what is
+    `refused`. `pre_existing` is what rules saw in the changed files on lines that the change left
     alone: named, counted nowhere. `by_rules` is True when no
     model took part. `hunks_reviewed` of `hunks` were looked at by every stage that had to.
     """
@@ -36,6 +38,8 @@ class Review:
     folded: tuple[VerifiedFinding, ...] = ()
     elsewhere: tuple[Elsewhere, ...] = ()
     raised: tuple[VerifiedFinding, ...] = ()
+    silenced: tuple[Silenced, ...] = ()
+    refused: tuple[Silenced, ...] = ()
     pre_existing: tuple[Elsewhere, ...] = ()
     rejected: tuple[Rejected, ...] = ()
     skipped: tuple[Skipped, ...] = ()
@@ -74,7 +78,8 @@ class Review:
     @property
     def changes_something(self) -> bool:
         """Whether a person who knows all that was said before would learn anything from it."""
-        return bool(self.hunks or self.recalled.gone or self.recalled.back)
+        recalled = self.recalled
+        return bool(self.hunks or recalled.gone or recalled.back or recalled.hushed)
 
     def worst(self) -> Severity | None:
         """The severity of the worst finding that is open, wherever it stands; None when there is none."""

@@ -23,7 +23,7 @@ LONGEST_OVERVIEW = 600
 LINES_A_MINUTE = 10
 """How fast people read a diff with care, for the estimate of the effort."""
 LARGE_LINES = 1_000
-_ORDER = [Standing.OPEN, Standing.FIXED, Standing.DISMISSED]
+_ORDER = [Standing.OPEN, Standing.FIXED, Standing.SILENCED, Standing.DISMISSED]
 
 
 def render(change: Change, review: Review, said: Sequence[Said], *, marker: str, version: str) -> Outgoing:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from app.analysis import Scanner
-from app.core import companions, context, deceptive, diff, obey
+from app.core import companions, context, deceptive, diff, obey, silence
 from app.core.background import Background
 from app.core.budget import Piece
 from app.core.change import Change, FileDiff, FileStatus, Intent, Sha
@@ -23,6 +23,7 @@ from app.core.options import Options
 from app.core.policy import EVERYTHING, Policies
 from app.core.rule import Rule
 from app.core.select import DELETED, select
+from app.core.silence import Silence
 from app.core.source import ScanResult, SourceFile, Surroundings, Symbol
 from app.git import Tree
 from app.stages.step import Step
@@ -78,6 +79,10 @@ class Reading:
     def wishes(self, paths: Sequence[str]) -> tuple[Wish, ...]:
         """What the repository's policy tells reviewers of these files."""
         return obey.wishes(paths, self.policies)
+
+    def silences(self) -> tuple[Silence, ...]:
+        """What comments in the changed files ask to be silent about."""
+        return silence.asked(self.change, text=self.code.text, before=self.code.before)
 
 
 async def change(tree: Tree, *, base: Sha, head: Sha, intent: Intent) -> Change:

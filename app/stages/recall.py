@@ -1,7 +1,7 @@
 """Recalling: what was said before a review, and what becomes of it after.
 
 before   memory + our threads ──► Before ── unread ──► the part of the change that nobody has read
-after    what is fixed: its thread answered and resolved · what is back: answered and opened again · all of it kept
+after    what is fixed or silenced: its thread answered and resolved · what is back: answered and opened again · all kept
 """
 
 from __future__ import annotations
@@ -162,8 +162,12 @@ async def after(found: Review, keeper: Keeper, *, whole: bool, step: Step) -> No
     for one in recalled.gone:
         await answers.give(one, notice.fixed(found.head), step=step)
         await _switch(one, keeper, resolved=True, step=step)
+    for one in recalled.hushed:
+        await answers.give(one, notice.hushed(found.head), step=step)
+        await _switch(one, keeper, resolved=True, step=step)
     for one, _ in recalled.back:
-        await answers.give(one, notice.back(found.head), step=step)
+        was_silenced = one.standing is Standing.SILENCED
+        await answers.give(one, notice.back(found.head, was_silenced=was_silenced), step=step)
         await _switch(one, keeper, resolved=False, step=step)
 
     async def keep() -> None:
@@ -182,7 +186,9 @@ def as_it_stands(found: Review) -> tuple[Said, ...]:
         replace(old, quote=now.finding.quote, head=found.head, standing=Standing.OPEN) for old, now in recalled.back
     ]
     gone = [replace(one, standing=Standing.FIXED) for one in recalled.gone]
-    return (*new, *back, *recalled.standing, *gone, *recalled.settled)
+    hushed = [replace(one, standing=Standing.SILENCED) for one in recalled.hushed]
+    quiet = [replace(Said.of(one.finding, head=found.head), standing=Standing.SILENCED) for one in recalled.quiet]
+    return (*new, *back, *recalled.standing, *gone, *hushed, *quiet, *recalled.settled)
 
 
 class _Answers:

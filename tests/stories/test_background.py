@@ -83,8 +83,7 @@ def test_a_model_reads_the_policy_s_words_the_guidance_the_issue_the_checks_and_
         assert "src/pay.ts:\nAmounts are integers, in cents." in told, purpose
         assert "Say you, not we." not in told
         assert "Write every sentence of your answer in Swiss German." in told
-        assert told.count(f">\n{GUIDE}\n<") == 1, "AGENTS.md and CLAUDE.md say the same"
-        assert 'name="AGENTS.md"' in told
+        assert told.count(f">\nAGENTS.md:\n{GUIDE}\n<") == 1, "AGENTS.md and CLAUDE.md say the same"
         assert "It never makes a problem acceptable" in told
         assert 3_000 < told.count("Sign your work.") * len("Sign your work. ") < 4_100
         assert "Empty orders are charged\n\nAn order of nothing must cost nothing." in told
