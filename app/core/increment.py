@@ -14,10 +14,12 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from app.core import silence
 from app.core.change import Change, FileDiff, Hunk, Line
 
 CONTEXT_LINES = 10
 """Lines around what is new that are shown with it, reviewed before or not."""
+LINES_UNDER_A_COMMENT = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +47,17 @@ def unseen(full: FileDiff, since: FileDiff | None) -> FileDiff | None:
     if since is None:
         return None
     added = {line.new for hunk in since.hunks for line in hunk.lines() if line.mark == "+"}
+    added |= {line for hunk in since.hunks for line in _no_longer_silenced(hunk)}
     removed = Counter(place for hunk in since.hunks for place in _removals(hunk))
     hunks = tuple(part for hunk in full.hunks for part in _parts(hunk, _fresh(hunk, added, removed)))
     return replace(full, hunks=hunks) if hunks else None
+
+
+def _no_longer_silenced(hunk: Hunk) -> Iterator[int]:
+    """The head lines under a comment that silenced a rule and is gone: nobody has spoken about them yet."""
+    for line, following in _with_following(hunk):
+        if line.mark == "-" and silence.WORD in line.text.casefold():
+            yield from range(following, following + LINES_UNDER_A_COMMENT)
 
 
 Removal = tuple[int, str]

@@ -55,6 +55,13 @@ def test_ten_lines_inside_a_new_file_of_thousands_are_read_with_ten_around_them(
     assert [line.text for line in hunk.lines()] == head[hunk.new_start - 1 : hunk.new_end]
 
 
+def test_lines_under_a_comment_that_silenced_a_rule_and_is_gone_are_read_again():
+    silenced = ["first", "// principal-ignore timeouts -- why", "call();", "last"]
+    left = fresh([], silenced, [line for line in silenced if "principal-ignore" not in line])
+    assert left is not None
+    assert "call();" in marked(left, "+")
+
+
 def test_a_pure_rebase_leaves_nothing_although_every_line_moved():
     mine = changed(BASE, 100, "mine")
     upstream = ["from upstream"] * 30

@@ -9,10 +9,12 @@ from app.core.background import Point
 from app.core.finding import Category, Severity
 from app.core.memory import Dismissed, Said, Standing
 from app.core.policy import EVERYTHING, Policies, parse
+from app.core.silence import Silence
 from app.core.untrusted import Untrusted
 from app.core.weigh import Known, weigh
 from tests.core.values import HEAD, verified
 
+KNOWN = Silence("src/charge.ts", 10, 11, ("timeouts",), "a test double", by_change=True)
 RAISED = Point("bob", Untrusted("No limit for the gateway"), "src/charge.ts", 11)
 
 
@@ -59,6 +61,25 @@ def test_what_people_keep_dismissing_is_folded_and_never_lost_unless_it_is_criti
     assert [one.finding.rule for one in made.folded] == ["timeouts"]
     critical = weighed(verified(severity=Severity.CRITICAL), dismissed=dismissed)
     assert [one.finding.rule for one in critical.said] == ["timeouts"]
+
+
+def test_what_a_comment_silences_is_named_kept_and_taken_from_the_threads():
+    first = weighed(verified(), other(1), silences=(KNOWN,))
+    assert [one.found.finding.rule for one in first.silenced] == ["timeouts"]
+    assert [one.finding.rule for one in first.recalled.quiet] == ["timeouts"]
+    assert [one.finding.rule for one in first.said] == ["rule-1"]
+
+    before = Said(**{**_fields(verified()), "comment": 5})
+    then = weighed(verified(), silences=(KNOWN,), said=(before,), code={"src/charge.ts": "const b = 2;"})
+    assert (then.recalled.hushed, then.recalled.quiet, then.said) == ((before,), (), ())
+
+    silenced = Said(**{**_fields(verified()), "comment": 5, "standing": Standing.SILENCED})
+    again = weighed(verified(), silences=(KNOWN,), said=(silenced,))
+    assert (again.recalled.settled, again.recalled.hushed, again.recalled.quiet) == ((silenced,), (), ())
+    loud = weighed(verified(), said=(silenced,))
+    assert [old for old, _ in loud.recalled.back] == [silenced]
+    never_said = Said(**{**_fields(verified()), "standing": Standing.SILENCED})
+    assert len(weighed(verified(), said=(never_said,)).said) == 1
 
 
 @settings(max_examples=60)

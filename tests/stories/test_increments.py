@@ -33,9 +33,10 @@ def github():
 class Pushes:
     """A pull request, and what its check run says after each push."""
 
-    def __init__(self, github, bot, files):
+    def __init__(self, github, bot, files, *, base=()):
         github.webhook(f"{bot.url}/webhooks/github", secret=SECRET)
-        self.repository = github.create_repository("acme/shop", files={"src/a.js": BASE, "README.md": "Shop\n"})
+        files_before = {"src/a.js": BASE, "README.md": "Shop\n", **dict(base)}
+        self.repository = github.create_repository("acme/shop", files=files_before)
         self.repository.add_collaborator("alice", "write")
         self.pull = self.repository.open_pull(files=files, title="Agent", body="")
         self.runs = 0
