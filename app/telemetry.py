@@ -13,9 +13,18 @@ from contextlib import contextmanager
 from typing import Any, TextIO
 
 import structlog
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    ProcessCollector,
+    generate_latest,
+    start_http_server,
+)
 
 from app import __version__
+from app.errors import Code
 
 FIELD_MAX_CHARACTERS = 2048
 FIELDS_DEEP_AT_MOST = 4
@@ -112,6 +121,16 @@ FINDINGS = Counter(
 )
 
 
+# A counter that appears with its first event cannot be seen to rise: what alerts look at is there from the start.
+for _code in Code:
+    for _kind in ("delivery", "review"):
+        FAILURES.labels(_kind, _code)
+for _outcome in ("done", "partial", "failed"):
+    SWEEPS.labels(_outcome)
+for _outcome in ("accepted", "duplicate", "ignored", "refused_401", "refused_503"):
+    WEBHOOKS.labels(_outcome)
+
+
 def configure(*, level: str = "INFO", stream: TextIO | None = None) -> None:
     """Send our own events and those of the libraries to `stream` (standard error by default), a JSON line each."""
     logging.raiseExceptions = False
@@ -175,6 +194,21 @@ def bind(**fields: Any) -> Iterator[None]:
 def headers(given: Mapping[str, str]) -> dict[str, str]:
     """The headers that may be logged."""
     return {name: given[name] for name in HEADERS_LOGGED if name in given}
+
+
+@contextmanager
+def served(host: str, port: int | None) -> Iterator[int | None]:
+    """Every metric at `/metrics` of this port, for a process that serves nothing else; 0 takes a free one, None opens none."""
+    if port is None:
+        yield None
+        return
+    server, thread = start_http_server(port, addr=host, registry=REGISTRY)
+    try:
+        yield server.server_port
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
 
 
 def metrics() -> bytes:

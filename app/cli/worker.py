@@ -5,14 +5,25 @@ from __future__ import annotations
 import asyncio
 import os
 
+import typer
+
 from app import telemetry
 from app.settings import Settings
 
 
-def worker() -> None:
-    """Review what `principal serve` has taken. As many as wanted, with the same settings and one PostgreSQL; opens no port."""
+def worker(
+    metrics_port: int | None = typer.Option(
+        None,
+        "--metrics-port",
+        min=0,
+        max=65535,
+        help="Serve /metrics on this port of HOST. Without it no port is opened.",
+    ),
+) -> None:
+    """Review what `principal serve` has taken. As many as wanted, with the same settings and one PostgreSQL."""
     from app import main  # noqa: PLC0415 - the job engine takes seconds to load
 
     settings = Settings.load(os.environ)
     telemetry.configure(level=settings.log_level)
-    asyncio.run(main.work(settings))
+    with telemetry.served(settings.host, metrics_port):
+        asyncio.run(main.work(settings))

@@ -3,6 +3,7 @@
 import io
 import json
 import logging
+import urllib.request
 
 import pytest
 import structlog
@@ -49,6 +50,14 @@ def test_s42_an_event_is_one_line_of_bounded_fields(lines, text):
 def test_a_library_speaks_json_too(lines):
     logging.getLogger("some.library").warning("odd: %s\n", "x")
     assert json.loads(said(lines))["event"] == "odd: x\n"
+
+
+def test_a_process_without_a_port_of_its_own_can_serve_its_metrics():
+    with telemetry.served("127.0.0.1", 0) as port:
+        text = urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10).read().decode()
+    assert "principal_model_calls_total" in text
+    with telemetry.served("127.0.0.1", None) as port:
+        assert port is None
 
 
 def test_a_stack_trace_keeps_its_end(lines):
