@@ -7,7 +7,6 @@ Whoever holds an `App` knows that the webhook secret is fit for use and that the
 from __future__ import annotations
 
 import os
-import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -20,13 +19,12 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
 
+from app import identity
 from app.errors import Code, UserError
 
 SECRET_MIN_CHARACTERS = 16
 SECRETS_AT_MOST = 2
 KEY_AT_MOST_BYTES = 64 * 1024
-SHARED_MODE = 0o027
-"""A group may read the key, as mounted secrets need it; nobody else may anything."""
 PUBLIC_SECRETS = frozenset({"It's a Secret to Everybody", "replace-this-with-a-long-random-secret"})
 """Secrets that stand in somebody's documentation: everybody can sign with them."""
 
@@ -155,14 +153,16 @@ class Settings(BaseModel):
 
     @classmethod
     def load(cls, environ: Mapping[str, str] | None = None) -> Settings:
-        """The settings of this environment (the process's own by default).
+        """The settings of this environment (the process's own by default), and the App of a set-up where it names none.
 
         Raises `UserError` (SETTINGS_INVALID) with one line that names every wrong variable and never shows its value.
         """
         environ = os.environ if environ is None else environ
         given = {name: environ[name] for name in _names() if environ.get(name, "").strip()}
         try:
-            return cls.model_validate(given)
+            settings = cls.model_validate(given)
+            stored = {} if identity.IDENTITY & given.keys() else identity.read(settings.data_dir)
+            return cls.model_validate({**stored, **given}) if stored else settings
         except ValidationError as error:
             raise _refused("; ".join(_sentences(error))) from None
 
@@ -238,7 +238,7 @@ class Settings(BaseModel):
         except UnicodeDecodeError:
             raise _refused("GITHUB_PRIVATE_KEY_PATH is not a PEM file") from None
         key = _rsa_key(text, "GITHUB_PRIVATE_KEY_PATH")
-        _refuse_shared(self.github_private_key_path, facts)
+        identity.refuse_shared(self.github_private_key_path, facts, named="GITHUB_PRIVATE_KEY_PATH")
         return key
 
 
@@ -267,15 +267,6 @@ def _rsa_key(pem: str, variable: str) -> SecretStr:
     if not isinstance(key, RSAPrivateKey):
         raise _refused(f"{variable} is not an RSA key, and GitHub Apps sign with RSA")
     return SecretStr(pem)
-
-
-def _refuse_shared(path: Path, facts: os.stat_result) -> None:
-    """Whoever can read the key is the App; whoever can replace it, or owns it, can become another."""
-    mode = stat.S_IMODE(facts.st_mode)
-    if mode & SHARED_MODE:
-        raise _refused(f"GITHUB_PRIVATE_KEY_PATH: others may use {path} (mode {mode:04o}); chmod 600 it")
-    if facts.st_uid not in (0, os.geteuid()):
-        raise _refused(f"GITHUB_PRIVATE_KEY_PATH: {path} belongs to another user ({facts.st_uid}); chown it")
 
 
 def _names() -> list[str]:

@@ -16,15 +16,16 @@ def serve(
         False, "--accept-only", help="Take deliveries and leave the reviews to `principal worker` (PostgreSQL only)."
     ),
 ) -> None:
-    """Serve the GitHub App: webhooks in, reviews out. Everything is set by the environment; see the README's settings."""
+    """Serve the GitHub App: webhooks in, reviews out. Everything is set by the environment; see the README's settings.
+
+    Without an App it prints the address of a page that creates one, and serves as soon as it is there.
+    """
     from app import main  # noqa: PLC0415 - the job engine and the server take seconds to load
 
-    settings = Settings.load(os.environ)
-    telemetry.configure(level=settings.log_level)
-    if not settings.app_configured:
-        typer.echo(
-            "No GitHub App is configured: webhooks are answered with 503 until GITHUB_APP_ID, GITHUB_PRIVATE_KEY_PATH and "
-            "GITHUB_WEBHOOK_SECRET are set.",
-            err=True,
-        )
-    asyncio.run(main.serve(settings, executes=not accept_only))
+    telemetry.configure(level=Settings.load(os.environ).log_level)
+    asyncio.run(main.serve(os.environ, tell=_tell, executes=not accept_only))
+
+
+def _tell(address: str) -> None:
+    # On standard output, beside the log: the token in it must not stay where logs are kept.
+    typer.echo(f"No GitHub App is configured. Open this address to create one; it works once:\n\n  {address}\n")

@@ -13,10 +13,11 @@ from typing import Self
 from app import retry
 from app.core.installed import HookDelivery, Installation
 from app.core.pace import Book
+from app.core.registration import PERMISSIONS, AppFacts
 from app.errors import Code, UserError
 from app.github import replies
 from app.github.client import TRIES, GitHub
-from app.github.credentials import LOOKING, PERMISSIONS, AppKeys, InstallationToken, Scope
+from app.github.credentials import LOOKING, AppKeys, InstallationToken, Scope
 from app.github.pace import Memory, Pace, Sleep
 from app.github.transport import PER_PAGE, Limits, Transport
 from app.github.wire import Effect, OnCall, Reply, Request, next_cursor
@@ -117,6 +118,16 @@ class App:
             if len(page) < PER_PAGE:
                 break
         return tuple(found.values())
+
+    async def facts(self) -> AppFacts:
+        """The App as GitHub describes it: its name, permissions and events. Proves that id and key belong together."""
+        request = Request("GET", "/app", {}, "read its own App")
+        return replies.read(replies.AppReply, await self._send(request), request).value()
+
+    async def hook_url(self) -> str:
+        """Where GitHub sends the App's webhooks; empty where they are switched off."""
+        request = Request("GET", "/app/hook/config", {}, "read where its webhooks go")
+        return replies.read(replies.HookConfig, await self._send(request), request).url
 
     async def hook_deliveries(self, *, succeeded: bool, since: float, pages: int) -> tuple[HookDelivery, ...]:
         """The webhook deliveries that did or did not succeed, newest first, made after `since` (epoch seconds).

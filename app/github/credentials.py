@@ -22,19 +22,12 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from github.Auth import AppAuth, Token
 
+from app.core.registration import PERMISSIONS
 from app.errors import Code, Permanent, PrincipalError, UserError
 from app.github import errors, replies
 from app.github.transport import Transport
 from app.github.wire import Effect, Reply, Request
 
-PERMISSIONS = {
-    "checks": "write",
-    "contents": "read",
-    "issues": "write",
-    "metadata": "read",
-    "pull_requests": "write",
-}
-"""What a token may do, at most; docs/permissions.md says why. A narrower token cannot be misused for more."""
 RESOLVING = {"contents": "write", "metadata": "read", "pull_requests": "write"}
 """What resolving a thread takes. Only the token for that has it, and only where the operator gave it to the App."""
 READING = {"contents": "read", "metadata": "read"}

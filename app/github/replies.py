@@ -24,6 +24,7 @@ from app.core.pull import (
     Pull,
     Remark,
 )
+from app.core.registration import AppFacts, Credentials, Registered
 from app.core.untrusted import Untrusted
 from app.github import errors
 from app.github.wire import Reply, Request
@@ -49,6 +50,46 @@ class App(Model):
     """The App itself."""
 
     slug: str = Field(min_length=1)
+
+
+class AppReply(Model):
+    """The App as it is described to itself. Its slug may be missing on an older server."""
+
+    id: int
+    slug: str | None = None
+    html_url: str = ""
+    permissions: dict[str, str] = Field(default_factory=dict)
+    events: tuple[str, ...] = ()
+
+    def value(self) -> AppFacts:
+        """The App as ours."""
+        return AppFacts(
+            id=self.id,
+            slug=self.slug or str(self.id),
+            page_url=self.html_url.rstrip("/"),
+            permissions=self.permissions,
+            events=self.events,
+        )
+
+
+class NewAppReply(AppReply):
+    """A new App with the credentials that are given out once."""
+
+    pem: str = Field(min_length=1, repr=False)
+    webhook_secret: str = Field(min_length=1, repr=False)
+    client_id: str = ""
+    client_secret: str = Field("", repr=False)
+
+    def registered(self) -> Registered:
+        """The App and its credentials as ours."""
+        given = Credentials(self.id, self.pem, self.webhook_secret, self.client_id, self.client_secret)
+        return Registered(self.value(), given)
+
+
+class HookConfig(Model):
+    """Where an App's webhooks go."""
+
+    url: str = ""
 
 
 class User(Model):

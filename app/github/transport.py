@@ -84,7 +84,7 @@ class Transport:
                 raise Transient(Code.GITHUB_UNAVAILABLE, f"No worker was free to {request.doing}") from error
             raise errors.lost(request, "GitHub took too long") from error
 
-    def exchange(self, request: Request, *, auth: Auth) -> Reply:
+    def exchange(self, request: Request, *, auth: Auth | None) -> Reply:
         """The reply to `request`, whatever its status; redirects within the same host are followed. Blocks: for threads.
 
         Raises `Transient` when no whole answer came, `Permanent` for a redirect to another host.
@@ -98,7 +98,7 @@ class Transport:
                 url, query = self._follow(diverted, request, url=url, query=query)
         raise Permanent(Code.GITHUB_REFUSED, f"GitHub redirected in a circle when the bot tried to {request.doing}")
 
-    def send(self, request: Request, *, auth: Auth) -> Reply:
+    def send(self, request: Request, *, auth: Auth | None) -> Reply:
         """The successful reply to `request`. Raises `Transient` and `Permanent`, as `exchange` and for every refusal."""
         reply = self.exchange(request, auth=auth)
         if reply.status >= 300:
@@ -113,7 +113,7 @@ class Transport:
         for connection in self._connections:
             connection.close()
 
-    def _measured(self, request: Request, *, url: str, query: dict[str, str | int], auth: Auth) -> Reply:
+    def _measured(self, request: Request, *, url: str, query: dict[str, str | int], auth: Auth | None) -> Reply:
         started, status = time.monotonic(), None
         try:
             reply = self._once(request, url=url, query=query, auth=auth)
@@ -127,7 +127,7 @@ class Transport:
             if self._on_call is not None:
                 self._on_call(Call(request.method, request.route, status, time.monotonic() - started))
 
-    def _once(self, request: Request, *, url: str, query: dict[str, str | int], auth: Auth) -> Reply:
+    def _once(self, request: Request, *, url: str, query: dict[str, str | int], auth: Auth | None) -> Reply:
         client, connection = self._mine()
         try:
             status, headers, text = client.requester.withAuth(auth).requestJson(

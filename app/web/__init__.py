@@ -1,25 +1,28 @@
 """The edge: prove who sent a request, hand it over, answer. Nothing is decided here.
 
-`build(settings, engine)` is the application, `server(app, settings)` what serves it. Limits: webhook.py for one request,
-here for connections.
+`build(settings, engine)` is the application, `Setup(settings, …).application()` the one before there is an App, and
+`server(app, settings)` what serves either. Limits: webhook.py for one request, here for connections.
 """
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import uvicorn
 from fastapi import FastAPI
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app import __version__
+from app.errors import Code, UserError
 from app.jobs import Engine
 from app.settings import Settings
-from app.web import deadline, health, pages, webhook
+from app.web import deadline, health, pages, setup, webhook
+from app.web.setup import Setup
 from app.web.webhook import Limits, Webhook
 
-__all__ = ["Edge", "Limits", "Server", "build", "server"]
+__all__ = ["Edge", "Limits", "Server", "Setup", "build", "listen", "server"]
 
 CONNECTIONS_AT_MOST = 1000
 """Beyond these the server answers 503 at once: GitHub delivers again when asked, and the process keeps its memory."""
@@ -50,7 +53,24 @@ def build(settings: Settings, engine: Engine, *, limits: Limits | None = None) -
     others = FastAPI(title="Principal", version=__version__, openapi_url=None, docs_url=None, redoc_url=None)
     others.include_router(health.router(engine))
     others.include_router(pages.assets())
+    others.add_api_route(setup.PATH, setup.closed, methods=["GET"])
     return Edge(Webhook(settings, engine, limits or Limits()), others)
+
+
+@contextmanager
+def listen(settings: Settings) -> Iterator[socket.socket]:
+    """The server's port, held open from one application to the next: who knocks in between waits and is answered.
+
+    Raises `UserError` naming the variable when the port cannot be had.
+    """
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    try:
+        door = socket.create_server((settings.host, settings.port), family=family, backlog=WAITING_CONNECTIONS)
+    except OSError as error:
+        what = f"PORT: {settings.host} port {settings.port} cannot be served on: {error.strerror or error}"
+        raise UserError(what, Code.SETTINGS_INVALID) from error
+    with door:
+        yield door
 
 
 class Server(uvicorn.Server):
@@ -64,7 +84,7 @@ class Server(uvicorn.Server):
         yield
 
 
-def server(app: Edge, settings: Settings, *, limits: Limits | None = None) -> Server:
+def server(app: ASGIApp, settings: Settings, *, limits: Limits | None = None) -> Server:
     """What serves the application; `await server.serve()` returns after `should_exit` is set.
 
     A slow client is cut off: while it sends a request's head by the connection's deadline, while it sends a body by the
