@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import stat
+import subprocess
+import sys
 from collections.abc import Iterator
 from html import unescape
 from pathlib import Path
@@ -16,7 +19,7 @@ from app.errors import Code, UserError
 from app.sandbox import Sandbox
 from app.settings import Settings
 from tests.fakes.browser import Browser
-from tests.stories.bot import completed, wait_for
+from tests.stories.bot import ROOT, completed, wait_for
 from tests.stories.serving import Serving, a_repository, unconfigured
 
 SECRET = "a webhook secret for the tests"
@@ -115,6 +118,28 @@ def test_an_app_that_exists_is_tried_before_it_is_kept(github: Sandbox, tmp_path
         assert "The App lacks what Principal needs: event repository." in person.text
         wait_for(lambda: Browser().open(f"{serving.url}/ready").status == 200, why="it is not ready")
     assert Settings.load(unconfigured(tmp_path / "data")).app() is not None
+
+
+def test_an_app_is_brought_on_a_terminal(github: Sandbox, tmp_path: Path) -> None:
+    key = tmp_path / "key.pem"
+    key.write_text(github.private_key)
+    environ = unconfigured(tmp_path / "data", GITHUB_SERVER_URL=github.server_url, GITHUB_API_URL=github.api_url)
+    command = [sys.executable, "-P", "-m", "app", "setup", "--app-id", str(github.app.id), "--private-key", str(key)]
+
+    def bring() -> subprocess.CompletedProcess[str]:
+        names = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), **environ}
+        return subprocess.run(
+            command, env=names, cwd="/", input=f"{SECRET}\n", capture_output=True, text=True, check=False
+        )
+
+    done = bring()
+    assert done.returncode == 0, done.stderr
+    assert "GitHub knows it as principal." in done.stdout
+    assert "It lacks: event repository." in done.stdout
+    assert SECRET not in done.stdout + done.stderr
+    assert Settings.load(environ).app() is not None
+    again = bring()
+    assert (again.returncode, "configured already" in again.stderr) == (2, True)
 
 
 def test_nobody_sets_it_up_who_has_not_seen_the_token(github: Sandbox, tmp_path: Path) -> None:
