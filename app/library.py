@@ -16,8 +16,9 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
-from app.core import rule_file, skill
+from app.core import own_skills, rule_file, skill
 from app.core.persona import Persona
+from app.core.policy_files import Source
 from app.core.rule import Rule
 from app.core.rule_file import BrokenRule
 
@@ -71,6 +72,12 @@ class Library:
         """The persona of that name or alias, however it is capitalised."""
         plain = name.strip().casefold()
         return self._by_name.get(plain) or self._by_name.get(skill.slug(plain))
+
+    def with_skills_of(self, files: Sequence[Source]) -> tuple[Library, tuple[str, ...]]:
+        """The library with a repository's own personas added to it, and sentences about what of them cannot be used."""
+        taken = {name.casefold() for persona in self.personas for name in (persona.name, *persona.aliases)}
+        own = own_skills.read(files, known_rules=[rule.id for rule in self.rules], taken=taken)
+        return replace(self, personas=(*self.personas, *own.personas)), own.notes
 
     def rule(self, identifier: str) -> Rule | None:
         """The rule of that id."""

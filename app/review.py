@@ -21,6 +21,7 @@ from app.core import (
     fingerprint,
     notice,
     obey,
+    own_skills,
     secrets,
     silence,
     supply_chain,
@@ -58,7 +59,19 @@ from app.telemetry import log
 if TYPE_CHECKING:
     from app.github import GitHub
 
-__all__ = ["AtOnce", "House", "Outcome", "Read", "Reviewer", "Step", "read_pull", "review", "review_pull", "settle"]
+__all__ = [
+    "AtOnce",
+    "House",
+    "Outcome",
+    "Read",
+    "Reviewer",
+    "Step",
+    "governed",
+    "read_pull",
+    "review",
+    "review_pull",
+    "settle",
+]
 
 PUSH = "push"
 """The trigger of a review that nobody asked for: only what is new is read."""
@@ -280,18 +293,18 @@ async def _told_of(
     since = await recall.since(before, tree=reading.tree, change=reading.change)
     change = supply_chain.narrow(reading.change) if scope is Scope.SUPPLY_CHAIN else reading.change
     unread = since.unread(change).change if request.trigger == PUSH else change
-    reviewer = house.reviewer_of(request)
+    reviewer, notes = governed(house.reviewer_of(request), reading)
     found = await review(
         unread,
         tree=reading.tree,
-        reviewer=replace(reviewer, options=obey.chosen(reviewer.options, policy)),
+        reviewer=reviewer,
         step=step,
         asked=request.arguments,
         policies=reading.policy.policies,
         known=await recall.known(before, since=since, tree=reading.tree, change=change),
         background=replace(before.background, guidance=reading.policy.guidance, language=policy.language),
     )
-    found = replace(found, notes=(*reading.policy.notes, *found.notes))
+    found = replace(found, notes=(*reading.policy.notes, *notes, *found.notes))
     told(found)
     _refuse_to_leak(found, house.reviewer)
     await house.diary.reviewed(request, found)
@@ -320,6 +333,15 @@ async def _say(
     if reading.policy.root.summary and (before.remembered.summary is None or found.changes_something):
         await summarise.keep(found, reading.change, keeper, before=before, version=version, step=step)
     return posted
+
+
+def governed(reviewer: Reviewer, reading: Read) -> tuple[Reviewer, tuple[str, ...]]:
+    """The reviewer as a repository's policy and its own skills want it, and sentences for the people who wrote them."""
+    library, notes = reviewer.library.with_skills_of(reading.policy.skills)
+    options = obey.chosen(reviewer.options, reading.policy.root)
+    change = reading.change
+    touched = [*(file.path for file in change.files), *(one.path for one in change.skipped)]
+    return replace(reviewer, library=library, options=options), (*own_skills.told_of(touched), *notes)
 
 
 async def settle(request: ReviewRequest, text: comment.CheckText, *, check: post.Check, house: House) -> None:

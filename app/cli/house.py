@@ -12,20 +12,18 @@ import secrets
 import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from app import __version__, library
 from app.analysis import Scanner
-from app.core import obey
 from app.core.leaks import KnownSecrets
 from app.core.report import Review
 from app.errors import Code, UserError
 from app.events import ReviewRequest
 from app.git import Mirrors
 from app.llm.models import Models
-from app.review import AtOnce, House, Reviewer, read_pull, review, review_pull
+from app.review import AtOnce, House, Reviewer, governed, read_pull, review, review_pull
 from app.settings import Settings
 
 if TYPE_CHECKING:
@@ -109,7 +107,7 @@ async def review_address(
         if not post:
             reading = await read_pull(pull, github=github, mirrors=mirrors, step=step)
             policies = reading.policy.policies
-            made = replace(reviewer, options=obey.chosen(reviewer.options, policies.root))
+            made, _ = governed(reviewer, reading)
             return await review(
                 reading.change,
                 tree=reading.tree,

@@ -44,6 +44,7 @@ class PolicyFiles:
     folders: tuple[Source, ...] = ()
     proposed: tuple[Source, ...] = ()
     guidance: tuple[Source, ...] = ()
+    skills: tuple[Source, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +57,8 @@ class InForce:
     """The file it was read from; empty when the defaults apply."""
     guidance: tuple[Source, ...] = ()
     """What the repository tells those who work on it, cut to what a prompt has room for."""
+    skills: tuple[Source, ...] = ()
+    """The documents of its own personas."""
 
     @property
     def root(self) -> Policy:
@@ -73,7 +76,9 @@ def in_force(files: PolicyFiles) -> InForce:
     parts = tuple(part for source in files.folders if (part := _part(source, notes)) is not None)
     notes += [_of_proposed(source) for source in files.proposed]
     guidance = _guidance(files.guidance) if root.guidance else ()
-    return InForce(Policies(root, parts), tuple(notes), files.root.path if files.root else "", guidance)
+    return InForce(
+        Policies(root, parts), tuple(notes), files.root.path if files.root else "", guidance, skills=files.skills
+    )
 
 
 def extends(text: str) -> str | None:

@@ -168,9 +168,11 @@ class Tree:
         """Those of the paths at which the tree has a regular file; nothing of them is read."""
         return frozenset(_text(path) for path in await self._entries(rev, paths))
 
-    async def files(self, rev: Sha) -> list[str]:
-        """The paths of all files of the tree, at most `MOST_FILES`."""
-        ran = await self._read((rev,), "ls-tree", "-r", "-z", "--name-only", "--full-tree", rev)
+    async def files(self, rev: Sha, *, folder: str = "") -> list[str]:
+        """The paths of all files of the tree, or of a folder (with a slash at its end) of it, at most `MOST_FILES`."""
+        within = _bytes(folder) if folder else None
+        where = ("--", within) if within else ()
+        ran = await self._read((rev,), "ls-tree", "-r", "-z", "--name-only", "--full-tree", rev, *where)
         return [_text(path) for path in ran.out.split(b"\0")[:-1][:MOST_FILES]]
 
     async def attributes(self, rev: Sha, paths: Iterable[str], *, trusted: Sha | None = None) -> dict[str, Attributes]:

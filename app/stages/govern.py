@@ -1,4 +1,4 @@
-"""Governing: the policy and guidance files of a pull request's repository, as its default branch has them, never the head.
+"""Governing: policy, guidance and skills of a pull request's repository, as its default branch has them, never the head.
 
 The repository's own files are read from git, which has the default branch anyway; the owner's and the one that is extended
 are asked of GitHub, under a token for that repository alone.
@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from app.core import own_skills
 from app.core.change import Sha
 from app.core.policy import MOST_FOLDERS, PATH
 from app.core.policy_files import GUIDANCE, OWNERS, PolicyFiles, Source, extends, folder_files, is_policy
@@ -28,7 +29,15 @@ async def files(tree: Tree, *, repository: str, head: Sha, paths: Sequence[str],
         folders=tuple(one for one in own if one.path != PATH),
         proposed=await _texts(tree, head, [path for path in paths if is_policy(path)][:MOST_FOLDERS]),
         guidance=await _texts(tree, tree.tip, GUIDANCE),
+        skills=await _skills(tree),
     )
+
+
+async def _skills(tree: Tree) -> tuple[Source, ...]:
+    if tree.tip is None:
+        return ()
+    paths = await tree.files(tree.tip, folder=own_skills.FOLDER)
+    return await _texts(tree, tree.tip, own_skills.wanted(paths))
 
 
 async def _texts(tree: Tree, revision: Sha | None, paths: Sequence[str]) -> tuple[Source, ...]:
