@@ -50,11 +50,19 @@ class Action(StrEnum):
     BASE_CHANGED = "base_changed"
     CLOSED = "closed"
     CONVERTED_TO_DRAFT = "converted_to_draft"
+    LABELED = "labeled"
+    UNLABELED = "unlabeled"
+    RETITLED = "retitled"
 
     @property
     def cancels(self) -> bool:
         """Whether a review under way has lost its purpose."""
         return self in (Action.CLOSED, Action.CONVERTED_TO_DRAFT)
+
+    @property
+    def decides_skips_anew(self) -> bool:
+        """Whether it brings nothing to review, and may only make a policy want what it did not want before."""
+        return self in (Action.LABELED, Action.UNLABELED, Action.RETITLED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -274,6 +282,7 @@ class _Pull(_Payload):
 
 class _Changes(_Payload):
     base: dict[str, Any] | None = None
+    title: dict[str, Any] | None = None
 
 
 class _PullPayload(_Located):
@@ -365,8 +374,10 @@ def _pull_event(data: bytes) -> Event:
 
 def _action(payload: _PullPayload) -> Action | None:
     if payload.action == "edited":
-        return Action.BASE_CHANGED if payload.changes and payload.changes.base else None
-    if payload.action == Action.BASE_CHANGED:  # Our own word, never one of GitHub's.
+        if payload.changes is None:
+            return None
+        return Action.BASE_CHANGED if payload.changes.base else Action.RETITLED if payload.changes.title else None
+    if payload.action in (Action.BASE_CHANGED, Action.RETITLED):  # Our own words, never GitHub's.
         return None
     return _ACTIONS.get(payload.action)
 

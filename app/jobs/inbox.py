@@ -115,6 +115,9 @@ def decided_by(waiting: Sequence[Waiting]) -> dict[str, str]:
             found[one.guid] = decider
             if not is_push:
                 continue
+        if event.action.decides_skips_anew:
+            # It begins no review of its own, so it cannot answer for an event that does.
+            continue
         by_any[head] = decider or one.guid
         if is_push:
             by_push[head] = decider or one.guid

@@ -43,6 +43,8 @@ class Plan:
     loses: Loses
     reason: str = ""
     delay_seconds: float = 0.0
+    only_if_skipped: bool = False
+    """The review is made only if one of this head was skipped before."""
 
 
 class JobRow(Protocol):
@@ -77,7 +79,12 @@ def plan(asked: PullEvent | ReviewRequest, pull: Pull, *, quiet_seconds: float) 
         # The payload's base, not the pull's: a redelivery must be the same job.
         trigger=f"base:{asked.base}" if asked.action is Action.BASE_CHANGED else "push",
     )
-    return Plan(request, Loses.OLDER, delay_seconds=quiet_seconds if asked.action is Action.SYNCHRONIZE else 0.0)
+    return Plan(
+        request,
+        Loses.OLDER,
+        delay_seconds=quiet_seconds if asked.action is Action.SYNCHRONIZE else 0.0,
+        only_if_skipped=asked.action.decides_skips_anew,
+    )
 
 
 def brought(plan: Plan, *, by: str) -> Plan:
@@ -108,6 +115,12 @@ def standing(request: ReviewRequest, rows: Iterable[JobRow], statuses: Mapping[s
     others = [place for place, row in enumerate(ordered) if row.state == JobState.DONE and row.head != request.head]
     latest = [row for place, row in enumerate(ordered) if row.state != JobState.DONE or place > max(others, default=-1)]
     return next((row for row in latest if _stands(row, statuses) and _covers(row, request)), None)
+
+
+def was_skipped(head: Sha, rows: Iterable[JobRow]) -> bool:
+    """Whether the last job of this head ended because the policy did not want it."""
+    last = [row.state for row in rows if row.head == head][-1:]
+    return last == [JobState.SKIPPED]
 
 
 def is_served(repository: str, patterns: Collection[str]) -> bool:

@@ -285,6 +285,8 @@ class Workflows:
             standing = planning.standing(wanted.request, [row for row in rows if row not in lost], statuses)
             if standing is not None:
                 return Placed(standing.key, "the same review is a job already")
+            if wanted.only_if_skipped and not planning.was_skipped(pull.head_sha, rows):
+                return Placed(None, "no review of this head was skipped")
             before = next((row for row in rows if row.key == wanted.request.key), None)
             attempt = (before.attempt if before else 0) + 1
             if attempt > ATTEMPTS_AT_MOST:

@@ -337,6 +337,12 @@ class Hub:
         shape = self.shapes.label(pull.repository, label)
         self.emit(self.events.pull_request("labeled", pull, by, label=shape))
 
+    def remove_label(self, pull: Pull, label: Label, by: Account) -> None:
+        """Takes a label off a pull."""
+        pull.labels = [one for one in pull.labels if one is not label]
+        shape = self.shapes.label(pull.repository, label)
+        self.emit(self.events.pull_request("unlabeled", pull, by, label=shape))
+
     def _change_base(self, pull: Pull, base: str) -> None:
         tip = pull.repository.git.ref(f"refs/heads/{base}")
         if tip is None:

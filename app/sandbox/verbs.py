@@ -431,6 +431,11 @@ class PullHandle(IssueHandle):
         label = labels.setdefault(name, Label(self._hub.state.next_id(), name))
         return self._do(lambda: self._hub.add_label(self.state, label, self._by(by)), deliver=deliver)
 
+    def remove_label(self, name: str, *, by: str | None = None, deliver: bool = True) -> Delivery | None:
+        """Takes a label off it."""
+        label = self.state.repository.labels[name]
+        return self._do(lambda: self._hub.remove_label(self.state, label, self._by(by)), deliver=deliver)
+
     def reply(self, comment: ReviewComment, body: str, *, by: str = "dev", deliver: bool = True) -> ReviewComment:
         """A reply in the thread of a comment on the diff."""
         account = self._hub.state.account(by)

@@ -92,8 +92,13 @@ def test_of_a_draft_the_policy_decides():
     assert isinstance(parsed("pull_request", payload), PullEvent)
 
 
-def test_an_edit_counts_only_with_a_new_base():
-    assert isinstance(parsed("pull_request", pull_payload("edited", changes={"title": {"from": "x"}})), Ignored)
+def test_an_edit_counts_only_with_a_new_base_or_title():
+    assert isinstance(parsed("pull_request", pull_payload("edited", changes={"body": {"from": "x"}})), Ignored)
+    assert isinstance(parsed("pull_request", pull_payload("edited")), Ignored)
+    retitled = parsed("pull_request", pull_payload("edited", changes={"title": {"from": "x"}}))
+    assert isinstance(retitled, PullEvent)
+    assert retitled.action is Action.RETITLED
+    assert isinstance(parsed("pull_request", pull_payload("retitled")), Ignored)
     event = parsed("pull_request", pull_payload("edited", changes={"base": {"ref": {"from": "main"}}}))
     assert isinstance(event, PullEvent)
     assert event.action is Action.BASE_CHANGED

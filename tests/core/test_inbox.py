@@ -42,6 +42,12 @@ def test_a_push_is_not_decided_by_an_event_that_does_not_know_its_head_before():
     }
 
 
+def test_a_label_is_decided_by_what_comes_later_and_answers_for_nothing():
+    row = [other("opened", Action.OPENED, "a"), other("one", Action.LABELED, "a"), other("two", Action.RETITLED, "a")]
+    assert decided_by(row) == {}
+    assert decided_by([*row, push("push", "a", "b")]) == {"opened": "push", "one": "push", "two": "push"}
+
+
 def test_a_changed_base_and_a_command_decide_for_themselves():
     command = Waiting("command", 1, CommandEvent(PLACE, "review", "", 1, "alice", 2))
     assert decided_by([other("base", Action.BASE_CHANGED, "a"), command, push("push", "a", "b")]) == {}

@@ -8,7 +8,7 @@ from app.core.change import Sha
 from app.core.pull import Pull
 from app.core.untrusted import Untrusted
 from app.events import Action, Place, PullEvent, ReviewRequest
-from app.jobs.plan import Loses, Plan, inherited, is_older, losing, plan, standing
+from app.jobs.plan import Loses, Plan, inherited, is_older, losing, plan, standing, was_skipped
 
 A, B, BASE = Sha("a" * 40), Sha("b" * 40), Sha("c" * 40)
 PLACE = Place("octo/shop", 42, 7, 9)
@@ -180,3 +180,14 @@ def test_an_answer_that_lags_behind_its_webhook_is_noticed():
     assert not is_older(pushed, B)
     assert not is_older(event(Action.SYNCHRONIZE, head=A, before=A), A)
     assert not is_older(event(Action.OPENED, head=B), A)
+
+
+@pytest.mark.parametrize("action", [Action.LABELED, Action.UNLABELED, Action.RETITLED])
+def test_a_label_or_a_title_makes_a_review_only_where_one_was_skipped(action):
+    made = plan(PullEvent(PLACE, action, A, BASE), PULL, quiet_seconds=15)
+    assert made.only_if_skipped
+    assert made.delay_seconds == 0
+    assert not was_skipped(A, [])
+    assert not was_skipped(A, [Row(head=B, state="skipped")])
+    assert not was_skipped(A, [Row(state="skipped"), Row(trigger="comment:1", state="done")])
+    assert was_skipped(A, [Row(head=B, state="done"), Row(state="skipped")])

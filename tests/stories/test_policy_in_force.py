@@ -80,6 +80,23 @@ def test_what_was_skipped_is_reviewed_once_it_counts(github, bot):
     assert len(pull.reviews) == 1
 
 
+def test_a_label_and_a_title_decide_a_skip_anew_and_begin_nothing_else(github, bot):
+    pull, check = reviewed(github, "acme/relabelled", policy="labels: {only: [ready]}\ntitles: ['hold:*']")
+    assert check.output.title == "Not reviewed: no label of it matches labels.only"
+    pull.edit(title="hold: Archive")
+    completed(pull, runs=2)
+    pull.add_label("ready")
+    assert completed(pull, runs=3)[2].output.title == "Not reviewed: its title matches hold:* (titles.skip)"
+    pull.edit(title="Archive")
+    assert completed(pull, runs=4)[3].output.title == "One problem worth fixing before merge"
+    pull.add_label("seen")
+    pull.remove_label("ready")
+    pull.comment("/review", by="alice")
+    assert "still open" in completed(pull, runs=5)[4].output.title
+    assert len(pull.check_runs) == 5
+    assert len(pull.reviews) == 2
+
+
 def test_what_the_policy_excludes_or_silences_is_not_said_and_its_severity_decides_the_check(github, bot):
     hidden, check = reviewed(github, "acme/hidden", policy="paths: {exclude: src/**}")
     assert "`src/a.js` (excluded by `paths.exclude` of .github/principal.yml)" in check.output.summary
