@@ -11,7 +11,7 @@ import sys
 import typer
 
 from app import __version__
-from app.cli import demo, persona, policy, review, rules, sandbox, serve, setup, worker
+from app.cli import demo, doctor, persona, policy, review, rules, sandbox, serve, setup, worker
 from app.cli import eval as measure
 from app.errors import PrincipalError
 
@@ -30,6 +30,7 @@ cli.command()(review.review)
 cli.command()(serve.serve)
 cli.command()(worker.worker)
 cli.command()(setup.setup)
+cli.command()(doctor.doctor)
 cli.command()(sandbox.sandbox)
 cli.command()(demo.demo)
 cli.add_typer(measure.cli, name="eval")

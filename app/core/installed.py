@@ -24,7 +24,10 @@ class InstalledRepository:
 
 @dataclass(frozen=True, slots=True)
 class HookDelivery:
-    """One try of GitHub's to deliver a webhook, `delivered_at` in epoch seconds. A redelivery has the same GUID, another id."""
+    """One try of GitHub's to deliver a webhook, `delivered_at` in epoch seconds. A redelivery has the same GUID, another id.
+
+    `status_code` is the answer's, 0 where none came.
+    """
 
     id: int
     guid: str
@@ -32,3 +35,4 @@ class HookDelivery:
     delivered_at: float
     succeeded: bool
     installation_id: int | None
+    status_code: int = 0

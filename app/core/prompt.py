@@ -30,6 +30,7 @@ REVIEW_OUTPUT_TOKENS = 12_000
 VERIFY_OUTPUT_TOKENS = 8_000
 FIX_OUTPUT_TOKENS = 8_000
 SUMMARY_OUTPUT_TOKENS = 1_000
+PROBE_OUTPUT_TOKENS = 200
 LONGEST_TITLE = 300
 LONGEST_BODY = 6_000
 LONGEST_COMMIT = 500
@@ -55,6 +56,13 @@ class Prompt:
     body: str
     max_output_tokens: int
     purpose: str
+
+
+def probe() -> Prompt:
+    """A prompt that only asks whether the model answers in form."""
+    return Prompt(
+        "You answer in the form that is asked for.", "", "Say that `ok` is true.", PROBE_OUTPUT_TOKENS, "probe"
+    )
 
 
 @dataclass(frozen=True, slots=True)

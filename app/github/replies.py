@@ -369,6 +369,7 @@ class HookDeliveryReply(Model):
             delivered_at=self.delivered_at.timestamp(),
             succeeded=200 <= self.status_code < 300,
             installation_id=self.installation_id,
+            status_code=self.status_code,
         )
 
 
