@@ -2,7 +2,7 @@
 
     (event name, bytes) ── parse ──► PullEvent        a pull request changed
                                      CommandEvent     somebody typed `/verb`, in the conversation or in a thread
-                                     ReplyEvent       somebody answered in a thread
+                                     ReplyEvent       somebody asked something in a thread
                                      RerunEvent       somebody pressed a check run's button
                                      MergeGroupEvent  a merge queue waits for an answer
                                      RemovedEvent     the App was taken away from repositories
@@ -24,6 +24,7 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 from pydantic_core import from_json
 
+from app.core import remark
 from app.core.change import Sha
 from app.errors import UserError
 
@@ -109,7 +110,7 @@ class CommandEvent:
 
 @dataclass(frozen=True, slots=True)
 class ReplyEvent:
-    """A person answered in a thread, without a command. `thread` is its first comment, whose author is not yet known."""
+    """A person asked something in a thread, without a command. `thread` is its first comment, whose author is not yet known."""
 
     place: Place
     comment: int
@@ -158,8 +159,8 @@ class Ignored:
     kind: Literal["ignored"] = "ignored"
 
 
-Actionable = PullEvent | CommandEvent | RerunEvent | MergeGroupEvent | RemovedEvent
-Event = Actionable | ReplyEvent | Ignored
+Actionable = PullEvent | CommandEvent | ReplyEvent | RerunEvent | MergeGroupEvent | RemovedEvent
+Event = Actionable | Ignored
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +168,8 @@ class ReviewRequest:
     """A review to be made. Repository, number, head and trigger are its identity: the same four are the same job.
 
     `head` is None when whatever the head is should be reviewed. `trigger` is `push`, `base:<sha>`, `comment:<id>` or
-    `rerun:<check run>`. `delivery` is the id of the delivery that brought it, for logs and traces.
+    `rerun:<check run>`. `delivery` is the id of the delivery that brought it, for logs and traces; `comment` is the one that
+    asked for it, which then shows how it ended.
     """
 
     repository: str
@@ -179,6 +181,13 @@ class ReviewRequest:
     asked_by: str | None = None
     arguments: str = ""
     delivery: str = ""
+    comment: int | None = None
+    in_thread: bool = False
+
+    @property
+    def place(self) -> Place:
+        """The pull request it is of."""
+        return Place(self.repository, self.repository_id, self.number, self.installation)
 
     @property
     def by_hand(self) -> bool:
@@ -189,6 +198,59 @@ class ReviewRequest:
     def key(self) -> str:
         """The job's identity in words: `review:<repository id>:<number>:<head>:<trigger>`."""
         return f"review:{self.repository_id}:{self.number}:{self.head or 'head'}:{self.trigger}"
+
+
+class Prompted(StrEnum):
+    """How a question came to us."""
+
+    COMMAND = "command"
+    REPLY = "reply"
+    """Somebody asked in a thread, without a command."""
+    UNKNOWN = "unknown"
+    """A command that there is not."""
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What a person wants answered in words. `verb` is the command's, `words` what stood behind it.
+
+    `comment` is theirs; `thread` the first comment of the thread it stands in, None in the conversation.
+    """
+
+    place: Place
+    verb: str
+    words: str
+    comment: int
+    thread: int | None
+    asked_by: str
+    prompted: Prompted = Prompted.COMMAND
+    delivery: str = ""
+    kind: Literal["question"] = "question"
+
+    @property
+    def about(self) -> str:
+        """What makes it the same question. Each command is one of its own; of the rest, there is one answer.
+
+        Nobody can tell a machine with a person's account from a person, so whoever asks without a command is answered once
+        in a thread, and unknown commands once on a pull request: then two bots cannot keep each other talking.
+        """
+        match self.prompted:
+            case Prompted.COMMAND:
+                return f"comment:{self.comment}"
+            case Prompted.REPLY:
+                return f"reply:{self.thread}:{self.asked_by}"
+            case Prompted.UNKNOWN:
+                return "unknown command"
+
+    @property
+    def in_thread(self) -> bool:
+        """Whether it was asked in a thread."""
+        return self.thread is not None
+
+    @property
+    def key(self) -> str:
+        """The job's identity in words: `answer:<repository id>:<number>:<about>`."""
+        return f"answer:{self.place.repository_id}:{self.place.number}:{self.about}"
 
 
 def parse(event_name: str, payload: bytes) -> Event:
@@ -202,36 +264,15 @@ def command_line(body: str) -> tuple[str, str] | None:
 
     Lines inside quotes, code fences and HTML comments are somebody else's words and do not count.
     """
-    fence = ""
-    for line in _without_html_comments(body[:COMMENT_AT_MOST_CHARACTERS]).split("\n"):
-        marker = _FENCE.match(line)
-        if fence:
-            if marker and marker[1].startswith(fence) and not line.strip().strip(fence[0]):
-                fence = ""
-        elif marker:
-            fence = marker[1]
-        elif command := _COMMAND.match(line):
+    for line in remark.own_lines(body[:COMMENT_AT_MOST_CHARACTERS]):
+        if command := _COMMAND.match(line):
             return command[1].lower(), (command[2] or "").strip()[:ARGUMENTS_AT_MOST_CHARACTERS]
     return None
 
 
 P = TypeVar("P", bound="_Payload")
 
-_FENCE = re.compile(r"^ {0,3}(`{3,}|~{3,})")
 _COMMAND = re.compile(r"^/([a-z][a-z-]{0,30})(?:[ \t]+([^\r]*))?\r?$", re.IGNORECASE | re.ASCII)
-
-
-def _without_html_comments(text: str) -> str:
-    kept: list[str] = []
-    at = 0
-    while (start := text.find("<!--", at)) >= 0:
-        end = text.find("-->", start)
-        kept.append(text[at:start])
-        if end < 0:
-            return "".join(kept)
-        at = end + len("-->")
-    kept.append(text[at:])
-    return "".join(kept)
 
 
 class _Payload(BaseModel):
@@ -409,6 +450,8 @@ def _thread_event(data: bytes) -> Event:
         return _command(payload, command, number=number, thread=thread or payload.comment.id)
     if thread is None:
         return _ignored(payload, "the comment begins a thread of its own")
+    if not remark.asks((payload.comment.body or "")[:COMMENT_AT_MOST_CHARACTERS]):
+        return _ignored(payload, "the comment asks nothing")
     author = payload.comment.user or payload.sender
     return ReplyEvent(
         place=_place(payload.repository, number, payload.installation),

@@ -15,7 +15,7 @@ from typing import Any, Protocol
 
 from pydantic import TypeAdapter
 
-from app import __version__, library, tracing, web
+from app import __version__, commands, library, tracing, web
 from app.analysis import Scanner
 from app.core import comment, notice
 from app.core.change import Sha
@@ -25,7 +25,7 @@ from app.core.pace import Book
 from app.core.pull import Pull
 from app.core.report import Review
 from app.errors import MEANINGS, Code, Permanent, UserError
-from app.events import Place, ReviewRequest
+from app.events import Place, Question, ReviewRequest
 from app.git import Mirrors
 from app.github import App, GitHub
 from app.github import Call as GitHubCall
@@ -34,9 +34,9 @@ from app.llm.models import Models
 from app.llm.purse import Purse
 from app.llm.talk import Call as ModelCall
 from app.retry import Breaker, State
-from app.review import House, Outcome, Reviewer, Step, review_pull, settle
+from app.review import AtOnce, House, Outcome, Reviewer, Step, review_pull, settle
 from app.settings import Settings
-from app.stages import post
+from app.stages import post, talk
 from app.stages.diary import Diary
 from app.stages.memory import Memory
 from app.telemetry import (
@@ -281,14 +281,29 @@ class PullStory:
         """The pull request reviewed and answered on GitHub."""
         return await review_pull(request, pull=pull, house=self._house(), step=step, told=_count_findings)
 
-    async def settle(self, request: ReviewRequest, *, ending: Ending, effects: Mapping[str, Any]) -> None:
+    async def answer(self, question: Question, *, step: Step) -> Outcome:
+        """The question answered where it was asked."""
+        return await commands.answer(question, house=self._house(), step=step)
+
+    async def settle(self, asked: ReviewRequest | Question, *, ending: Ending, effects: Mapping[str, Any]) -> None:
+        """People told how a review or an answer ended that could not say so itself."""
+        is_bad = ending.state in ("failed", PUT_OFF)
+        if isinstance(asked, ReviewRequest):
+            await self._settle_review(asked, ending=ending, effects=effects)
+            if is_bad:
+                await talk.react(asked, "confused", github=await self.door(asked.place), step=AtOnce())
+        elif is_bad:
+            error = Permanent(ending.code or Code.INTERNAL, ending.detail)
+            await commands.apologise(asked, error, house=self._house(), step=AtOnce())
+
+    async def _settle_review(self, request: ReviewRequest, *, ending: Ending, effects: Mapping[str, Any]) -> None:
         """The check run of a review that ended from outside, ended as well; one of its own where it had none to tell with."""
         standing = effects.get(f"{post.CHECK_KEY}{request.key}")
         if standing is not None:
             check = TypeAdapter(post.Check).validate_python(standing)
             await settle(request, _ending_text(ending), check=check, house=self._house())
         elif ending.state in ("failed", PUT_OFF):
-            await post.tell(_ending_text(ending), request=request, github=await self._of_request(request))
+            await post.tell(_ending_text(ending), request=request, github=await self.door(request.place))
 
     async def answer_group(self, place: Place, *, head: Sha) -> None:
         """A check run on the head of a merge group, which says where its pull requests were reviewed."""
@@ -329,10 +344,7 @@ class PullStory:
             known_secrets=self._known_secrets,
         )
         kept = self._kept()
-        return House(reviewer, self._of_request, self.mirrors, kept.memory, kept.diary, kept.purse)
-
-    async def _of_request(self, request: ReviewRequest) -> GitHub:
-        return await self.door(Place(request.repository, request.repository_id, request.number, request.installation))
+        return House(reviewer, self.door, self.mirrors, kept.memory, kept.diary, kept.purse)
 
 
 def _priced(models: Models, settings: Settings) -> Models:

@@ -43,14 +43,14 @@ from app.core.source import ScanNote
 from app.core.usage import Usage
 from app.core.weigh import Known, Weighed, weigh
 from app.errors import MEANINGS, Code, Permanent, PrincipalError, Transient
-from app.events import ReviewRequest
+from app.events import Place, Question, ReviewRequest
 from app.git import Mirrors, Tree
 from app.library import Library
 from app.llm import Model
 from app.llm.guarded import Guarded
 from app.llm.models import Models
 from app.llm.purse import OwnPocket, Purse
-from app.stages import doubt, find, fix, govern, post, read, recall, summarise
+from app.stages import doubt, find, fix, govern, post, read, recall, summarise, talk
 from app.stages.diary import Diary, NoDiary, Noted
 from app.stages.memory import Memory, NoMemory
 from app.stages.step import AtOnce, Step
@@ -75,6 +75,14 @@ __all__ = [
 
 PUSH = "push"
 """The trigger of a review that nobody asked for: only what is new is read."""
+ENDS: Mapping[str, Literal["rocket", "confused"]] = {
+    "posted": "rocket",
+    "already": "rocket",
+    "quiet": "rocket",
+    "failed": "confused",
+}
+"""What whoever asked for a review sees on their comment when it is over. One that a newer push overtook is not over."""
+PAUSED = "somebody has paused the reviews of this pull request (`/resume` takes them up again)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,15 +105,15 @@ class House:
     """What a review of a pull request needs besides: the doors to GitHub and to git."""
 
     reviewer: Reviewer
-    github: Callable[[ReviewRequest], Awaitable[GitHub]]
+    github: Callable[[Place], Awaitable[GitHub]]
     mirrors: Mirrors
     memory: Memory = field(default_factory=NoMemory)
     diary: Diary = field(default_factory=NoDiary)
     purse: Callable[[int], Purse] = field(default=lambda _: OwnPocket())
 
-    def reviewer_of(self, request: ReviewRequest) -> Reviewer:
+    def reviewer_of(self, request: ReviewRequest | Question) -> Reviewer:
         """The reviewer, whose models are paid by the purse of the request's repository; the diary notes what they say."""
-        paid = self.reviewer.models.paid_by(self.purse(request.repository_id))
+        paid = self.reviewer.models.paid_by(self.purse(request.place.repository_id))
         return replace(self.reviewer, models=paid.through(lambda model: Noted(model, self.diary, request)))
 
 
@@ -265,7 +273,7 @@ async def review_pull(
     """
     if not pull.is_open:
         return Outcome("skipped", detail="the pull request is closed")
-    github = await house.github(request)
+    github = await house.github(request.place)
     check = await post.start_check(request, repository=pull.repository, head=pull.head_sha, github=github, step=step)
     try:
         told_of, outcome = await _told_of(request, pull=pull, house=house, github=github, step=step, told=told)
@@ -273,6 +281,9 @@ async def review_pull(
         raise
     except PrincipalError as error:
         told_of, outcome = _failure(error), Outcome("failed", code=error.code, detail=error.what)
+    # Before the check run, which is the last word: until then a push takes over what a person asked for.
+    if outcome.state in ENDS:
+        await talk.react(request, ENDS[outcome.state], github=github, step=step)
     await _finish(told_of, check=check, github=github, step=step)
     return outcome
 
@@ -290,10 +301,12 @@ async def _told_of(
 
     keeper = recall.Keeper(request, pull.repository, github, house.reviewer.secret_key, house.memory)
     before = await recall.before(keeper, pull=pull, step=step)
+    if before.remembered.paused and not request.by_hand:
+        return notice.not_admitted(PAUSED, notes=reading.policy.notes), Outcome("skipped", detail=PAUSED)
     since = await recall.since(before, tree=reading.tree, change=reading.change)
     change = supply_chain.narrow(reading.change) if scope is Scope.SUPPLY_CHAIN else reading.change
     unread = since.unread(change).change if request.trigger == PUSH else change
-    reviewer, notes = governed(house.reviewer_of(request), reading)
+    reviewer, notes = governed(house.reviewer_of(request), reading, asked=request.arguments)
     found = await review(
         unread,
         tree=reading.tree,
@@ -335,10 +348,10 @@ async def _say(
     return posted
 
 
-def governed(reviewer: Reviewer, reading: Read) -> tuple[Reviewer, tuple[str, ...]]:
+def governed(reviewer: Reviewer, reading: Read, *, asked: str = "") -> tuple[Reviewer, tuple[str, ...]]:
     """The reviewer as a repository's policy and its own skills want it, and sentences for the people who wrote them."""
     library, notes = reviewer.library.with_skills_of(reading.policy.skills)
-    options = obey.chosen(reviewer.options, reading.policy.root)
+    options = obey.chosen(reviewer.options, reading.policy.root, asked)
     change = reading.change
     touched = [*(file.path for file in change.files), *(one.path for one in change.skipped)]
     return replace(reviewer, library=library, options=options), (*own_skills.told_of(touched), *notes)
@@ -346,7 +359,7 @@ def governed(reviewer: Reviewer, reading: Read) -> tuple[Reviewer, tuple[str, ..
 
 async def settle(request: ReviewRequest, text: comment.CheckText, *, check: post.Check, house: House) -> None:
     """The check run of a review that was given up, ended with this text, so that nothing stays in progress for ever."""
-    await post.finish_check(text, check=check, github=await house.github(request))
+    await post.finish_check(text, check=check, github=await house.github(request.place))
 
 
 async def _finish(text: comment.CheckText, *, check: post.Check, github: GitHub, step: Step) -> None:

@@ -20,7 +20,7 @@ from app.analysis import Scanner
 from app.core.leaks import KnownSecrets
 from app.core.report import Review
 from app.errors import Code, UserError
-from app.events import ReviewRequest
+from app.events import Place, ReviewRequest
 from app.git import Mirrors
 from app.llm.models import Models
 from app.review import AtOnce, House, Reviewer, governed, read_pull, review, review_pull
@@ -100,7 +100,7 @@ async def review_address(
         pull = await github.pull(repository, number)
         mirrors = Mirrors(settings.data_dir / "mirrors", settings.github_server_url)
 
-        async def door(_: ReviewRequest) -> GitHub:
+        async def door(_: Place) -> GitHub:
             return github
 
         house = House(reviewer, door, mirrors)

@@ -1,6 +1,10 @@
 """What people may type on a pull request: a file per verb, found by its name; its docstring is its help text.
 
-A command's module has one function, `answer(event, github) -> ReviewRequest | Refused`. To add a verb, add a file.
+    event ── hear ──► ReviewRequest         a review, made as every other
+                      Question ── answer ──► words, said once, where the person asked
+                      Refused               nothing is said
+
+A verb's module has one function: `review(event) -> ReviewRequest`, or `answer(call) -> Reply`. To add a verb, add a file.
 """
 
 from __future__ import annotations
@@ -8,28 +12,66 @@ from __future__ import annotations
 import inspect
 import pkgutil
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from importlib import import_module
-from typing import Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
+from app.core import notice
 from app.core.pull import Permission
-from app.events import CommandEvent, ReviewRequest
+from app.core.usage import Usage
+from app.errors import Code, Permanent, PrincipalError, Transient
+from app.events import CommandEvent, Prompted, Question, ReplyEvent, ReviewRequest
+from app.review import House, Outcome
+from app.stages import talk
+from app.stages.step import Step
+from app.stages.talk import Talker
 from app.telemetry import COMMANDS, log
 
-
-@dataclass(frozen=True, slots=True)
-class Refused:
-    """A command that is not obeyed, and why, for the record: nothing is answered to the person."""
-
-    reason: str
-
+if TYPE_CHECKING:
+    from app.github import GitHub
 
 Reaction = Literal["eyes", "rocket", "confused"]
 
 
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """Something that is not answered, and why, for the record: nothing is said to the person."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A question, and what it may be answered with."""
+
+    question: Question
+    house: House
+    github: GitHub
+    step: Step
+
+    @property
+    def talker(self) -> Talker:
+        """Who answers it."""
+        return Talker(self.question.place, self.github, self.house.memory, self.house.reviewer.secret_key)
+
+    @property
+    def pull(self) -> tuple[int, int]:
+        """The repository's id and the pull's number, as its memory knows it."""
+        return self.question.place.repository_id, self.question.place.number
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What is answered: our own words, and what the gate has defused. `well` is whether the person got what they asked."""
+
+    text: str
+    well: bool = True
+    usage: Usage = field(default_factory=Usage)
+
+
 class Door(Protocol):
-    """What a command needs of GitHub."""
+    """What hearing needs of GitHub."""
 
     async def permission(self, repository: str, login: str) -> Permission:
         """What this person may do, as GitHub confirms it."""
@@ -42,40 +84,110 @@ class Door(Protocol):
         ...
 
 
-Answer = Callable[[CommandEvent, Door], Awaitable[ReviewRequest | Refused]]
+@dataclass(frozen=True, slots=True)
+class Verb:
+    """A command: its help text, and the one of the two that it does."""
+
+    help: str
+    review: Callable[[CommandEvent], ReviewRequest] | None = None
+    answer: Callable[[Call], Awaitable[Reply | Refused]] | None = None
+
+
+HELP, ASK = "help", "ask"
+"""The verbs that also answer what is no command: unknown ones, and questions in a thread."""
 
 
 @cache
-def verbs() -> dict[str, Answer]:
-    """Every verb with what answers it."""
-    modules = [import_module(f"{__name__}.{found.name}") for found in pkgutil.iter_modules(__path__)]
-    return {module.__name__.rpartition(".")[2]: module.answer for module in modules}
+def verbs() -> dict[str, Verb]:
+    """Every command by its name, in the order of their help."""
+    modules = {one.name: import_module(f"{__name__}.{one.name}") for one in pkgutil.iter_modules(__path__)}
+    return {
+        name: Verb(
+            help=inspect.cleandoc(module.__doc__ or ""),
+            review=getattr(module, "review", None),
+            answer=getattr(module, "answer", None),
+        )
+        for name, module in modules.items()
+    }
 
 
-def help_texts() -> dict[str, str]:
-    """Every verb with its help text."""
-    return {verb: inspect.cleandoc(inspect.getmodule(answer).__doc__ or "") for verb, answer in verbs().items()}
+async def hear(event: CommandEvent | ReplyEvent, github: Door) -> ReviewRequest | Question | Refused:
+    """What the person wants. Refused when GitHub does not confirm write permission or better: answers cost money too.
 
-
-async def answer(event: CommandEvent, github: Door) -> ReviewRequest | Refused:
-    """What the command asks for. Refused when the verb is unknown or the person may not give commands."""
-    known = verbs().get(event.verb)
-    if known is None:
-        return Refused(f"/{event.verb} is not a command")
-    outcome = await known(event, github)
-    refused = isinstance(outcome, Refused)
-    COMMANDS.labels(event.verb, "denied" if refused else "obeyed").inc()
-    log.info("command_answered", verb=event.verb, author=event.author, obeyed=not refused)
-    return outcome
-
-
-async def obeyed(event: CommandEvent, github: Door) -> Refused | None:
-    """None when GitHub confirms write permission or better; the person then sees 👀 at once.
-
-    The association that a payload carries is not asked: it calls private members of an organisation strangers.
+    The association that a payload carries is not asked: it calls private members of an organisation strangers. A command
+    gets its 👀 at once; of anything else it is not known yet whether it is meant for us.
     """
+    verb = event.verb if isinstance(event, CommandEvent) else "reply"
+    known = verbs().get(verb)
     permission = await github.permission(event.place.repository, event.author)
+    COMMANDS.labels(
+        verb if known or verb == "reply" else "unknown", "obeyed" if permission.may_write else "denied"
+    ).inc()
+    log.info("command_heard", verb=verb, author=event.author, obeyed=permission.may_write)
     if not permission.may_write:
         return Refused(f"{event.author} has {permission} permission, and commands need write")
+    if isinstance(event, ReplyEvent) and ASK not in verbs():
+        return Refused("questions in threads are not answered")
+    if isinstance(event, ReplyEvent):
+        return _question(event, verb=ASK, words="", prompted=Prompted.REPLY)
+    if known is None:
+        return _question(event, verb=HELP, words=verb, prompted=Prompted.UNKNOWN)
     await github.react_to_comment(event.place.repository, event.comment, "eyes", in_thread=event.thread is not None)
-    return None
+    if known.review is not None:
+        return known.review(event)
+    return _question(event, verb=verb, words=event.arguments, prompted=Prompted.COMMAND)
+
+
+async def answer(question: Question, *, house: House, step: Step) -> Outcome:
+    """The question answered where it was asked, once, and 🚀 or 😕 on it. What may go better later is raised as `Transient`."""
+    call = Call(question, house, await house.github(question.place), step)
+    try:
+        reply = await _reply(call)
+    except Transient:
+        raise
+    except PrincipalError as error:
+        return await apologise(question, error, house=house, step=step)
+    if isinstance(reply, Refused):
+        return Outcome("quiet", detail=reply.reason)
+    said = await call.talker.say(question, reply.text, step=step)
+    await talk.react(question, "rocket" if reply.well else "confused", github=call.github, step=step)
+    log.info("question_answered", verb=question.verb, tokens=reply.usage.tokens, cost_usd=reply.usage.cost_usd)
+    return Outcome("posted", review_id=said)
+
+
+async def apologise(question: Question, error: PrincipalError, *, house: House, step: Step) -> Outcome:
+    """Why there is no answer, said where it was asked: what, why, what to do, and the code the docs explain."""
+    call = Call(question, house, await house.github(question.place), step)
+    failed = Outcome("failed", code=error.code, detail=error.what)
+    if question.prompted is Prompted.UNKNOWN:
+        return failed
+    try:
+        text = notice.not_answered(code=error.code, what=error.what, meaning=error.meaning)
+        await call.talker.say(question, text, step=step, failed=True)
+        await talk.react(question, "confused", github=call.github, step=step)
+    except Permanent as silenced:
+        log.warning("question_not_answered", code=silenced.code, what=silenced.what)
+    return failed
+
+
+async def _reply(call: Call) -> Reply | Refused:
+    verb = verbs()[call.question.verb]
+    if verb.answer is None:
+        raise AssertionError("a verb that reviews asks no question")
+    reply = await verb.answer(call)
+    if isinstance(reply, Reply) and call.house.reviewer.known_secrets.leaks(reply.text):
+        log.error("output_blocked")
+        raise Permanent(Code.OUTPUT_BLOCKED_SECRET, "The answer would have repeated one of this server's own secrets")
+    return reply
+
+
+def _question(event: CommandEvent | ReplyEvent, *, verb: str, words: str, prompted: Prompted) -> Question:
+    return Question(
+        place=event.place,
+        verb=verb,
+        words=words,
+        comment=event.comment,
+        thread=event.thread,
+        asked_by=event.author,
+        prompted=prompted,
+    )

@@ -1,18 +1,14 @@
-"""`/review` reviews the pull request now, also a draft. `/review full|quick|deep`, `/review persona NAME` and `/review PATH`
-say how and what.
+"""`/review` reviews what is new now, also in a draft or while reviews are paused; `/review full` starts over. `quick` or
+`deep` says how thoroughly, `persona NAME` who reviews, a path what: `/review deep src/`.
 """
 
 from __future__ import annotations
 
-from app.commands import Door, Refused, obeyed
 from app.events import CommandEvent, ReviewRequest
 
 
-async def answer(event: CommandEvent, github: Door) -> ReviewRequest | Refused:
+def review(event: CommandEvent) -> ReviewRequest:
     """A review of whatever the head is now, asked for by this comment: a second comment is a second review."""
-    refused = await obeyed(event, github)
-    if refused:
-        return refused
     return ReviewRequest(
         repository=event.place.repository,
         repository_id=event.place.repository_id,
@@ -22,4 +18,6 @@ async def answer(event: CommandEvent, github: Door) -> ReviewRequest | Refused:
         trigger=f"comment:{event.comment}",
         asked_by=event.author,
         arguments=event.arguments,
+        comment=event.comment,
+        in_thread=event.thread is not None,
     )

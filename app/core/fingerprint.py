@@ -46,6 +46,13 @@ def summary_marker(*, key: bytes, repository_id: int, number: int) -> str:
     return f"<!-- principal:summary:{_signed('summary', key=key, repository_id=repository_id, number=number)} -->"
 
 
+def answer_marker(about: str, *, key: bytes, repository_id: int, number: int) -> str:
+    """The hidden line of an answer to a person. `about` is what makes it the same question."""
+    return (
+        f"<!-- principal:answer:{_signed(f'answer {about}', key=key, repository_id=repository_id, number=number)} -->"
+    )
+
+
 def finding_in(body: str, *, key: bytes, repository_id: int, number: int) -> str | None:
     """The fingerprint of the finding that a comment of ours is about; None when no marker in it is ours."""
     for name, sign in FINDING_MARKER.findall(body):

@@ -1,4 +1,4 @@
-"""Short words: check runs where no review is shown, and the answers in threads whose finding is fixed or back."""
+"""Short words: check runs where no review is shown, and the answers in threads and to questions."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from app.core import gate
 from app.core.comment import CheckText
 from app.core.gate import Outgoing
 from app.core.pull import Conclusion
+from app.errors import Meaning
 
 MOST_NOTES = 6
 
@@ -34,6 +35,12 @@ def in_a_merge_group() -> CheckText:
         "A merge queue has built this commit of pull requests that have check runs of their own; nothing is read twice."
     )
     return CheckText(Conclusion.SUCCESS, gate.release("Each pull request was reviewed on its own"), gate.release(told))
+
+
+def not_answered(*, code: str, what: str, meaning: Meaning) -> str:
+    """The answer where there is none: what, why, what to do, and the code the docs explain."""
+    told = f"Not answered: {gate.line(what, longest=500).rstrip('.')}. {meaning.why} ({gate.span(code)})"
+    return f"{told}\n\n**What to do:** {meaning.action}"
 
 
 def fixed(head: str) -> Outgoing:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from app.core.finding import Filter, Rejected, VerifiedFinding
-from app.core.options import Options
+from app.core.options import EFFORTS, Options
 from app.core.policy import Policies, Policy
 from app.core.rule import Evidence, Rule
 
@@ -69,6 +69,8 @@ def wishes(paths: Sequence[str], policies: Policies) -> tuple[Wish, ...]:
     return tuple(Wish(text, tuple(some)) for text, some in by_text.items())
 
 
-def chosen(options: Options, policy: Policy) -> Options:
-    """The options of a review as the policy sets them."""
-    return replace(options, comments=policy.max_comments, effort=policy.effort or options.effort)
+def chosen(options: Options, policy: Policy, asked: str = "") -> Options:
+    """The options of a review as the policy sets them, and as whoever asked for it wrote after `/review`."""
+    words = asked.lower().split()
+    effort = next((one for one in EFFORTS if one in words), policy.effort or options.effort)
+    return replace(options, comments=policy.max_comments, effort=effort)

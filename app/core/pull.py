@@ -211,7 +211,8 @@ class Remark:
 class ReviewThread:
     """A thread on the diff, its first remark first. `line` is None once the code it stood on is gone.
 
-    `id` is GitHub's for resolving; `resolved_by` is empty when nobody did, or when GitHub does not tell.
+    `id` is GitHub's for resolving, `node` that of the first remark for folding it away; `resolved_by` is empty when nobody
+    did, or when GitHub does not tell.
     """
 
     id: str
@@ -220,6 +221,7 @@ class ReviewThread:
     remarks: tuple[Remark, ...]
     resolved: bool = False
     resolved_by: str = ""
+    node: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,7 +40,7 @@ query ($owner: String!, $name: String!, $number: Int!, $after: String) {
           isResolved
           resolvedBy { login }
           line
-          comments(first: 1) { nodes { fullDatabaseId } }
+          comments(first: 1) { nodes { id fullDatabaseId } }
         }
         pageInfo { hasNextPage endCursor }
       }
@@ -55,6 +55,9 @@ mutation ($id: ID!) {
   minimizeComment(input: {subjectId: $id, classifier: RESOLVED}) { minimizedComment { isMinimized } }
 }
 """
+_UNMINIMIZE = (
+    "mutation ($id: ID!) { unminimizeComment(input: {subjectId: $id}) { unminimizedComment { isMinimized } } }"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +85,7 @@ class Conversation:
                 remarks=tuple(remarks[first]),
                 resolved=state.resolved,
                 resolved_by=state.resolved_by.login if state.resolved_by else "",
+                node=state.node,
             )
             for first, state in known.items()
             if first in begun
@@ -145,6 +149,10 @@ class Conversation:
     async def minimize(self, comment: str) -> bool:
         """Fold a comment (by its node id) away as resolved. False when the App may not."""
         return await self._allowed(self._send, _MINIMIZE, comment, "minimise its comment")
+
+    async def unfold(self, comment: str) -> bool:
+        """Show a comment (by its node id) again that was folded away. False when the App may not."""
+        return await self._allowed(self._send, _UNMINIMIZE, comment, "show its comment again")
 
     async def issue(self, repository: str, number: int) -> LinkedIssue | None:
         """The issue of that number; None when it is a pull request, is gone, or may not be seen."""

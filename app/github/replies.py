@@ -444,6 +444,7 @@ class _Actor(Model):
 
 
 class _FirstComment(Model):
+    id: str = ""
     database_id: int | None = Field(None, alias="fullDatabaseId")
 
 
@@ -464,6 +465,11 @@ class ThreadReply(Model):
     def first(self) -> int | None:
         """The id of its first comment."""
         return self.comments.nodes[0].database_id if self.comments.nodes else None
+
+    @property
+    def node(self) -> str:
+        """Its first comment's id in GraphQL."""
+        return self.comments.nodes[0].id if self.comments.nodes else ""
 
 
 class _PageInfo(Model):

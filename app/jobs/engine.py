@@ -21,12 +21,13 @@ from typing import Any
 import sqlalchemy as sa
 from dbos import DBOS, DBOSClient, DBOSConfig, DBOSPortableJSONSerializer
 
-from app import commands, retry
+from app import retry
 from app.core.pace import Book
 from app.core.purse import Limits
 from app.errors import Code, PrincipalError, Transient, UserError
-from app.events import Actionable, CommandEvent, Event, Ignored, RemovedEvent, ReplyEvent
+from app.events import Actionable, Event, Ignored, RemovedEvent
 from app.jobs import plan as planning
+from app.jobs.answers import ANSWERS
 from app.jobs.board import Board
 from app.jobs.book import PaceBook
 from app.jobs.database import Database
@@ -63,6 +64,7 @@ RECOVERIES_AT_MOST = 50
 """Where the engine gives a job up by itself, blindly; long before, chances.py has looked at whether it gets anywhere."""
 INGEST_SLOTS = 20
 MANUAL_SLOTS = 8
+ANSWER_SLOTS = 8
 ENGINE_THREADS = 32
 ACCEPT_SECONDS = 8.0
 """GitHub waits ten seconds: a delivery that is not safe by then gets a 503, which GitHub shows as failed."""
@@ -376,6 +378,9 @@ class Engine:
         self._client.register_queue(
             MANUAL, partition_concurrency=1, worker_concurrency=MANUAL_SLOTS, polling_interval_sec=poll
         )
+        self._client.register_queue(
+            ANSWERS, partition_concurrency=1, worker_concurrency=ANSWER_SLOTS, polling_interval_sec=poll
+        )
 
     def _watched(self, presence: Presence) -> Watch:
         reaper = Reaper(
@@ -530,14 +535,10 @@ class Engine:
             return event.reason
         if isinstance(event, RemovedEvent):
             return ""
-        if isinstance(event, ReplyEvent):
-            return "answers in threads are not acted on"
         if not planning.is_served(event.place.repository, self._settings.repositories):
             return "the repository is not in PRINCIPAL_REPOSITORIES"
         if self._app_configured and event.place.installation is None:
             return "the event names no installation"
-        if isinstance(event, CommandEvent) and event.verb not in commands.verbs():
-            return f"/{event.verb} is not a command"
         return ""
 
     # Tending
@@ -633,6 +634,10 @@ def _register(workflows: Workflows) -> None:
     @DBOS.workflow(name="review_pull", max_recovery_attempts=RECOVERIES_AT_MOST)
     async def review_pull(request: dict[str, Any], pull: str) -> str:
         return await workflows.review_pull(request, pull)
+
+    @DBOS.workflow(name="answer", max_recovery_attempts=RECOVERIES_AT_MOST)
+    async def answer(question: dict[str, Any]) -> str:
+        return await workflows.answer(question)
 
     @DBOS.workflow(name="settle", max_recovery_attempts=RECOVERIES_AT_MOST)
     async def settle(workflow_id: str, request: dict[str, Any], ending: dict[str, Any]) -> None:

@@ -20,7 +20,7 @@ from typing import Any, Protocol
 import sqlalchemy as sa
 from pydantic import TypeAdapter
 
-from app.events import Action, Actionable, CommandEvent, PullEvent, RerunEvent
+from app.events import Action, Actionable, CommandEvent, PullEvent, ReplyEvent, RerunEvent
 from app.jobs.store import Store
 from app.telemetry import JOBS, log
 
@@ -133,7 +133,7 @@ def _row(waiting: Waiting) -> dict[str, Any]:
         "attempt": waiting.attempt,
         "repository_id": place.repository_id,
         "number": place.number,
-        "by_hand": isinstance(waiting.event, CommandEvent | RerunEvent),
+        "by_hand": isinstance(waiting.event, CommandEvent | ReplyEvent | RerunEvent),
         "event": EVENT.dump_json(waiting.event).decode(),
     }
 

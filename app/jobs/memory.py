@@ -155,11 +155,14 @@ class StoredMemory:
         if not said:
             return
         now = time.time()
+        # A review that began before somebody dismissed a finding ends after it, and must not take that back.
+        was_dismissed = findings.c.standing == Standing.DISMISSED
         with self._store.begin() as connection:
             for one in said:
-                changed = self._row(one) | {"changed_at": now}
+                row = self._row(one) | {"changed_at": now}
                 key = {"repository_id": repository_id, "number": number, "fingerprint": one.fingerprint}
-                statement = self._store.insert(findings).values(**key, **changed, said_at=now)
+                statement = self._store.insert(findings).values(**key, **row, said_at=now)
+                changed = row | {"standing": sa.case((was_dismissed, Standing.DISMISSED), else_=one.standing)}
                 connection.execute(statement.on_conflict_do_update(index_elements=[*_KEY, "fingerprint"], set_=changed))
 
     def _forget(self, repository_id: int, number: int) -> None:

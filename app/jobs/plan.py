@@ -102,8 +102,15 @@ def inherited(plan: Plan, lost: Iterable[JobRow]) -> Plan:
     asked = next((row for row in lost if row.asked_by), None)
     if plan.request is None or plan.request.by_hand or asked is None:
         return plan
-    arguments = str(json.loads(asked.request).get("arguments", ""))
-    return replace(plan, request=replace(plan.request, asked_by=asked.asked_by, arguments=arguments), delay_seconds=0.0)
+    theirs = json.loads(asked.request)
+    request = replace(
+        plan.request,
+        asked_by=asked.asked_by,
+        arguments=str(theirs.get("arguments", "")),
+        comment=theirs.get("comment"),
+        in_thread=bool(theirs.get("in_thread")),
+    )
+    return replace(plan, request=request, delay_seconds=0.0)
 
 
 def standing(request: ReviewRequest, rows: Iterable[JobRow], statuses: Mapping[str, str]) -> JobRow | None:

@@ -2,7 +2,7 @@
 
     deliveries   what GitHub was told is safe, and what became of it
     inbox        deliveries that are not decided yet: waiting, or in the job engine's queue (inbox.py)
-    jobs         a review per (repository, pull, head, trigger): its attempt, its workflow, how it ended
+    jobs         a review per (repository, pull, head, trigger), an answer per question: attempt, workflow, how it ended
     outbox       effects that must not happen twice: intent, time of sending, what stands on the other side
     pace         until when each installation's turns to write are given away, and until when it is paused (book.py)
     reviews      a review's numbers for the dashboard; usage: what models used, by day (diary.py)
@@ -113,6 +113,8 @@ jobs = sa.Table(
     sa.Index("principal_jobs_of_state", "state", "created_at"),
     sa.Index("principal_jobs_of_repository", "repository", "created_at"),
 )
+_IS_REVIEW = jobs.c.key.startswith("review:")
+"""Not an answer: those stand beside the reviews (answers.py)."""
 outbox = sa.Table(
     "principal_outbox",
     metadata,
@@ -387,12 +389,12 @@ class Store:
         return connection.execute(query).one_or_none()
 
     def jobs_of_pull(self, connection: sa.Connection, repository_id: int, number: int) -> Sequence[sa.Row[Any]]:
-        """Every job of a pull request, locked until the transaction ends."""
-        query = sa.select(jobs).where(jobs.c.repository_id == repository_id, jobs.c.number == number)
+        """Every review of a pull request, locked until the transaction ends; answers to questions are none."""
+        query = sa.select(jobs).where(jobs.c.repository_id == repository_id, jobs.c.number == number, _IS_REVIEW)
         return connection.execute(query.order_by(jobs.c.created_at).with_for_update()).all()
 
     def asked_since(self, connection: sa.Connection, *, installation: int | None, asked_by: str, since: float) -> int:
-        """How many reviews this person has asked the installation for since this time (epoch seconds)."""
+        """How many reviews and answers this person has asked the installation for since this time (epoch seconds)."""
         theirs = sa.and_(jobs.c.installation == installation, jobs.c.asked_by == asked_by, jobs.c.created_at >= since)
         return connection.scalar(sa.select(sa.func.count()).select_from(jobs).where(theirs)) or 0
 
@@ -437,7 +439,10 @@ class Store:
             key = sa.func.hashtextextended(f"principal pull {row.repository_id} {row.number}", 0)
             connection.execute(sa.select(sa.func.pg_advisory_xact_lock(key)))
         running = sa.select(jobs.c.key).where(
-            jobs.c.repository_id == row.repository_id, jobs.c.number == row.number, jobs.c.state == JobState.RUNNING
+            jobs.c.repository_id == row.repository_id,
+            jobs.c.number == row.number,
+            jobs.c.state == JobState.RUNNING,
+            _IS_REVIEW,
         )
         return connection.scalar(running.limit(1)) is not None
 

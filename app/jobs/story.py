@@ -10,7 +10,7 @@ from app.commands import Door as CommandDoor
 from app.core.change import Sha
 from app.core.pull import Pull
 from app.errors import Code
-from app.events import Place, ReviewRequest
+from app.events import Place, Question, ReviewRequest
 from app.stages.step import Step
 
 
@@ -54,7 +54,7 @@ class Ending:
 
 
 class Story(Protocol):
-    """A review, as the jobs see it. Everything is called on the engine's own event loop, not on the web's."""
+    """Reviews and answers, as the jobs see them. Everything is called on the engine's own event loop, not on the web's."""
 
     async def review(self, request: ReviewRequest, *, pull: Pull, step: Step) -> Outcome:
         """Review the head that `request` names. `pull` was read when the review was decided on; the head may have moved.
@@ -64,11 +64,15 @@ class Story(Protocol):
         """
         ...
 
-    async def settle(self, request: ReviewRequest, *, ending: Ending, effects: Mapping[str, Any]) -> None:
-        """Tell people about the end of a review that could not say so itself: its check run must not stay in progress.
+    async def answer(self, question: Question, *, step: Step) -> Outcome:
+        """Answer what a person asked, where they asked it. Errors are as those of `review`."""
+        ...
 
-        `effects` holds what `step.once` has left on the other side, by its key, as JSON. Called when nothing of the
-        review can still be on its way, perhaps twice, perhaps for one that never reached GitHub: look, then write.
+    async def settle(self, asked: ReviewRequest | Question, *, ending: Ending, effects: Mapping[str, Any]) -> None:
+        """Tell people about the end of a review or an answer that could not say so itself: no check run stays in progress.
+
+        `effects` holds what `step.once` has left on the other side, by its key, as JSON. Called when nothing of
+        it can still be on its way, perhaps twice, perhaps for one that never reached GitHub: look, then write.
         """
         ...
 

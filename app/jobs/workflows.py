@@ -1,9 +1,11 @@
-"""The three workflows. Each is a story of its own, and each of its lines may be its last: a crash continues it there.
+"""The four workflows. Each is a story of its own, and each of its lines may be its last: a crash continues it there.
 
     on_delivery   event ─► (command: permission, 👀) ─► the pull now ─► end older jobs ─► a review, queued
+                  a question ─► an answer, queued
                   taken away ─► end what runs ─► nothing is left of the repositories (removal.py)
     review_pull   request ─► the story, step by step ─► how it ended
-    settle        a job ended from outside ─► its check run says so
+    answer        question ─► words, said where it was asked
+    settle        a job ended from outside ─► its check run or its thread says so
 
 The patching rule: a workflow begun before an upgrade must find its steps as it left them. Whoever changes the order or the
 names of steps puts the new order behind `DBOS.patch_async(NAME)`, and removes the old one when no job from before is left.
@@ -19,7 +21,7 @@ import secrets
 import time
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import sqlalchemy as sa
@@ -37,10 +39,13 @@ from app.events import (
     MergeGroupEvent,
     Place,
     PullEvent,
+    Question,
     RemovedEvent,
+    ReplyEvent,
     RerunEvent,
     ReviewRequest,
 )
+from app.jobs import answers
 from app.jobs import plan as planning
 from app.jobs.chances import DIED, Chances
 from app.jobs.inbox import EVENT
@@ -50,7 +55,7 @@ from app.jobs.plan import Plan
 from app.jobs.removal import Removal, Scope
 from app.jobs.step import DurableStep, Stop, Timing
 from app.jobs.store import ACTIVE, DeliveryState, JobState, Start, Store
-from app.jobs.story import PUT_OFF, Doors, Ending, Story
+from app.jobs.story import PUT_OFF, Doors, Ending, Outcome, Story
 from app.jobs.vault import Vault
 from app.telemetry import FAILURES, JOB_SECONDS, JOBS, bind, log
 
@@ -73,6 +78,7 @@ ATTEMPTS_AT_MOST = 100
 
 _PULL = TypeAdapter(Pull)
 _REQUEST = TypeAdapter(ReviewRequest)
+_ASKED: TypeAdapter[ReviewRequest | Question] = TypeAdapter(ReviewRequest | Question)
 _ENDING = TypeAdapter(Ending)
 
 
@@ -180,11 +186,13 @@ class Workflows:
                 answering = functools.partial(self._story.answer_group, event.place, head=event.head)
                 await step.run("answer group", answering, type(None))
                 return Placed(None, "answered on the merge group's head")
-            case CommandEvent():
-                answer = await step.run("command", lambda: commands.answer(event, github), _ASKED_TYPE)
-                if isinstance(answer, Refused):
-                    return Placed(None, answer.reason)
-                asked = answer
+            case CommandEvent() | ReplyEvent():
+                heard = await step.run("command", lambda: commands.hear(event, github), _HEARD)
+                if isinstance(heard, Refused):
+                    return Placed(None, heard.reason)
+                if isinstance(heard, Question):
+                    return await self._place_question(replace(heard, delivery=delivery), step)
+                asked = heard
             case RerunEvent():
                 asked = _rerun(event)
             case _:
@@ -195,6 +203,12 @@ class Workflows:
         placed = await step.run("place", lambda: self._store.call(self._place, plan, seen.pull, event.place), Placed)
         for queue in (REVIEWS, MANUAL) if placed.job_key else ():
             self._ring(queue)
+        return placed
+
+    async def _place_question(self, question: Question, step: DurableStep) -> Placed:
+        placed = await step.run("place answer", lambda: self._store.call(self._place_answer, question), Placed)
+        if placed.job_key:
+            self._ring(answers.ANSWERS)
         return placed
 
     async def _forget(self, event: RemovedEvent, step: DurableStep) -> Placed:
@@ -300,13 +314,28 @@ class Workflows:
             self._enqueue_review(connection, wanted, pull, attempt)
             return Placed(wanted.request.key, "queued")
 
-    def _asks_too_often(self, connection: sa.Connection, request: ReviewRequest) -> bool:
-        """Whether a person is at the end of their hour's reviews; they are told once, and not again in this hour."""
+    def _place_answer(self, question: Question) -> Placed:
+        """Begin the answer, unless it is given or on its way. May run twice."""
+        with self._store.begin() as connection:
+            before = self._store.job(connection, question.key)
+            if answers.standing(before):
+                return Placed(question.key, "the same question is a job already")
+            attempt = (before.attempt if before else 0) + 1
+            if attempt > ATTEMPTS_AT_MOST:
+                return Placed(None, "the job was begun too often")
+            if self._asks_too_often(connection, question):
+                return Placed(None, "this person has asked too much")
+            answers.enqueue(connection, question, attempt=attempt, store=self._store, client=self._client)
+            return Placed(question.key, "queued")
+
+    def _asks_too_often(self, connection: sa.Connection, request: ReviewRequest | Question) -> bool:
+        """Whether a person is at the end of what an hour allows; they are told once, and not again in this hour."""
         if request.asked_by is None:
             return False
+        installation = request.place.installation
         asked = self._store.asked_since(
             connection,
-            installation=request.installation,
+            installation=installation,
             asked_by=request.asked_by,
             since=time.time() - ASKED_WITHIN_SECONDS,
         )
@@ -314,7 +343,7 @@ class Workflows:
             return False
         # The engine ignores an id it has seen, which is what makes it one answer.
         hour = int(time.time() // ASKED_WITHIN_SECONDS)
-        self._enqueue_settle(connection, f"asked:{request.installation}:{request.asked_by}:{hour}", request, _TOO_OFTEN)
+        self._enqueue_settle(connection, f"asked:{installation}:{request.asked_by}:{hour}", request, _TOO_OFTEN)
         return True
 
     def _put_off(self, connection: sa.Connection, rows: Sequence[Any]) -> None:
@@ -426,44 +455,62 @@ class Workflows:
         """One attempt of one review. Returns the state it ended in."""
         request = _REQUEST.validate_python(request_json)
         pull = _PULL.validate_json(self._vault.unwrap(pull_json))
-        workflow_id = _workflow_id()
+        tell = functools.partial(self._story.review, request, pull=pull)
+        return await self._attempt(request, tell, kind="review", queue=MANUAL if request.by_hand else REVIEWS)
+
+    # answer
+
+    async def answer(self, question_json: dict[str, Any]) -> str:
+        """One attempt at one answer. Returns the state it ended in."""
+        question = answers.QUESTION.validate_python(question_json)
+        tell = functools.partial(self._story.answer, question)
+        return await self._attempt(question, tell, kind="answer", queue=answers.ANSWERS)
+
+    # Both
+
+    async def _attempt(
+        self, asked: ReviewRequest | Question, tell: Callable[..., Awaitable[Outcome]], *, kind: str, queue: str
+    ) -> str:
+        """One attempt of one job. Whatever happens, it ends in a state, and somebody is told."""
+        workflow_id, place = _workflow_id(), asked.place
         with (
-            tracing.job("review_pull", request.delivery, workflow=workflow_id),
-            bind(job=workflow_id, **_named(request)),
+            tracing.job("review_pull" if kind == "review" else kind, asked.delivery, workflow=workflow_id),
+            bind(job=workflow_id, **_named(asked)),
             self._stoppable(workflow_id) as stop,
         ):
             run = secrets.token_hex(16)
-            if not await self._its_turn(workflow_id, run, stop):
+            if not await self._its_turn(workflow_id, run, stop, patient=isinstance(asked, ReviewRequest)):
                 return JobState.SUPERSEDED.value
             began = time.monotonic()
-            step = self._step(workflow_id, request.key, request.repository_id, stop, run=run)
+            step = self._step(workflow_id, asked.key, place.repository_id, stop, run=run)
             try:
                 async with self._chances.begin(step):
-                    tell = functools.partial(self._story.review, request, pull=pull, step=step)
-                    outcome = await self._in_rounds(tell, step, stop)
+                    outcome = await self._in_rounds(functools.partial(tell, step=step), step, stop)
                 state = _JOB_STATES.get(outcome.state, JobState.DONE)
                 end = {"code": outcome.code, "detail": outcome.detail, "review_id": outcome.review_id}
-            except Exception as error:  # noqa: BLE001 - a review must end in a state, whatever happened.
+            except Exception as error:  # noqa: BLE001 - a job must end in a state, whatever happened.
                 cause = _cause(error)
                 state, end = JobState.FAILED, {"code": cause.code.value, "detail": cause.what, "review_id": None}
                 await self._store.call(self._fail, workflow_id, Ending("failed", cause.code, cause.what))
             else:
                 await self._store.call(lambda: self._store.finish_job(workflow_id, state=state, **end))
-                JOBS.labels("review", state.value).inc()
+                JOBS.labels(kind, state.value).inc()
                 if outcome.code:
-                    FAILURES.labels("review", outcome.code).inc()
-            JOB_SECONDS.observe(time.monotonic() - began)
-            log.info("review_ended", state=state.value, **end)
-            self._ring(MANUAL if request.by_hand else REVIEWS)
+                    FAILURES.labels(kind, outcome.code).inc()
+            if kind == "review":
+                JOB_SECONDS.observe(time.monotonic() - began)
+            log.info(f"{kind}_ended", state=state.value, **end)
+            self._ring(queue)
             return state.value
 
-    async def _its_turn(self, workflow_id: str, run: str, stop: Stop) -> bool:
-        """Waits until no other review of the pull request runs. False when the job was ended: then nothing may be done.
+    async def _its_turn(self, workflow_id: str, run: str, stop: Stop, *, patient: bool) -> bool:
+        """Waits until no other review of the pull request runs, if `patient`. False when the job was ended: nothing may be done.
 
         The waits are not the engine's, which would remember how many there were and miss them after a crash. After
         `turn_seconds` it is this job's turn in any case: a turn that nobody gives back must not hold up everything after it.
         """
-        for patience in range(math.ceil(self._timing.turn_seconds / self._timing.poll_seconds), -1, -1):
+        looks = math.ceil(self._timing.turn_seconds / self._timing.poll_seconds) if patient else 0
+        for patience in range(looks, -1, -1):
             started = await self._store.call(self._store.start_job, workflow_id, run, patient=patience > 0)
             if started is not Start.BEHIND:
                 return started is Start.STARTED
@@ -492,8 +539,8 @@ class Workflows:
     # settle
 
     async def settle(self, workflow_id: str, request_json: dict[str, Any], ending_json: dict[str, Any]) -> None:
-        """Tell about a review that could not say itself how it ended."""
-        request = _REQUEST.validate_python(request_json)
+        """Tell about a review or an answer that could not say itself how it ended."""
+        request = _ASKED.validate_python(request_json)
         ending = _ENDING.validate_python(ending_json)
         own_id = _workflow_id()
 
@@ -507,7 +554,7 @@ class Workflows:
             bind(job=workflow_id, **_named(request)),
             self._stoppable(own_id) as stop,
         ):
-            step = self._step(own_id, own_id, request.repository_id, stop)
+            step = self._step(own_id, own_id, request.place.repository_id, stop)
             try:
                 async with self._chances.begin(step):
                     telling = functools.partial(step.run, "tell", tell, type(None), preemptible=False)
@@ -531,16 +578,18 @@ class Workflows:
         code = ending.code.value if ending.code else ""
         ended = self._store.end_jobs(connection, list(by_id), state=state, code=code, detail=ending.detail)
         for workflow_id in ended:
-            JOBS.labels("review", state.value).inc()
-            if code:
-                FAILURES.labels("review", code).inc()
             row = by_id[workflow_id]
+            asked = _ASKED.validate_json(row.request)
+            kind = "answer" if isinstance(asked, Question) else "review"
+            JOBS.labels(kind, state.value).inc()
+            if code:
+                FAILURES.labels(kind, code).inc()
             if row.state == JobState.RUNNING or ending.state == PUT_OFF:
-                self._enqueue_settle(connection, workflow_id, _REQUEST.validate_json(row.request), ending)
+                self._enqueue_settle(connection, workflow_id, asked, ending)
         return ended
 
     def _enqueue_settle(
-        self, connection: sa.Connection, workflow_id: str, request: ReviewRequest, ending: Ending
+        self, connection: sa.Connection, workflow_id: str, request: ReviewRequest | Question, ending: Ending
     ) -> None:
         # The wait lets a request that was on its way when the job was stopped take effect, so that it can be found.
         self._client.enqueue_in_transaction(
@@ -550,11 +599,11 @@ class Workflows:
                 "queue_name": INGEST,
                 "workflow_id": f"settle:{workflow_id}",
                 # What is put off comes in crowds: one after the other, so that deliveries keep their slots.
-                "queue_partition_key": f"settle:{request.installation if ending.state == PUT_OFF else workflow_id}",
+                "queue_partition_key": f"settle:{request.place.installation if ending.state == PUT_OFF else workflow_id}",
                 "delay_seconds": self._timing.settle_seconds,
             },
             workflow_id,
-            _REQUEST.dump_python(request, mode="json"),
+            _ASKED.dump_python(request, mode="json"),
             _ENDING.dump_python(ending, mode="json"),
         )
 
@@ -652,9 +701,11 @@ class Workflows:
 
 
 _GIVEN_UP = "given up"
-_ASKED_TYPE: Any = ReviewRequest | Refused
+_HEARD: Any = ReviewRequest | Question | Refused
 _PUT_OFF = Ending(PUT_OFF, Code.QUEUE_FULL, "Too many reviews wait already")
-_TOO_OFTEN = Ending(PUT_OFF, Code.ASKED_TOO_OFTEN, "One person has asked for as many reviews as an hour allows")
+_TOO_OFTEN = Ending(
+    PUT_OFF, Code.ASKED_TOO_OFTEN, "One person has asked for as many reviews and answers as an hour allows"
+)
 _DIED = Ending("failed", Code.INTERNAL, DIED)
 _JOB_STATES: Mapping[str, JobState] = {
     "failed": JobState.FAILED,
@@ -663,10 +714,10 @@ _JOB_STATES: Mapping[str, JobState] = {
 }
 
 
-def _named(request: ReviewRequest) -> dict[str, str | int]:
-    """What every log line about a review says of it."""
-    pull: dict[str, str | int] = {"repository": request.repository, "number": request.number}
-    by = {"delivery": request.delivery, "trace": tracing.trace_of(request.delivery)} if request.delivery else {}
+def _named(asked: ReviewRequest | Question) -> dict[str, str | int]:
+    """What every log line about a job says of it."""
+    pull: dict[str, str | int] = {"repository": asked.place.repository, "number": asked.place.number}
+    by = {"delivery": asked.delivery, "trace": tracing.trace_of(asked.delivery)} if asked.delivery else {}
     return {**by, **pull}
 
 

@@ -6,7 +6,7 @@ after    what is fixed or silenced: its thread answered and resolved · what is 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -22,7 +22,7 @@ from app.core.weigh import Known
 from app.errors import Permanent
 from app.events import ReviewRequest
 from app.git import Tree
-from app.stages import hear, read
+from app.stages import hear, read, threads
 from app.stages.memory import Memory, NoMemory
 from app.stages.step import Step
 from app.telemetry import log
@@ -90,24 +90,27 @@ class Keeper:
         """Every thread of the pull request."""
         return await self.github.talk.threads(self.repository, self.request.number)
 
-    def ours(self, threads: Sequence[ReviewThread]) -> tuple[Thread, ...]:
+    def ours(self, read: Sequence[ReviewThread]) -> tuple[Thread, ...]:
         """Those of the threads that carry our mark."""
-        return tuple(one for thread in threads if (one := self._ours(thread)) is not None)
-
-    def _ours(self, thread: ReviewThread) -> Thread | None:
         repository_id, number = self.place
-        first = thread.remarks[0]
-        name = fingerprint.finding_in(first.body.text, key=self.key, repository_id=repository_id, number=number)
-        if name is None or not first.author_is_bot:
-            return None
-        return Thread(
-            id=thread.id,
-            fingerprint=name,
-            comment=first.id,
-            resolved_by=thread.resolved_by if thread.resolved else "",
-            resolved_by_us=_same_account(thread.resolved_by, first.author),
-            refused=first.refused,
-        )
+        known = (ours(thread, key=self.key, repository_id=repository_id, number=number) for thread in read)
+        return tuple(one for one in known if one is not None)
+
+
+def ours(thread: ReviewThread, *, key: bytes, repository_id: int, number: int) -> Thread | None:
+    """The thread as one of ours, which its first comment proves by our mark; None when it is another's."""
+    first = thread.remarks[0]
+    name = fingerprint.finding_in(first.body.text, key=key, repository_id=repository_id, number=number)
+    if name is None or not first.author_is_bot:
+        return None
+    return Thread(
+        id=thread.id,
+        fingerprint=name,
+        comment=first.id,
+        resolved_by=thread.resolved_by if thread.resolved else "",
+        resolved_by_us=_same_account(thread.resolved_by, first.author),
+        refused=first.refused,
+    )
 
 
 async def before(keeper: Keeper, *, pull: Pull, step: Step) -> Before:
@@ -161,14 +164,14 @@ async def after(found: Review, keeper: Keeper, *, whole: bool, step: Step) -> No
     answers = _Answers(keeper)
     for one in recalled.gone:
         await answers.give(one, notice.fixed(found.head), step=step)
-        await _switch(one, keeper, resolved=True, step=step)
+        await answers.close(one, step=step)
     for one in recalled.hushed:
         await answers.give(one, notice.hushed(found.head), step=step)
-        await _switch(one, keeper, resolved=True, step=step)
+        await answers.close(one, step=step)
     for one, _ in recalled.back:
         was_silenced = one.standing is Standing.SILENCED
         await answers.give(one, notice.back(found.head, was_silenced=was_silenced), step=step)
-        await _switch(one, keeper, resolved=False, step=step)
+        await answers.open_again(one, step=step)
 
     async def keep() -> None:
         await keeper.memory.said(*keeper.place, as_it_stands(found))
@@ -192,7 +195,7 @@ def as_it_stands(found: Review) -> tuple[Said, ...]:
 
 
 class _Answers:
-    """Answers in threads, each once. The threads are read once for all of them, and anew when an answer was lost."""
+    """Answers in threads, each once, and what becomes of the threads. They are read once, and anew when an answer was lost."""
 
     def __init__(self, keeper: Keeper) -> None:
         self._keeper = keeper
@@ -220,27 +223,29 @@ class _Answers:
         except Permanent as error:
             log.warning("thread_not_answered", comment=first, code=error.code, what=error.what)
 
+    async def close(self, one: Said, *, step: Step) -> None:
+        """Close the finding's thread, as far as the App may."""
+        await self._switch(one, "resolve", threads.close, step=step)
+
+    async def open_again(self, one: Said, *, step: Step) -> None:
+        """Take back that the finding's thread was closed."""
+        await self._switch(one, "reopen", threads.open_again, step=step)
+
+    async def _switch(self, one: Said, name: str, switch: Callable[..., Awaitable[bool]], *, step: Step) -> None:
+        first = one.comment
+        if first is None:
+            return
+
+        async def work() -> bool:
+            thread = (await self._threads(afresh=False)).get(first)
+            return thread is not None and await switch(thread, github=self._keeper.github)
+
+        await step.run(name, work, bool, preemptible=False)
+
     async def _threads(self, *, afresh: bool) -> Mapping[int, ReviewThread]:
         if self._read is None or afresh:
             self._read = {thread.remarks[0].id: thread for thread in await self._keeper.threads()}
         return self._read
-
-
-async def _switch(one: Said, keeper: Keeper, *, resolved: bool, step: Step) -> None:
-    """Resolve the finding's thread or open it again, where the App may."""
-    thread = one.thread
-    if thread is None:
-        return
-    verb = keeper.github.talk.resolve if resolved else keeper.github.talk.reopen
-
-    async def switch() -> bool:
-        try:
-            return await verb(thread)
-        except Permanent as error:
-            log.warning("thread_not_switched", code=error.code, what=error.what)
-            return False
-
-    await step.run("resolve" if resolved else "reopen", switch, bool, preemptible=False)
 
 
 async def _threads(keeper: Keeper) -> tuple[ReviewThread, ...]:

@@ -88,7 +88,7 @@ TALK: dict[str, tuple[Callable[[GitHub], Awaitable[object]], list[str]]] = {
 }
 WITHOUT_EXAMPLE = {"issues/get": {"number": 12, "title": "Half cents are lost", "body": None}}
 """Answers to operations whose example the description only points to."""
-OVER_GRAPHQL = {"threads", "resolve", "reopen", "minimize"}
+OVER_GRAPHQL = {"threads", "resolve", "reopen", "minimize", "unfold"}
 """Held against GitHub's schema by every story that tells of them (tests/fakes/contract.py)."""
 
 

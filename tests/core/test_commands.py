@@ -9,7 +9,10 @@ import pytest
 from app import commands
 from app.commands import Refused
 from app.core.pull import Permission
-from app.events import CommandEvent, Place, ReviewRequest
+from app.events import CommandEvent, Place, Prompted, Question, ReviewRequest
+
+PLACE = Place("octo/shop", 42, 7, 9)
+VERBS = ["help", "ignore", "pause", "resolve", "resume", "review"]
 
 
 class Door:
@@ -26,38 +29,49 @@ class Door:
         self.reactions.append((comment_id, content))
 
 
-def event(verb="review", arguments=""):
-    return CommandEvent(Place("octo/shop", 42, 7, 9), verb, arguments, comment=11, author="mona", author_id=3)
+def event(verb="review", arguments="", thread=None):
+    return CommandEvent(PLACE, verb, arguments, comment=11, author="mona", author_id=3, thread=thread)
 
 
-def test_review_is_a_command():
-    assert "review" in commands.verbs()
+def hear(one, permission=Permission.WRITE):
+    door = Door(permission)
+    return asyncio.run(commands.hear(one, door)), door.reactions
 
 
-def test_every_command_explains_itself():
-    texts = commands.help_texts()
-    assert set(texts) == set(commands.verbs())
-    for verb, text in texts.items():
-        assert text.startswith(f"`/{verb}`")
+def test_the_commands_of_the_design_are_there_and_explain_themselves():
+    assert sorted(commands.verbs()) == VERBS
+    for name, verb in commands.verbs().items():
+        assert verb.help.startswith(f"`/{name}`"), name
+        assert verb.help.endswith("."), name
+        assert (verb.review is None) != (verb.answer is None), name
 
 
 @pytest.mark.parametrize("permission", [Permission.WRITE, Permission.MAINTAIN, Permission.ADMIN])
 def test_who_may_write_is_obeyed_and_sees_it(permission):
-    door = Door(permission)
-    asked = asyncio.run(commands.answer(event(arguments="deep"), door))
-    assert asked == ReviewRequest(
-        "octo/shop", 42, 7, 9, head=None, trigger="comment:11", asked_by="mona", arguments="deep"
+    heard, reactions = hear(event(arguments="deep"), permission)
+    assert heard == ReviewRequest(
+        "octo/shop", 42, 7, 9, head=None, trigger="comment:11", asked_by="mona", arguments="deep", comment=11
     )
-    assert door.reactions == [(11, "eyes")]
+    assert reactions == [(11, "eyes")]
 
 
-@pytest.mark.parametrize("verb", sorted(commands.verbs()))
+@pytest.mark.parametrize("verb", [*VERBS, "dance"])
 @pytest.mark.parametrize("permission", [Permission.NONE, Permission.READ, Permission.TRIAGE])
 def test_s12_who_may_not_write_is_not_obeyed_and_sees_nothing(verb, permission):
-    door = Door(permission)
-    assert isinstance(asyncio.run(commands.answer(event(verb), door)), Refused)
-    assert door.reactions == []
+    heard, reactions = hear(event(verb), permission)
+    assert isinstance(heard, Refused)
+    assert reactions == []
 
 
-def test_an_unknown_verb_is_refused_without_asking_anybody():
-    assert asyncio.run(commands.answer(event("dance"), Door(Permission.ADMIN))) == Refused("/dance is not a command")
+def test_a_command_is_a_question_of_its_own():
+    heard, reactions = hear(event("ignore", thread=5))
+    assert heard == Question(PLACE, "ignore", "", comment=11, thread=5, asked_by="mona")
+    assert heard.key == "answer:42:7:comment:11"
+    assert reactions == [(11, "eyes")]
+
+
+def test_unknown_commands_of_a_pull_are_one_question_and_get_no_sign():
+    heard, reactions = hear(event("dance"))
+    assert (heard.verb, heard.words, heard.prompted) == ("help", "dance", Prompted.UNKNOWN)
+    assert heard.key == "answer:42:7:unknown command"
+    assert reactions == []

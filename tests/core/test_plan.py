@@ -56,7 +56,7 @@ class Row:
         return f"{self.key}:1"
 
 
-BY_HAND = Row(trigger="comment:11", asked_by="mona", request='{"arguments": "deep"}')
+BY_HAND = Row(trigger="comment:11", asked_by="mona", request='{"arguments": "deep", "comment": 11, "in_thread": true}')
 
 
 def event(action, **changes):
@@ -133,6 +133,9 @@ def test_what_a_person_asked_about_an_older_head_is_answered_about_the_newer_one
     taken = inherited(decide(event(Action.SYNCHRONIZE)), [Row(head=B), replace(BY_HAND, head=B)])
     assert taken.request is not None
     assert (taken.request.asked_by, taken.request.arguments, taken.delay_seconds) == ("mona", "deep", 0)
+    assert (taken.request.comment, taken.request.in_thread) == (11, True), (
+        "the sign that it is over goes on their comment"
+    )
     unasked = decide(event(Action.SYNCHRONIZE))
     assert inherited(unasked, [Row(head=B)]) == unasked
 

@@ -26,7 +26,7 @@ from app import telemetry, web
 from app.core.pace import Rate, Spacing
 from app.core.pull import Conclusion, Pull
 from app.errors import Code, Transient
-from app.events import Place, ReviewRequest
+from app.events import Place, Question, ReviewRequest
 from app.github import App, GitHub
 from app.jobs import Ending, Engine, Timing
 from app.settings import Settings
@@ -90,6 +90,15 @@ class ShortStory:
         review = await step.once("review", look=look, send=send, result=int)
         await step.run("finish check", lambda: self._finish_check(github, pull.repository, check, "posted"), type(None))
         return Outcome("posted", review_id=review)
+
+    async def answer(self, question: Question, *, step: Step) -> Outcome:
+        """The words that were asked, said again."""
+        github, place = await self._github(question.place), question.place
+
+        async def say() -> int:
+            return await github.comment(place.repository, place.number, question.words)
+
+        return Outcome("posted", review_id=await step.run("say", say, int))
 
     async def settle(self, request: ReviewRequest, *, ending: Ending, effects: Mapping[str, Any]) -> None:
         github = await self._github(place_of(request))

@@ -325,13 +325,6 @@ def test_s12_a_command_without_write_permission_is_counted_and_not_answered(serv
     assert models.of(pull.head_sha) == []
 
 
-def test_an_unknown_command_is_ignored(service, repository):
-    repository.add_collaborator("alice", "write")
-    pull = repository.open_pull(files=fresh(), deliver=False)
-    pull.comment("/dance", by="alice")
-    assert answer(pull.delivery) == (200, {"status": "ignored", "reason": "/dance is not a command", "job": None})
-
-
 def test_a_command_during_the_review_of_an_older_head_is_answered_about_the_newer_one(service, models, repository):
     """A push supersedes a review that a person asked for; the review of the new head is then theirs."""
     repository.add_collaborator("alice", "write")

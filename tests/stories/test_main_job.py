@@ -12,7 +12,7 @@ from tests.fakes.contract import described_github
 from tests.fakes.models import FakeModels
 from tests.stories.bot import SECRET, Bot, completed, environment, wait_for
 
-REVIEW_CALLS, SUMMARY_CALLS, COMMAND_CALLS = 8, 2, 2
+REVIEW_CALLS, SUMMARY_CALLS, COMMAND_CALLS = 8, 2, 3
 BASE = """export async function pay(order: Order) {
   const total = order.items.reduce((sum, item) => sum + item.price, 0);
   return gateway.charge(order.card, total);
@@ -236,7 +236,7 @@ def test_a_command_of_someone_who_may_write_reviews_a_draft_and_is_seen_at_once(
         github.requests.clear()
         comment = pull.comment("Please\n/review", by="alice")
         completed(pull, runs=2)
-        assert [reaction.content for reaction in comment.reactions] == ["eyes"]
+        assert [reaction.content for reaction in comment.reactions] == ["eyes", "rocket"]
     assert len(pull.reviews) == 1
     assert len(github.requests.rest) <= REVIEW_CALLS + SUMMARY_CALLS + COMMAND_CALLS
 
