@@ -200,6 +200,9 @@ class ReviewRequest:
         return f"review:{self.repository_id}:{self.number}:{self.head or 'head'}:{self.trigger}"
 
 
+UNKNOWN_COMMAND = "unknown command"
+
+
 class Prompted(StrEnum):
     """How a question came to us."""
 
@@ -229,7 +232,7 @@ class Question:
 
     @property
     def about(self) -> str:
-        """What makes it the same question. Each command is one of its own; of the rest, there is one answer.
+        """What is answered once. Each command is; of the rest, only the first.
 
         Nobody can tell a machine with a person's account from a person, so whoever asks without a command is answered once
         in a thread, and unknown commands once on a pull request: then two bots cannot keep each other talking.
@@ -240,7 +243,7 @@ class Question:
             case Prompted.REPLY:
                 return f"reply:{self.thread}:{self.asked_by}"
             case Prompted.UNKNOWN:
-                return "unknown command"
+                return UNKNOWN_COMMAND
 
     @property
     def in_thread(self) -> bool:
@@ -249,8 +252,9 @@ class Question:
 
     @property
     def key(self) -> str:
-        """The job's identity in words: `answer:<repository id>:<number>:<about>`."""
-        return f"answer:{self.place.repository_id}:{self.place.number}:{self.about}"
+        """The job's identity in words: `answer:<repository id>:<number>:comment:<id>`."""
+        of = UNKNOWN_COMMAND if self.prompted is Prompted.UNKNOWN else f"comment:{self.comment}"
+        return f"answer:{self.place.repository_id}:{self.place.number}:{of}"
 
 
 def parse(event_name: str, payload: bytes) -> Event:

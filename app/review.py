@@ -163,7 +163,7 @@ async def review(
     models = reviewer.models.through(lambda model: Guarded(model, reviewer.known_secrets))
     speaking_rules = obey.speaking(library.rules, policies)
     rules = {rule.id: rule for rule in (*speaking_rules, *deceptive.RULES)}
-    envelope = _envelope(change, reviewer)
+    envelope = envelope_for(change, reviewer)
 
     reading = read.Reading(
         change,
@@ -410,7 +410,7 @@ async def read_pull(pull: Pull, *, github: GitHub, mirrors: Mirrors, step: Step)
     return Read(change, tree, policy)
 
 
-def _envelope(change: Change, reviewer: Reviewer) -> Envelope:
+def envelope_for(change: Change, reviewer: Reviewer) -> Envelope:
     """The fence for this change's text, which also takes secrets out: a model has no use for them."""
     nonce = fingerprint.nonce(key=reviewer.secret_key, base=change.base, head=change.head)
     return Envelope(nonce, redact=secrets.redact)

@@ -176,8 +176,8 @@ def command_line() -> str:
         "At the start of a line of a comment, by whoever may write to the repository.",
         "",
     ]
-    for verb, text in sorted(commands.help_texts().items()):
-        lines += [f"**`/{verb}`** — {' '.join(text.split())}", ""]
+    lines += [*(f"- {' '.join(verb.help.split())}" for verb in commands.verbs().values()), ""]
+    lines += ["Who is heard, and what people see: [commands](../commands.md).", ""]
     lines += ["## On a terminal", ""]
     for name, command in _leaves(typer.main.get_command(cli), "principal"):
         lines += [f"### `{name}`", "", " ".join((command.help or "").split()), ""]

@@ -18,12 +18,16 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Literal, Protocol
 
 from app.core import notice
-from app.core.pull import Permission
+from app.core.pull import Permission, Pull
 from app.core.usage import Usage
 from app.errors import Code, Permanent, PrincipalError, Transient
 from app.events import CommandEvent, Prompted, Question, ReplyEvent, ReviewRequest
-from app.review import House, Outcome
+from app.llm import Model
+from app.llm.guarded import Guarded
+from app.review import House, Outcome, Read, envelope_for, read_pull
 from app.stages import talk
+from app.stages.answer import Asked, respond
+from app.stages.read import Reading, code
 from app.stages.step import Step
 from app.stages.talk import Talker
 from app.telemetry import COMMANDS, log
@@ -54,6 +58,40 @@ class Call:
     def talker(self) -> Talker:
         """Who answers it."""
         return Talker(self.question.place, self.github, self.house.memory, self.house.reviewer.secret_key)
+
+    async def read(self) -> Read:
+        """The pull request's change as it is now, under the policy in force."""
+        place, house = self.question.place, self.house
+        pull = await self.step.run("pull", lambda: self.github.pull(place.repository, place.number), Pull)
+        return await read_pull(pull, github=self.github, mirrors=house.mirrors, step=self.step)
+
+    async def reading(self, read: Read) -> Reading:
+        """All that the change can be read by."""
+        reviewer, change = self.house.reviewer, read.change
+        return Reading(change, await code(change, tree=read.tree), read.tree, reviewer.scanner, reviewer.options)
+
+    def model(self) -> Model | None:
+        """The model that answers: its calls are paid and written down, its replies read for our own secrets first."""
+        reviewer = self.house.reviewer_of(self.question)
+        return reviewer.models.through(lambda model: Guarded(model, reviewer.known_secrets)).review
+
+    async def respond(self, asked: Asked) -> Reply:
+        """What a model answers; without a model, that there is none."""
+        reviewer, model = self.house.reviewer, self.model()
+        if model is None:
+            return Reply(NO_MODEL, well=False)
+        read = await self.read()
+        reading = await self.reading(read)
+        answered = await respond(
+            asked,
+            reading=reading,
+            policies=read.policy.policies,
+            model=model,
+            task=reviewer.library.tasks["answer"],
+            envelope=envelope_for(reading.change, reviewer),
+            step=self.step,
+        )
+        return Reply(answered.text, usage=answered.usage)
 
     @property
     def pull(self) -> tuple[int, int]:
@@ -93,6 +131,10 @@ class Verb:
     answer: Callable[[Call], Awaitable[Reply | Refused]] | None = None
 
 
+NO_MODEL = (
+    "Not answered: answers are written by a language model, and this server reviews by rules alone. "
+    "Whoever runs it can name one in `PRINCIPAL_MODEL`."
+)
 HELP, ASK = "help", "ask"
 """The verbs that also answer what is no command: unknown ones, and questions in a thread."""
 
@@ -126,8 +168,6 @@ async def hear(event: CommandEvent | ReplyEvent, github: Door) -> ReviewRequest 
     log.info("command_heard", verb=verb, author=event.author, obeyed=permission.may_write)
     if not permission.may_write:
         return Refused(f"{event.author} has {permission} permission, and commands need write")
-    if isinstance(event, ReplyEvent) and ASK not in verbs():
-        return Refused("questions in threads are not answered")
     if isinstance(event, ReplyEvent):
         return _question(event, verb=ASK, words="", prompted=Prompted.REPLY)
     if known is None:

@@ -1,5 +1,5 @@
-"""`/review` reviews what is new now, also in a draft or while reviews are paused; `/review full` starts over. `quick` or
-`deep` says how thoroughly, `persona NAME` who reviews, a path what: `/review deep src/`.
+"""`/review` reviews the pull request now, also a draft or a paused one, and says nothing twice; `/review full` starts over.
+`quick` or `deep` says how thoroughly, `persona NAME` who reviews, a path what: `/review deep src/`.
 """
 
 from __future__ import annotations

@@ -24,6 +24,7 @@ from app.core.plain import masked
 from app.core.pull import AnnotationLevel, CheckAnnotation, Conclusion, ReviewComment
 from app.core.report import NotReviewed, Review
 from app.core.silence import LONGEST_REASON, Silenced
+from app.core.usage import Usage
 from app.errors import MEANINGS, Code
 
 LONGEST_COMMENT = 60_000
@@ -433,7 +434,7 @@ def _footer(review: Review, version: str) -> str:
     if review.hunks:
         parts.append(_scope(review))
     if review.usage.tokens:
-        parts.append(f"{_thousands(review.usage.tokens)} tokens, {_price(review.usage.cost_usd)}")
+        parts.append(spent(review.usage))
     parts.append(_duration(review.seconds))
     return f"<sub>{' · '.join(parts)}</sub>"
 
@@ -449,6 +450,11 @@ def _authors(review: Review, version: str) -> str:
 
 def _scope(review: Review) -> str:
     return f"{review.hunks_reviewed} of {_counted(review.hunks, 'hunk')}"
+
+
+def spent(usage: Usage) -> str:
+    """What model calls used and cost, as a footer tells it."""
+    return f"{_thousands(usage.tokens)} tokens, {_price(usage.cost_usd)}"
 
 
 def _price(cost_usd: float | None) -> str:

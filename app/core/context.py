@@ -310,7 +310,12 @@ def _is_import(text: str) -> bool:
     return stripped.startswith(("import ", "from ", "export {", "export * ", "use ", "#include"))
 
 
+def is_telling(name: str) -> bool:
+    """Whether a name is likely somebody's own, and not a word of many languages."""
+    return name.lower() not in _NO_NAMES
+
+
 def _most_telling(names: Iterable[str]) -> tuple[str, ...]:
     """Names by how often they stand there, longer ones first: a long name is more likely the project's own."""
-    counted = Counter(name for name in names if name.lower() not in _NO_NAMES)
+    counted = Counter(name for name in names if is_telling(name))
     return tuple(sorted(counted, key=lambda name: (-counted[name], -len(name), name)))

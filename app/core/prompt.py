@@ -22,7 +22,7 @@ from app.core.finding import Finding, VerifiedFinding
 from app.core.hidden import reveal
 from app.core.obey import Wish
 from app.core.persona import Persona, Reference
-from app.core.pull import FailedCheck, LinkedIssue
+from app.core.pull import FailedCheck, LinkedIssue, Remark
 from app.core.rule import Evidence, Rule, Strength
 from app.core.untrusted import Untrusted
 
@@ -31,6 +31,10 @@ VERIFY_OUTPUT_TOKENS = 8_000
 FIX_OUTPUT_TOKENS = 8_000
 SUMMARY_OUTPUT_TOKENS = 1_000
 PROBE_OUTPUT_TOKENS = 200
+ANSWER_OUTPUT_TOKENS = 4_000
+LONGEST_QUESTION = 4_000
+LONGEST_REMARK = 6_000
+MOST_REMARKS = 12
 LONGEST_TITLE = 300
 LONGEST_BODY = 6_000
 LONGEST_COMMIT = 500
@@ -195,6 +199,30 @@ def fix(
     return Prompt(system_text, shared_text, "\n\n".join(parts), FIX_OUTPUT_TOKENS, "fix")
 
 
+def answer(
+    system_text: str,
+    shared_text: str,
+    *,
+    question: Untrusted,
+    thread: Sequence[Remark],
+    pieces: Sequence[Piece],
+    excerpts: Sequence[Excerpt],
+    envelope: Envelope,
+) -> Prompt:
+    """The prompt that asks for the answer to a person's question. Of a long thread, its beginning and its end are shown."""
+    parts = ["## The change: old line, new line, mark, text", _diff(pieces, envelope)]
+    if excerpts:
+        parts += ["## The head's own code around it, and what the question names", _excerpts(excerpts, envelope)]
+    shown = [*thread[:1], *thread[1:][-MOST_REMARKS:]]
+    if shown:
+        parts.append(
+            "## What was said in the thread, oldest first; the first is the reviewer's finding if a bot wrote it"
+        )
+        parts += [_said(one, envelope) for one in shown]
+    parts += ["## The question", envelope.wrap("question", question, longest=LONGEST_QUESTION)]
+    return Prompt(system_text, shared_text, "\n\n".join(parts), ANSWER_OUTPUT_TOKENS, "answer")
+
+
 def summarise(
     task: str, overviews: Sequence[str], titles: Sequence[str], *, envelope: Envelope, language: str = ENGLISH
 ) -> Prompt:
@@ -205,6 +233,10 @@ def summarise(
     body += f"\n\n## Findings\n\n{envelope.wrap('findings', Untrusted(said))}"
     shared_text = "\n\n".join([envelope.rule(), *_language(language)])
     return Prompt(task.strip(), shared_text, body, SUMMARY_OUTPUT_TOKENS, "summarise")
+
+
+def _said(one: Remark, envelope: Envelope) -> str:
+    return envelope.wrap("a bot" if one.author_is_bot else "a person", one.body, longest=LONGEST_REMARK)
 
 
 def _intent(intent: Intent, envelope: Envelope) -> list[str]:

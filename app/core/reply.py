@@ -146,6 +146,21 @@ class FixReply(_Form):
     missing: Text = Field(description="which part cannot be given, and why; empty when all are there")
 
 
+class PlaceReply(_Form):
+    """Lines that an answer rests on."""
+
+    path: Text = Field(description="the file, as it was shown")
+    quote: Text = Field(description="one to six contiguous lines of it, verbatim")
+
+
+class AnswerReply(_Form):
+    """The answer to a person's question, with the places it rests on in the order of their numbers."""
+
+    answer: Text = Field(description="the answer, with [[1]], [[2]], … for the places")
+    places: list[PlaceReply] = Field(max_length=8)
+    unknown: Text = Field(description="what the code shown does not tell, and how to find out; empty when it tells all")
+
+
 class SummaryReply(_Form):
     """One or two sentences over all parts of a large change."""
 

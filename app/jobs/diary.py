@@ -23,7 +23,7 @@ from app.core import report_json
 from app.core.prompt import Prompt
 from app.core.report import Review
 from app.core.usage import Usage
-from app.events import ReviewRequest
+from app.events import Place, Question, ReviewRequest
 from app.jobs.store import Store, metadata
 from app.jobs.vault import Vault
 
@@ -83,15 +83,18 @@ class StoredDiary:
         self._vault = vault
         self._keeps_prompts = keeps_prompts
 
-    async def asked(self, request: ReviewRequest, prompt: Prompt, *, name: str, model: str, usage: Usage) -> None:
+    async def asked(
+        self, request: ReviewRequest | Question, prompt: Prompt, *, name: str, model: str, usage: Usage
+    ) -> None:
         """See `Diary.asked`."""
+        place = request.place
         if self._keeps_prompts:
-            for artifact, body in (await asyncio.to_thread(self._sealed, prompt, name, request.repository_id)).items():
+            for artifact, body in (await asyncio.to_thread(self._sealed, prompt, name, place.repository_id)).items():
                 await self._store.call(
-                    self._store.keep, artifact, body, kind="prompt", repository_id=request.repository_id
+                    self._store.keep, artifact, body, kind="prompt", repository_id=place.repository_id
                 )
         if usage.calls:
-            await self._store.call(self._add, request, model, usage)
+            await self._store.call(self._add, place, model, usage)
 
     async def reviewed(self, request: ReviewRequest, found: Review) -> None:
         """See `Diary.reviewed`."""
@@ -119,16 +122,14 @@ class StoredDiary:
             own: self._vault.seal(json.dumps(kept.model_dump())),
         }
 
-    def _add(self, request: ReviewRequest, model: str, used: Usage) -> None:
-        key = {"day": _day(time.time()), "repository_id": request.repository_id, "model": model[:150]}
+    def _add(self, place: Place, model: str, used: Usage) -> None:
+        key = {"day": _day(time.time()), "repository_id": place.repository_id, "model": model[:150]}
         amounts = _amounts(used) | {"unpriced_calls": 0 if used.cost_usd is not None else used.calls}
-        statement = self._store.insert(usage).values(**key, repository=request.repository, **amounts)
+        statement = self._store.insert(usage).values(**key, repository=place.repository, **amounts)
         sums: dict[str, Any] = {name: usage.c[name] + amount for name, amount in amounts.items()}
         with self._store.begin() as connection:
             connection.execute(
-                statement.on_conflict_do_update(
-                    index_elements=list(key), set_=sums | {"repository": request.repository}
-                )
+                statement.on_conflict_do_update(index_elements=list(key), set_=sums | {"repository": place.repository})
             )
 
     def _put(self, request: ReviewRequest, found: Review) -> None:

@@ -499,7 +499,9 @@ class Workflows:
                     FAILURES.labels(kind, outcome.code).inc()
             if kind == "review":
                 JOB_SECONDS.observe(time.monotonic() - began)
-            log.info(f"{kind}_ended", state=state.value, **end)
+                log.info("review_ended", state=state.value, **end)
+            else:
+                log.info("answer_ended", state=state.value, **end)
             self._ring(queue)
             return state.value
 

@@ -1,4 +1,4 @@
-"""What is written down about a review while it is made, for whoever runs the bot: the port, and a stand-in that writes nothing.
+"""What is written down about a review, or an answer, for whoever runs the bot: the port, and a stand-in that writes nothing.
 
 Nothing of it is needed to make a review. Every verb may come twice, after a crash, and leaves the same; only what a model
 call cost is added each time, because it was paid each time.
@@ -12,7 +12,7 @@ from app.core.prompt import Prompt
 from app.core.report import Review
 from app.core.usage import Usage
 from app.errors import PrincipalError
-from app.events import ReviewRequest
+from app.events import Question, ReviewRequest
 from app.llm import Completion, Model, Reply
 from app.llm.talk import Unanswered
 from app.stages.ask import digest
@@ -21,7 +21,9 @@ from app.stages.ask import digest
 class Diary(Protocol):
     """Where reviews are written down."""
 
-    async def asked(self, request: ReviewRequest, prompt: Prompt, *, name: str, model: str, usage: Usage) -> None:
+    async def asked(
+        self, request: ReviewRequest | Question, prompt: Prompt, *, name: str, model: str, usage: Usage
+    ) -> None:
         """A model was asked, and used so much; `name` is the prompt's digest, by which the answer's step knows it."""
         ...
 
@@ -33,7 +35,9 @@ class Diary(Protocol):
 class NoDiary:
     """For the command line: the person sees it all."""
 
-    async def asked(self, request: ReviewRequest, prompt: Prompt, *, name: str, model: str, usage: Usage) -> None:
+    async def asked(
+        self, request: ReviewRequest | Question, prompt: Prompt, *, name: str, model: str, usage: Usage
+    ) -> None:
         """Write nothing."""
 
     async def reviewed(self, request: ReviewRequest, found: Review) -> None:
@@ -43,7 +47,7 @@ class NoDiary:
 class Noted:
     """A `Model` in front of another one: each of its calls is written down, those without an answer too."""
 
-    def __init__(self, model: Model, diary: Diary, request: ReviewRequest) -> None:
+    def __init__(self, model: Model, diary: Diary, request: ReviewRequest | Question) -> None:
         self._model = model
         self._diary = diary
         self._request = request

@@ -66,6 +66,14 @@ class Talker:
 
         return await step.run("thread", read, _OPTIONAL_THREAD) if question.in_thread else None
 
+    def began(self, thread: ReviewThread) -> bool:
+        """Whether we began the thread."""
+        return self._ours(thread) is not None
+
+    def has_answered(self, question: Question, thread: ReviewThread) -> bool:
+        """Whether the answer stands in the thread already."""
+        return _marked(thread.remarks, self._mark(question.about)) is not None
+
     async def topic(self, question: Question, *, step: Step) -> Topic | NoTopic:
         """The finding of the thread that the question was asked in, or why there is none."""
         asked_in = await self.thread(question, step=step)
@@ -98,12 +106,11 @@ class Talker:
         That an answer failed is not the answer: a later try may still say it.
         """
         place, about = self.place, f"{question.about} failed" if failed else question.about
-        mark = fingerprint.answer_marker(about, key=self.key, repository_id=place.repository_id, number=place.number)
+        mark = self._mark(about)
         body = gate.release(f"{text}\n\n{mark}")
 
         async def look() -> int | None:
-            said = await self._said_around(question)
-            return next((one.id for one in said if one.author_is_bot and mark in one.body.text), None)
+            return _marked(await self._said_around(question), mark)
 
         async def send() -> int:
             if question.thread is None:
@@ -128,14 +135,22 @@ class Talker:
         said = {one.fingerprint: one for one in updated(known.said, [ours for _, ours in marked])}
         return tuple(Topic(one, said[ours.fingerprint]) for one, ours in marked if ours.fingerprint in said)
 
+    def _mark(self, about: str) -> str:
+        repository_id, number = self.place.repository_id, self.place.number
+        return fingerprint.answer_marker(about, key=self.key, repository_id=repository_id, number=number)
+
     def _ours(self, one: ReviewThread) -> Thread | None:
         return recall.ours(one, key=self.key, repository_id=self.place.repository_id, number=self.place.number)
 
 
+def _marked(said: Sequence[Remark], mark: str) -> int | None:
+    return next((one.id for one in said if one.author_is_bot and mark in one.body.text), None)
+
+
 async def react(
-    asked: Question | ReviewRequest, content: Literal["rocket", "confused"], *, github: GitHub, step: Step
+    asked: Question | ReviewRequest, content: Literal["eyes", "rocket", "confused"], *, github: GitHub, step: Step
 ) -> None:
-    """Show on the comment how what it asked for has ended. Nothing on what no comment asked for, or on one that is gone."""
+    """Show on the comment that it was heard, or how what it asked for has ended. Nothing, where there is no such comment."""
     comment = asked.comment
     if comment is None:
         return
@@ -146,4 +161,4 @@ async def react(
         except Permanent as error:
             log.warning("reaction_not_shown", code=error.code, what=error.what)
 
-    await step.run("react", show, type(None), preemptible=False)
+    await step.run(f"react {content}", show, type(None), preemptible=False)

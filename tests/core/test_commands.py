@@ -9,10 +9,10 @@ import pytest
 from app import commands
 from app.commands import Refused
 from app.core.pull import Permission
-from app.events import CommandEvent, Place, Prompted, Question, ReviewRequest
+from app.events import CommandEvent, Place, Prompted, Question, ReplyEvent, ReviewRequest
 
 PLACE = Place("octo/shop", 42, 7, 9)
-VERBS = ["help", "ignore", "pause", "resolve", "resume", "review"]
+VERBS = ["ask", "explain", "help", "ignore", "pause", "resolve", "resume", "review"]
 
 
 class Door:
@@ -41,7 +41,7 @@ def hear(one, permission=Permission.WRITE):
 def test_the_commands_of_the_design_are_there_and_explain_themselves():
     assert sorted(commands.verbs()) == VERBS
     for name, verb in commands.verbs().items():
-        assert verb.help.startswith(f"`/{name}`"), name
+        assert verb.help.startswith(f"`/{name}"), name
         assert verb.help.endswith("."), name
         assert (verb.review is None) != (verb.answer is None), name
 
@@ -74,4 +74,14 @@ def test_unknown_commands_of_a_pull_are_one_question_and_get_no_sign():
     heard, reactions = hear(event("dance"))
     assert (heard.verb, heard.words, heard.prompted) == ("help", "dance", Prompted.UNKNOWN)
     assert heard.key == "answer:42:7:unknown command"
+    assert reactions == []
+
+
+def test_what_one_person_asks_in_a_thread_without_a_command_is_answered_once():
+    first, reactions = hear(ReplyEvent(PLACE, comment=11, thread=5, author="mona", author_id=3))
+    later, _ = hear(ReplyEvent(PLACE, comment=14, thread=5, author="mona", author_id=3))
+    other, _ = hear(ReplyEvent(PLACE, comment=15, thread=5, author="alice", author_id=4))
+    assert first.about == later.about == "reply:5:mona"
+    assert len({first.key, later.key, other.key}) == 3
+    assert other.about != first.about
     assert reactions == []
