@@ -251,7 +251,7 @@ def test_s54_a_command_of_a_stranger_a_quote_or_a_bot_does_nothing(github, tmp_p
         pull.comment("please /review", by="alice")
         last = pull.comment("/review", by="alice")
         completed(pull, runs=2)
-        assert [reaction.content for reaction in last.reactions] == ["eyes"]
+        assert [reaction.content for reaction in last.reactions] == ["eyes", "rocket"]
     assert len(pull.reviews) == 1
     assert len(pull.check_runs) == 2
 
