@@ -25,6 +25,7 @@ from app.errors import Code, UserError
 SECRET_MIN_CHARACTERS = 16
 SECRETS_AT_MOST = 2
 KEY_AT_MOST_BYTES = 64 * 1024
+FILE_SUFFIX = "_FILE"
 PUBLIC_SECRETS = frozenset({"It's a Secret to Everybody", "replace-this-with-a-long-random-secret"})
 """Secrets that stand in somebody's documentation: everybody can sign with them."""
 
@@ -159,6 +160,7 @@ class Settings(BaseModel):
         """
         environ = os.environ if environ is None else environ
         given = {name: environ[name] for name in _names() if environ.get(name, "").strip()}
+        given |= _from_files(environ, given)
         try:
             settings = cls.model_validate(given)
             stored = {} if identity.IDENTITY & given.keys() else identity.read(settings.data_dir)
@@ -267,6 +269,34 @@ def _rsa_key(pem: str, variable: str) -> SecretStr:
     if not isinstance(key, RSAPrivateKey):
         raise _refused(f"{variable} is not an RSA key, and GitHub Apps sign with RSA")
     return SecretStr(pem)
+
+
+def _from_files(environ: Mapping[str, str], given: Mapping[str, str]) -> dict[str, str]:
+    """The secrets that stand in files: `NAME_FILE` holds the path, as container platforms mount them.
+
+    Raises `UserError` when one is set in both ways, or cannot be read.
+    """
+    found: dict[str, str] = {}
+    for name in _may_be_files():
+        path = environ.get(name + FILE_SUFFIX, "").strip()
+        if not path:
+            continue
+        if name in given:
+            raise _refused(f"{name} and {name}{FILE_SUFFIX} are both set: keep one")
+        try:
+            with Path(path).open("rb") as file:
+                found[name] = file.read(KEY_AT_MOST_BYTES).decode().strip()
+        except OSError as error:
+            raise _refused(f"{name}{FILE_SUFFIX} cannot be read: {error.strerror}") from error
+        except UnicodeDecodeError:
+            raise _refused(f"{name}{FILE_SUFFIX} is not text") from None
+    return {name: value for name, value in found.items() if value}
+
+
+def _may_be_files() -> list[str]:
+    """The variables that hold a secret. The App's key has a variable for its path, which also looks at the file's mode."""
+    secret = [field.alias for field in Settings.model_fields.values() if "SecretStr" in str(field.annotation)]
+    return ["DATABASE_URL", *(name for name in secret if name and name != "GITHUB_PRIVATE_KEY")]
 
 
 def _names() -> list[str]:

@@ -33,7 +33,7 @@ def test_every_variable_the_readme_names_is_a_setting():
     aliases = {field.alias for field in Settings.model_fields.values()}
     table = (ROOT / "README.md").read_text().partition("## Settings")[2].partition("## How")[0]
     named = {word for word in table.split("`") if word.isupper() and "_" in word}
-    assert named <= aliases | {"HOST", "PORT"}, named - aliases
+    assert named <= aliases | {"HOST", "PORT", "NAME_FILE", "OPENAI_API_KEY_FILE"}, named - aliases
 
 
 def test_every_page_the_readme_links_to_exists():

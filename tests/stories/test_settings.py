@@ -54,6 +54,26 @@ def test_a_whole_app_is_accepted():
     assert [secret.get_secret_value() for secret in app.webhook_secrets] == [SECRET]
 
 
+def test_any_secret_may_stand_in_a_file_but_not_in_two_places(tmp_path):
+    file = tmp_path / "secret"
+    file.write_text(f"{SECRET}\n")
+    settings = Settings.load(
+        {"OPENAI_API_KEY_FILE": str(file), "GITHUB_WEBHOOK_SECRET_FILE": str(file), "HOST_FILE": "x"}
+    )
+    assert settings.openai_api_key is not None
+    assert settings.openai_api_key.get_secret_value() == SECRET
+    assert [one.get_secret_value() for one in settings.github_webhook_secrets] == [SECRET]
+    assert settings.host == "0.0.0.0"
+    file.write_text("postgresql://a:b@c/d\n")
+    assert Settings.load({"DATABASE_URL_FILE": str(file)}).database_url == "postgresql://a:b@c/d"
+    both = {"OPENAI_API_KEY_FILE": str(file), "OPENAI_API_KEY": "x"}
+    assert refusal(both) == "OPENAI_API_KEY and OPENAI_API_KEY_FILE are both set: keep one"
+    missing = {"GITHUB_TOKEN_FILE": str(tmp_path / "none")}
+    assert refusal(missing) == "GITHUB_TOKEN_FILE cannot be read: No such file or directory"
+    file.write_bytes(b"\xff\xfe")
+    assert refusal({"GITHUB_TOKEN_FILE": str(file)}) == "GITHUB_TOKEN_FILE is not text"
+
+
 def test_a_key_may_come_from_a_file_or_with_written_line_breaks(tmp_path):
     file = tmp_path / "key.pem"
     file.write_text(KEY)
