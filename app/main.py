@@ -29,6 +29,7 @@ from app.events import Place, Question, ReviewRequest
 from app.git import Mirrors
 from app.github import App, GitHub
 from app.github import Call as GitHubCall
+from app.github.transport import Transport
 from app.jobs import PUT_OFF, Ending, Engine, Timing
 from app.llm.models import Models
 from app.llm.purse import Purse
@@ -69,13 +70,16 @@ class Service:
 
 
 @asynccontextmanager
-async def service(settings: Settings, *, timing: Timing | None = None, executes: bool = True) -> AsyncIterator[Service]:
+async def service(
+    settings: Settings, *, timing: Timing | None = None, executes: bool = True, transport: Transport | None = None
+) -> AsyncIterator[Service]:
     """The bot as it is served, for as long as the block lasts: deliveries in at the front, reviews out at the back.
 
+    `transport` is another way to GitHub than the ordinary one, for a rehearsal.
     Raises `UserError` naming the variable when it is half configured, and when the database cannot be used.
     """
     # Recovered reviews run before `start` returns, so the story asks for what is kept when it needs it.
-    story = PullStory(settings, kept=lambda: engine)
+    story = PullStory(settings, kept=lambda: engine, transport=transport)
     engine = _engine(settings, story, timing=timing, executes=executes)
     application = web.build(settings, engine)
     async with _running(engine, story, executes=executes):
@@ -253,7 +257,7 @@ class Kept(Protocol):
 class PullStory:
     """The story as the job engine sees it: `app.review` with this process's doors."""
 
-    def __init__(self, settings: Settings, *, kept: Callable[[], Kept]) -> None:
+    def __init__(self, settings: Settings, *, kept: Callable[[], Kept], transport: Transport | None = None) -> None:
         self._settings = settings
         self._kept = kept
         self._library = library.load(skills=settings.skills, rules=settings.rules)
@@ -264,7 +268,7 @@ class PullStory:
             BREAKER_OPEN.labels(name).set_function(partial(_is_open, breaker))
         self.scanner = Scanner()
         self.mirrors = Mirrors(settings.data_dir / "mirrors", settings.github_server_url)
-        self.app = _github_app(settings, lambda: kept().book)
+        self.app = _github_app(settings, lambda: kept().book, transport)
 
     def traced(self) -> AbstractContextManager[None]:
         """Traces are sent in the block, where the operator has said where to."""
@@ -356,7 +360,7 @@ def _priced(models: Models, settings: Settings) -> Models:
     return models
 
 
-def _github_app(settings: Settings, book: Callable[[], Book]) -> App | None:
+def _github_app(settings: Settings, book: Callable[[], Book], transport: Transport | None) -> App | None:
     identity = settings.app()
     if identity is None:
         return None
@@ -366,6 +370,7 @@ def _github_app(settings: Settings, book: Callable[[], Book]) -> App | None:
         api_url=settings.github_api_url,
         on_call=_count_github_call,
         book=book,
+        transport=transport,
     )
 
 

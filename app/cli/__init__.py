@@ -11,7 +11,7 @@ import sys
 import typer
 
 from app import __version__
-from app.cli import backup, demo, doctor, persona, policy, review, rules, sandbox, serve, setup, worker
+from app.cli import backup, demo, doctor, persona, policy, replay, review, rules, sandbox, serve, setup, worker
 from app.cli import eval as measure
 from app.errors import PrincipalError
 
@@ -32,6 +32,7 @@ cli.command()(worker.worker)
 cli.command()(setup.setup)
 cli.command()(doctor.doctor)
 cli.command()(backup.backup)
+cli.command()(replay.replay)
 cli.command()(sandbox.sandbox)
 cli.command()(demo.demo)
 cli.add_typer(measure.cli, name="eval")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from types import TracebackType
 from typing import Self
@@ -14,7 +14,7 @@ from app import retry
 from app.core.installed import HookDelivery, Installation
 from app.core.pace import Book
 from app.core.registration import PERMISSIONS, AppFacts
-from app.errors import Code, UserError
+from app.errors import Code, Permanent, UserError
 from app.github import replies
 from app.github.client import TRIES, GitHub
 from app.github.credentials import LOOKING, AppKeys, InstallationToken, Scope
@@ -23,6 +23,7 @@ from app.github.transport import PER_PAGE, Limits, Transport
 from app.github.wire import Effect, OnCall, Reply, Request, next_cursor
 
 INSTALLATION_PAGES = 10
+LOG_PAGES = 10
 OWN = 0
 """No installation's number: the App's own requests have a pace as well."""
 
@@ -39,18 +40,20 @@ class App:
         on_call: OnCall | None = None,
         limits: Limits | None = None,
         book: Callable[[], Book] | None = None,
+        transport: Transport | None = None,
         sleep: Sleep = asyncio.sleep,
         clock: Callable[[], float] = time.time,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         """`book` gives what keeps the installations' pace for every process; without it this one keeps it for itself.
+        `transport` is another way to GitHub than the ordinary one.
 
         Raises `UserError` naming the variable when the id, the key or the address cannot be right.
         """
         identity = str(app_id).strip()
         if not identity:
             raise UserError("GITHUB_APP_ID is empty", Code.SETTINGS_INVALID)
-        self._transport = Transport(api_url=api_url, on_call=on_call, limits=limits)
+        self._transport = transport or Transport(api_url=api_url, on_call=on_call, limits=limits)
         self._keys = AppKeys(
             app_id=identity,
             private_key_pem=private_key_pem,
@@ -147,6 +150,28 @@ class App:
                 break
             query["cursor"] = cursor
         return tuple(found.values())
+
+    async def hook_delivery(self, wanted: str) -> tuple[str, Mapping[str, object]] | None:
+        """The event and payload of a delivery in GitHub's log, by its id or its GUID; None when the log has none."""
+        number = wanted if wanted.isascii() and wanted.isdigit() else await self._delivery_number(wanted)
+        if number is None:
+            return None
+        request = Request("GET", "/app/hook/deliveries/{delivery}", {"delivery": number}, "read a webhook delivery")
+        try:
+            found = replies.read(replies.WholeDelivery, await self._send(request), request)
+        except Permanent as error:
+            if error.code is Code.GITHUB_GONE:
+                return None
+            raise
+        return found.event, found.request.payload
+
+    async def _delivery_number(self, guid: str) -> int | None:
+        for succeeded in (True, False):
+            known = await self.hook_deliveries(succeeded=succeeded, since=0, pages=LOG_PAGES)
+            for one in known:
+                if one.guid == guid:
+                    return one.id
+        return None
 
     async def redeliver(self, delivery_id: int) -> None:
         """Have GitHub send a delivery again, soon, under its GUID. When the answer is lost it may come twice, and does no harm.

@@ -373,6 +373,17 @@ class HookDeliveryReply(Model):
         )
 
 
+class _Sent(Model):
+    payload: dict[str, object]
+
+
+class WholeDelivery(Model):
+    """A delivery with what was sent."""
+
+    event: str
+    request: _Sent
+
+
 class _Reactions(Model):
     refused: int = Field(0, alias="-1")
 
