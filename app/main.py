@@ -81,7 +81,7 @@ async def service(
     # Recovered reviews run before `start` returns, so the story asks for what is kept when it needs it.
     story = PullStory(settings, kept=lambda: engine, transport=transport)
     engine = _engine(settings, story, timing=timing, executes=executes)
-    application = web.build(settings, engine)
+    application = web.build(settings, engine, library=story.library)
     async with _running(engine, story, executes=executes):
         yield Service(engine, application)
 
@@ -260,8 +260,8 @@ class PullStory:
     def __init__(self, settings: Settings, *, kept: Callable[[], Kept], transport: Transport | None = None) -> None:
         self._settings = settings
         self._kept = kept
-        self._library = library.load(skills=settings.skills, rules=settings.rules)
-        for warning in self._library.warnings:
+        self.library = library.load(skills=settings.skills, rules=settings.rules)
+        for warning in self.library.warnings:
             log.warning("library_warning", what=str(warning))
         self._models = _priced(Models.build(settings, on_call=_count_model_call), settings)
         for name, breaker in self._models.breakers.items():
@@ -338,7 +338,7 @@ class PullStory:
 
     def _house(self) -> House:
         reviewer = Reviewer(
-            library=self._library,
+            library=self.library,
             models=self._models,
             scanner=self.scanner,
             secret_key=self._kept().secret_key,

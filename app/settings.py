@@ -176,7 +176,7 @@ class Settings(BaseModel):
     @property
     def dashboard_configured(self) -> bool:
         """Whether there is a way to log in to the dashboard."""
-        return self.dashboard_password is not None or self.dashboard_org is not None
+        return self.dashboard_password is not None
 
     def app(self) -> App | None:
         """The App's identity; None when nothing of it is set.

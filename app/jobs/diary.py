@@ -1,7 +1,7 @@
 """What a review came to and what models cost, written down for the dashboard (board.py and figures.py read it).
 
     reviews   a review's numbers, a row a job; all it found and left out stands sealed among the artifacts
-    usage     what models used, a row a day, repository and model
+    usage     what models used, a row a day, repository and model, and one for all repositories together
     prompts   sealed among the artifacts, under the digest that the answer's step remembers
 
 A prompt's system part is the same for all reviews with the same personas, so it is kept once and named in the others.
@@ -27,6 +27,8 @@ from app.events import Place, Question, ReviewRequest
 from app.jobs.store import Store, metadata
 from app.jobs.vault import Vault
 
+EVERYWHERE = 0
+"""No repository's id: the rows of all of them together, which also stay when one is taken away."""
 USAGE_DAYS_KEPT = 400
 """A year to look back on, and a month to look at it."""
 DAY_SECONDS = 86_400.0
@@ -123,14 +125,14 @@ class StoredDiary:
         }
 
     def _add(self, place: Place, model: str, used: Usage) -> None:
-        key = {"day": _day(time.time()), "repository_id": place.repository_id, "model": model[:150]}
         amounts = _amounts(used) | {"unpriced_calls": 0 if used.cost_usd is not None else used.calls}
-        statement = self._store.insert(usage).values(**key, repository=place.repository, **amounts)
-        sums: dict[str, Any] = {name: usage.c[name] + amount for name, amount in amounts.items()}
+        sums: dict[str, Any] = {column: usage.c[column] + amount for column, amount in amounts.items()}
         with self._store.begin() as connection:
-            connection.execute(
-                statement.on_conflict_do_update(index_elements=list(key), set_=sums | {"repository": place.repository})
-            )
+            for repository_id, name in ((EVERYWHERE, ""), (place.repository_id, place.repository)):
+                key = {"day": _day(time.time()), "repository_id": repository_id, "model": model[:150]}
+                statement = self._store.insert(usage).values(**key, repository=name, **amounts)
+                changed = sums | {"repository": name}
+                connection.execute(statement.on_conflict_do_update(index_elements=list(key), set_=changed))
 
     def _put(self, request: ReviewRequest, found: Review) -> None:
         values = {

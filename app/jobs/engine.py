@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
 from dbos import DBOS, DBOSClient, DBOSConfig, DBOSPortableJSONSerializer
@@ -52,6 +52,8 @@ from app.jobs.workflows import APPLICATION, INGEST, MANUAL, REVIEWS, Workflows, 
 from app.jobs.writer import Writer
 from app.settings import Settings
 from app.telemetry import QUEUE_AGE, QUEUE_DEPTH, SWEEPS, log
+
+T = TypeVar("T")
 
 APPLICATION_VERSION = "1"
 """Pinned: by default the engine would take the hash of the sources, and strand running work at every upgrade.
@@ -270,6 +272,14 @@ class Engine:
         keeps_prompts = self._settings.dashboard_configured
         return StoredDiary(self._store, Vault(self._secret_key), keeps_prompts=keeps_prompts)
 
+    async def look(self, read: Callable[[], T]) -> T:
+        """What an operator wants to see, read in a thread. Raises `Transient` when the database does not answer."""
+        try:
+            return await asyncio.to_thread(read)
+        except sa.exc.SQLAlchemyError as error:
+            what = f"The database does not answer: {getattr(error, 'orig', error)}"
+            raise Transient(Code.DATABASE_BUSY, what) from error
+
     @property
     def board(self) -> Board:
         """What an operator may read: the lists. Known once started."""
@@ -283,7 +293,7 @@ class Engine:
     @property
     def figures(self) -> Figures:
         """What an operator may read: the sums. Known once started."""
-        return Figures(self._store, is_sqlite=self._is_sqlite)
+        return Figures(self._store)
 
     @property
     def desk(self) -> Desk:
@@ -300,7 +310,6 @@ class Engine:
     def _open(self) -> None:
         self._database = Database(self._settings.database_url)
         self._executor_id = self._database.executor_id
-        self._is_sqlite = self._database.is_sqlite
         if self._database.is_sqlite and not self._executes:
             what = (
                 "SQLite belongs to one process, so it must run the jobs; DATABASE_URL must name a PostgreSQL database"

@@ -6,7 +6,7 @@ Days are UTC's, as ISO dates. Everything blocks: call it from a thread.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -14,7 +14,7 @@ import sqlalchemy as sa
 
 from app.core.finding import Category
 from app.core.memory import Standing
-from app.jobs.diary import usage
+from app.jobs.diary import EVERYWHERE, usage
 from app.jobs.memory import findings
 from app.jobs.store import JobState, Store, jobs
 
@@ -87,22 +87,23 @@ class Resolved:
 class Figures:
     """The sums."""
 
-    def __init__(self, store: Store, *, is_sqlite: bool) -> None:
+    def __init__(self, store: Store) -> None:
         self._store = store
-        self._is_sqlite = is_sqlite
 
     def reviews_by_day(self, *, now: float, days: int) -> tuple[DayOfReviews, ...]:
         """Each of the last days, today last, also those without a review."""
         first = int(now // DAY_SECONDS) - days + 1
-        day = self._day(jobs.c.created_at).label("day")
-        query = sa.select(day, jobs.c.state, sa.func.count()).where(jobs.c.created_at >= first * DAY_SECONDS)
+        numbers, states = _listed(range(first, first + days)), _listed(JobState)
+        begins = numbers.c.value * DAY_SECONDS
+        of_day = sa.and_(jobs.c.created_at >= begins, jobs.c.created_at < begins + DAY_SECONDS)
+        counted = _number(jobs, of_day, jobs.c.state == states.c.value)
         with self._store.read() as connection:
-            rows = connection.execute(query.group_by(day, jobs.c.state)).all()
-        counted: dict[int, dict[JobState, int]] = {number: {} for number in range(first, first + days)}
+            query = sa.select(numbers.c.value, states.c.value, counted).select_from(_every(numbers, states))
+            rows = connection.execute(query).all()
+        by_state: dict[int, dict[JobState, int]] = {number: {} for number in range(first, first + days)}
         for number, state, count in rows:
-            if number in counted:
-                counted[number][JobState(state)] = count
-        return tuple(DayOfReviews(_iso(number), by_state) for number, by_state in counted.items())
+            by_state[number][JobState(state)] = count
+        return tuple(DayOfReviews(_iso(number), by) for number, by in by_state.items())
 
     def durations(self) -> Durations | None:
         """How long reviews take; None when none has finished."""
@@ -124,14 +125,12 @@ class Figures:
         """What models used in the last days."""
         since = _iso(int(now // DAY_SECONDS) - days + 1)
         sums = [sa.func.sum(usage.c[field.name]) for field in fields(Spent)]
-        recent = usage.c.day >= since
+        everywhere = usage.c.repository_id == EVERYWHERE
+        by_day_and_model = sa.select(usage.c.day, usage.c.model, *sums).group_by(usage.c.day, usage.c.model)
+        by_one = sa.select(sa.func.max(usage.c.repository), *sums).group_by(usage.c.repository_id)
         with self._store.read() as connection:
-            by_day = connection.execute(
-                sa.select(usage.c.day, usage.c.model, *sums).where(recent).group_by(usage.c.day, usage.c.model)
-            ).all()
-            by_repository = connection.execute(
-                sa.select(sa.func.max(usage.c.repository), *sums).where(recent).group_by(usage.c.repository_id)
-            ).all()
+            by_day = connection.execute(by_day_and_model.where(usage.c.day >= since, everywhere)).all()
+            by_repository = connection.execute(by_one.where(usage.c.day >= since, ~everywhere)).all()
         days_spent = {(row[0], row[1]): _spent(row[2:]) for row in by_day}
         models = sorted({model for _, model in days_spent})
         by_model = {name: _total([one for (_, model), one in days_spent.items() if model == name]) for name in models}
@@ -144,10 +143,18 @@ class Figures:
 
     def resolution(self) -> tuple[Resolved, ...]:
         """What people did with the findings that are remembered, by category in its order and by rule."""
-        query = sa.select(findings.c.category, findings.c.rule, findings.c.standing, sa.func.count())
-        grouped = query.group_by(findings.c.category, findings.c.rule, findings.c.standing)
+        categories, standings = _listed(one.slug for one in Category), _listed(Standing)
+        rules = _each(findings.c.rule)
+        alike = sa.and_(findings.c.category == categories.c.value, findings.c.standing == standings.c.value)
+        of_rule = _number(findings, findings.c.rule == rules.c.value, alike)
+        of_none = _number(findings, findings.c.rule.is_(None), alike)
+        groups = _every(categories, standings)
+        named = sa.select(categories.c.value, rules.c.value, standings.c.value, of_rule).select_from(
+            _every(rules, groups)
+        )
+        unnamed = sa.select(categories.c.value, sa.null(), standings.c.value, of_none).select_from(groups)
         with self._store.read() as connection:
-            rows = connection.execute(grouped).all()
+            rows = [row for query in (named, unnamed) for row in connection.execute(query) if row[3]]
         counts: dict[tuple[str, str | None], dict[str, int]] = {}
         for category, rule, standing, count in rows:
             counts.setdefault((category, rule), {})[standing] = count
@@ -163,10 +170,29 @@ class Figures:
         ]
         return tuple(sorted(made, key=lambda one: (one.category.priority, -one.said, one.rule or "")))
 
-    def _day(self, seconds: sa.ColumnElement[Any]) -> sa.ColumnElement[int]:
-        days = seconds / DAY_SECONDS
-        # SQLite cuts off what PostgreSQL would round, and not every SQLite can `floor`.
-        return sa.cast(days if self._is_sqlite else sa.func.floor(days), sa.Integer)
+
+def _listed(values: Iterable[int | str]) -> sa.Subquery:
+    """These values as a table of one column, `value`."""
+    return sa.union_all(*(sa.select(sa.literal(value).label("value")) for value in values)).subquery()
+
+
+def _every(one: sa.FromClause, other: sa.FromClause) -> sa.Join:
+    """Each row of the one with each of the other."""
+    return one.join(other, sa.true())
+
+
+def _each(column: sa.ColumnElement[Any]) -> sa.CTE:
+    """Each value of an index's first column once, by one look into it for each; `value` is null in the last row."""
+    first = sa.select(sa.func.min(column).label("value")).cte(recursive=True)
+    following = sa.select(sa.func.min(column)).where(column > first.c.value).scalar_subquery()
+    return first.union_all(sa.select(following).where(first.c.value.is_not(None)))
+
+
+def _number(table: sa.Table, *conditions: sa.ColumnElement[bool]) -> sa.ScalarSelect[int]:
+    """How many rows are like that. One count for each group reads the same entries of an index as grouping them all, at a
+    sixth of the time: nothing is compared or collected.
+    """
+    return sa.select(sa.func.count()).select_from(table).where(*conditions).correlate_except(table).scalar_subquery()
 
 
 def _iso(day: int) -> str:

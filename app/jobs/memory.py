@@ -58,7 +58,7 @@ findings = sa.Table(
     sa.Column("changed_at", sa.Float, nullable=False, index=True),
     sa.Index("principal_findings_of_repository", "repository_id", "standing"),
     # All that the dashboard counts, so that it need not read the rows.
-    sa.Index("principal_findings_by_rule", "category", "rule", "standing"),
+    sa.Index("principal_findings_by_rule", "rule", "category", "standing"),
 )
 
 

@@ -17,8 +17,9 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from app import __version__
 from app.errors import Code, UserError
 from app.jobs import Engine
+from app.library import Library
 from app.settings import Settings
-from app.web import deadline, health, pages, setup, webhook
+from app.web import dashboard, deadline, health, pages, setup, webhook
 from app.web.setup import Setup
 from app.web.webhook import Limits, Webhook
 
@@ -45,8 +46,8 @@ class Edge:
         await (self._webhooks if is_webhook else self._others)(scope, receive, send)
 
 
-def build(settings: Settings, engine: Engine, *, limits: Limits | None = None) -> Edge:
-    """The application, over an engine that main starts and stops.
+def build(settings: Settings, engine: Engine, *, library: Library | None = None, limits: Limits | None = None) -> Edge:
+    """The application, over an engine that main starts and stops. With a library it has a dashboard.
 
     Raises `UserError` naming the variable when the App is half configured: an edge that cannot prove is not opened.
     """
@@ -54,6 +55,8 @@ def build(settings: Settings, engine: Engine, *, limits: Limits | None = None) -
     others.include_router(health.router(engine))
     others.include_router(pages.assets())
     others.add_api_route(setup.PATH, setup.closed, methods=["GET"])
+    if library is not None:
+        others.include_router(dashboard.router(settings, engine, library))
     return Edge(Webhook(settings, engine, limits or Limits()), others)
 
 

@@ -17,11 +17,16 @@ from fastapi.responses import HTMLResponse, Response
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from app import __version__
+from app.web import shown
 
 HERE = Path(__file__).parent
 FORM_AT_MOST_BYTES = 16 * 1024
 FIELDS_AT_MOST = 50
-ASSETS = {"principal.css": "text/css; charset=utf-8", "icon.svg": "image/svg+xml"}
+ASSETS = {
+    "principal.css": "text/css; charset=utf-8",
+    "dashboard.css": "text/css; charset=utf-8",
+    "icon.svg": "image/svg+xml",
+}
 YEAR_SECONDS = 31_536_000
 
 HEADERS = {
@@ -36,6 +41,11 @@ HEADERS = {
 
 def answer(name: str, *, status: int = 200, forms_go_to: str = "", **values: object) -> HTMLResponse:
     """The template of this name with these values. `forms_go_to` is another site that its form is sent to."""
+    return page(name, values, status=status, forms_go_to=forms_go_to)
+
+
+def page(name: str, values: Mapping[str, object], *, status: int = 200, forms_go_to: str = "") -> HTMLResponse:
+    """As `answer`, for whoever has the values in hand already."""
     text = _templates().get_template(name).render(**values)
     policy = (
         "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; frame-ancestors 'none'; "
@@ -101,6 +111,7 @@ def _templates() -> Environment:
         lstrip_blocks=True,
     )
     environment.globals |= {"asset": _address, "version": __version__}
+    environment.filters |= shown.FILTERS
     return environment
 
 
