@@ -11,7 +11,7 @@ import sys
 import typer
 
 from app import __version__
-from app.cli import backup, demo, doctor, persona, policy, replay, review, rules, sandbox, serve, setup, worker
+from app.cli import backup, channel, demo, doctor, persona, policy, replay, review, rules, sandbox, serve, setup, worker
 from app.cli import eval as measure
 from app.errors import PrincipalError
 
@@ -33,6 +33,7 @@ cli.command()(setup.setup)
 cli.command()(doctor.doctor)
 cli.command()(backup.backup)
 cli.command()(replay.replay)
+cli.command()(channel.channel)
 cli.command()(sandbox.sandbox)
 cli.command()(demo.demo)
 cli.add_typer(measure.cli, name="eval")

@@ -18,6 +18,7 @@ from starlette.responses import HTMLResponse, PlainTextResponse, RedirectRespons
 
 from app.sandbox import reviews, suggestions, views
 from app.sandbox.app_pages import AppPages
+from app.sandbox.channels import Channels
 from app.sandbox.hub import Hub
 from app.sandbox.records import Account, Pull, Repository, Thread
 from app.sandbox.refusals import Refused
@@ -36,6 +37,7 @@ class Pages:
     def __init__(self, hub: Hub) -> None:
         self._hub = hub
         self._apps = AppPages(hub, self._page)
+        self._channels = Channels()
         self._environment = Environment(
             loader=FileSystemLoader(TEMPLATES),
             autoescape=True,
@@ -47,7 +49,8 @@ class Pages:
 
     async def serve(self, request: Request, data: bytes) -> Response:
         """A page, or what a form does."""
-        return await run_in_threadpool(self._serve, request, data)
+        passed_on = self._channels.serve(request, data)
+        return passed_on if passed_on is not None else await run_in_threadpool(self._serve, request, data)
 
     def _serve(self, request: Request, data: bytes) -> Response:
         path = unquote(request.url.path)
