@@ -32,6 +32,7 @@ from app.core.change import Change, Intent, narrow
 from app.core.finding import Elsewhere, Severity
 from app.core.leaks import KnownSecrets
 from app.core.options import Options
+from app.core.passes import passes
 from app.core.persona import Persona
 from app.core.policy import EVERYTHING, Policies
 from app.core.policy_files import InForce, PolicyFiles, in_force
@@ -193,19 +194,22 @@ async def review(
     text = f"{choose.added_text(change)}\n{reading.code.openings()}"
     personas = choose.choose(library.personas, change, added_text=text, asked=asked, only=policies.root.personas)
     speaking, notes = _voices(personas, models)
+    how = passes(options.effort)
     claims = await find.find(
         reading,
         groups=find.groups(
             personas,
             models=speaking,
-            task=library.tasks["review"],
+            opening=library.tasks["reviewer"],
             rules=speaking_rules,
             text=text,
+            code=choose.changed_text(change),
         ),
         evidence=heard if options.evidence else (),
         rules=rules,
         envelope=envelope,
-        summary_task=library.tasks["summarise"],
+        tasks=library.tasks,
+        passes=how,
         most_tokens=reviewer.most_tokens,
         step=step,
     )
@@ -218,10 +222,11 @@ async def review(
             model=models.verify or models.review,
             task=library.tasks["verify"],
             envelope=envelope,
+            most_at_once=how.candidates_per_prompt,
             step=step,
         )
-        if options.verify
-        else doubt.believe(claims, reading=reading)
+        if options.verify and how.sceptic
+        else doubt.believe(claims, reading=reading, least_confidence=options.certainty or how.least_confidence)
     )
     proven = (*by_rules, *judged.verified)
     weighed = weigh(proven, policies=policies, known=known, comments=options.comments)
@@ -235,8 +240,8 @@ async def review(
             envelope=envelope,
             step=step,
         )
-        if options.fix
-        else (weighed.said, Usage())
+        if options.fix and how.fixes
+        else (fix.leave(weighed.said, "a quick review writes none") if options.fix else weighed.said, Usage())
     )
     return Review(
         base=change.base,

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import PurePosixPath
 
-from app.core import glob
+from app.core import glob, signals
+from app.core.budget import estimate_tokens
 from app.core.change import Change
 from app.core.persona import Persona, Reference
 from app.errors import UserError
@@ -22,8 +23,11 @@ FIXER = "backend-expert-nodejs"
 SCRIPT_EXTENSIONS = (".ts", ".tsx", ".mts", ".cts", ".js", ".jsx", ".mjs", ".cjs")
 LONGEST_TEXT = 4_000_000
 REFERENCES_PER_PERSONA = 4
+SECTION_TOKENS = 900
+"""Of the personas' references in one prompt."""
 
 _ASKED = re.compile(r"(?:^|\s)persona[ \t:=]+(?:\"([^\"\n]+)\"|'([^'\n]+)'|(\S+))", re.IGNORECASE)
+_SECTION = re.compile(r"(?m)^(?=##[ \t])")
 _IMPORTED = re.compile(
     r"(?:\bfrom\s*|\brequire\(\s*|\bimport\(\s*|\bimport\s+)[\"'`]([^\"'`\n]{1,200})[\"'`]|"
     r"^[ \t]*(?:from|import)[ \t]+([A-Za-z_][\w.]{0,200})|\b(Bun|Deno)\.[a-z]\w*",
@@ -69,6 +73,32 @@ def references(persona: Persona, change_text: str) -> tuple[Reference, ...]:
     met = [(sum(1 for topic in one.topics if _stands_in(topic, text)), one) for one in persona.references]
     kept = sorted((pair for pair in met if pair[0]), key=lambda pair: -pair[0])
     return tuple(one for _, one in kept[:REFERENCES_PER_PERSONA])
+
+
+def sections(references: Sequence[Reference], *, code: str) -> tuple[Reference, ...]:
+    """The parts of the documents that speak of this code, those that name most of its words first: the rest only costs."""
+    words = signals.words(code[:LONGEST_TEXT])
+    parts = [
+        Reference(one.name, one.topics, part.strip())
+        for one in references
+        for part in _SECTION.split(one.text.strip())[1:]
+    ]
+    scored = [(signals.count([part.text], code=words), part) for part in parts]
+    worth = sorted((pair for pair in scored if pair[0] >= signals.LEAST), key=lambda pair: -pair[0])
+    kept: list[Reference] = []
+    left = SECTION_TOKENS
+    for _, part in worth:
+        tokens = estimate_tokens(part.text)
+        if tokens <= left:
+            kept.append(part)
+            left -= tokens
+    return tuple(kept)
+
+
+def changed_text(change: Change) -> str:
+    """The lines that the change adds or takes away: what is searched for what applies to it."""
+    lines = (raw[1:] for file in change.files for hunk in file.hunks for raw in hunk.body if raw[:1] in "+-")
+    return "\n".join(lines)[:LONGEST_TEXT]
 
 
 def added_text(change: Change) -> str:

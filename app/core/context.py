@@ -10,16 +10,17 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from app.core import signals
 from app.core.budget import Piece, estimate_tokens, is_test
+from app.core.finding import Category, Kind
 from app.core.rule import Rule
 
 WORDS_PER_BATCH = 12
 DEFINITIONS_PER_NAME = 2
-MOST_RULES = 8
+MOST_RULES = 4
+"""Whose full guidance stands in a prompt: about 250 tokens each."""
 CALLERS_PER_NAME = 3
 _IDENTIFIER = re.compile(r"[A-Za-z_$][A-Za-z0-9_$]{2,60}")
-_CODE_SPAN = re.compile(r"`([^`]{2,60})`")
-_SIGNAL_WORD = re.compile(r"[A-Za-z_$][\w$]*")
 _CALL = re.compile(r"([A-Za-z_$][A-Za-z0-9_$]{2,60})\s*\(")
 _KEYWORDS = r"function\*?|class|interface|type|enum|def|func|fn|struct|trait|const|let|var"
 _MODIFIERS = "export|public|private|protected|static|async|override"
@@ -279,16 +280,19 @@ def rules_touched(rules: Sequence[Rule], *, text: str, seen: Collection[str]) ->
 
     A rule's signals are the code words in its own guidance. `text` are the changed lines, `seen` the ids with evidence.
     """
-    words = set(_SIGNAL_WORD.findall(text))
-    scored = [(rule.id not in seen, -_signals(rule, words), rule.category.priority, rule.id, rule) for rule in rules]
-    worth = sorted(one for one in scored if not one[0] or one[1])
+    code = signals.words(text)
+    scored = [
+        (rule.id not in seen, -signals.count(rule.look_for, code=code), rule.category.priority, rule.id, rule)
+        for rule in rules
+        if may_be_a_defect(rule)
+    ]
+    worth = sorted(one for one in scored if not one[0] or -one[1] >= signals.LEAST)
     return tuple(one[-1] for one in worth[:MOST_RULES])
 
 
-def _signals(rule: Rule, words: Collection[str]) -> int:
-    spans = (span for text in rule.look_for for span in _CODE_SPAN.findall(text))
-    named = {tuple(_SIGNAL_WORD.findall(span)) for span in spans}
-    return sum(1 for parts in named if parts and all(part in words for part in parts))
+def may_be_a_defect(rule: Rule) -> bool:
+    """Whether breaking the rule can make a change wrong. Wishes for logs, metrics, types and tests are not asked for."""
+    return rule.kind is not Kind.DESIGN or rule.category not in (Category.OBSERVABILITY, Category.EXPERIENCE)
 
 
 def fit(excerpts: Iterable[Excerpt], *, budget_tokens: int) -> tuple[Excerpt, ...]:

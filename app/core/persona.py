@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 
@@ -36,5 +37,20 @@ class Persona:
     references: tuple[Reference, ...] = ()
     model: str | None = None
     header: str = ""
+    sections: tuple[str, ...] = ()
+    """The headings of the body that a review reads; what else stands there is told by the tasks. None: all of it."""
     builtin: bool = True
     trusted: bool = True
+
+    def knowledge(self) -> str:
+        """What this persona tells a reviewer: its opening and the sections it names, or its whole document."""
+        opening, *rest = _SECTION.split(self.body.strip())
+        told = [part for part in rest if _heading(part) in self.sections]
+        return "\n".join(part.strip("\n") + "\n" for part in (opening, *told)).strip() if told else self.body.strip()
+
+
+_SECTION = re.compile(r"(?m)^(?=##[ \t])")
+
+
+def _heading(part: str) -> str:
+    return part.partition("\n")[0].strip("# \t")

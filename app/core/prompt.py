@@ -1,17 +1,19 @@
 """The prompt: what a model is to read, and the one constructor that lets untrusted text into it.
 
-    system   the same for every change with these personas: task, personas, references, the rules in a line each
+    system   the same for every change with these personas: what a finding is, personas, references, the rules' names
     shared   the same for every batch of one change: the envelope's word, intent, what is known besides, files, guidance
-    body     this batch: the repository's wishes for its files, diff with line numbers, evidence, context; or the
-             candidates; or the finding to fix
+    body     this batch: the repository's wishes for its files, diff with line numbers, context, evidence; or the finding
+             to fix
+    task     what to do with it: find, through this or that lens; or refute these candidates
 
-Providers cache prefixes, so the stable part comes first. Untrusted text stands between fences that carry a nonce which
-nobody outside can guess; hidden characters are made visible there and secrets are replaced by placeholders.
+Providers cache prefixes, so the stable part comes first, and whoever asks something else about a batch changes only the
+task. Untrusted text stands between fences that carry a nonce which nobody outside can guess; hidden characters are made
+visible there and secrets are replaced by placeholders.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from app.core.background import ENGLISH, Background, Point
@@ -53,6 +55,7 @@ class Prompt:
     """What a model is to read, ordered so that providers' prompt caches hit: the stable part first.
 
     `max_output_tokens` bounds the reply. `purpose` names the stage (`review`, `verify`, `fix`, …) for logs and metrics.
+    `task` stands last and may be empty.
     """
 
     system: str
@@ -60,6 +63,12 @@ class Prompt:
     body: str
     max_output_tokens: int
     purpose: str
+    task: str = ""
+
+    @property
+    def user(self) -> tuple[str, ...]:
+        """What follows the system text, part by part, none of them empty."""
+        return tuple(part for part in (self.shared, self.body, self.task) if part.strip())
 
 
 def probe() -> Prompt:
@@ -102,13 +111,15 @@ class Envelope:
         return shown
 
 
-def system(task: str, *, personas: Sequence[Persona], references: Sequence[Reference], rules: Sequence[Rule]) -> str:
-    """The stable prefix: the task, then the personas' knowledge, then their rules in a line each."""
-    parts = [task.strip()]
-    parts += [f"# Persona: {persona.title}\n\n{persona.body.strip()}" for persona in personas]
+def system(
+    opening: str, *, personas: Sequence[Persona] = (), references: Sequence[Reference] = (), rules: Sequence[Rule] = ()
+) -> str:
+    """The stable prefix: what holds for every answer, then the personas' knowledge, then the names of their rules."""
+    parts = [opening.strip()]
+    parts += [f"# Persona: {persona.title}\n\n{persona.knowledge()}" for persona in personas]
     parts += [f"# Reference: {reference.name}\n\n{reference.text.strip()}" for reference in references]
     if rules:
-        parts.append("# Rules\n\n" + "\n".join(_in_a_line(rule) for rule in rules))
+        parts.append("# Rule ids\n\n" + "\n".join(_named(rules)))
     return "\n\n".join(parts)
 
 
@@ -132,48 +143,51 @@ def shared(
     return "\n\n".join(parts)
 
 
-def review(
-    system_text: str,
-    shared_text: str,
-    *,
+def body(
     batch: Batch,
+    *,
     envelope: Envelope,
-    evidence: Sequence[Evidence],
-    rules: Mapping[str, Rule],
-    excerpts: Sequence[Excerpt],
+    evidence: Sequence[Evidence] = (),
+    rules: Mapping[str, Rule] | None = None,
+    excerpts: Sequence[Excerpt] = (),
     wishes: Sequence[Wish] = (),
-) -> Prompt:
-    """The prompt that asks for findings in one batch."""
+) -> str:
+    """One batch as a model reads it, whatever it is asked about it."""
     parts = [*_wishes(wishes, envelope), "## The change: old line, new line, mark, text", _diff(batch.pieces, envelope)]
     if excerpts:
         parts += [
             "## Around it: the head's own code, unchanged unless the diff shows it",
             _excerpts(excerpts, envelope),
         ]
-    parts += _evidence(evidence, rules, envelope)
-    return Prompt(system_text, shared_text, "\n\n".join(parts), REVIEW_OUTPUT_TOKENS, "review")
+    parts += _evidence(evidence, rules or {}, envelope)
+    return "\n\n".join(parts)
+
+
+def review(system_text: str, shared_text: str, *, body: str, task: str) -> Prompt:
+    """The prompt that asks for findings in one batch."""
+    return Prompt(system_text, shared_text, body, REVIEW_OUTPUT_TOKENS, "review", task.strip())
 
 
 def verify(
     system_text: str,
     shared_text: str,
     *,
+    body: str,
+    task: str,
     candidates: Sequence[Finding],
-    pieces: Sequence[Piece],
     excerpts: Sequence[Excerpt],
     envelope: Envelope,
-    wishes: Sequence[Wish] = (),
 ) -> Prompt:
-    """The prompt that asks a sceptic about each candidate, numbered from 1."""
-    parts = [*_wishes(wishes, envelope), "## The change: old line, new line, mark, text", _diff(pieces, envelope)]
+    """The prompt that asks a sceptic about each candidate, numbered from 1. `excerpts` are what the body does not show."""
+    parts = [task.strip()]
     if excerpts:
-        parts += ["## Around it: the head's own code", _excerpts(excerpts, envelope)]
+        parts += ["## More of the head's own code", _excerpts(excerpts, envelope)]
     parts.append("## Candidates")
     parts += [
         envelope.wrap(f"candidate {number}", Untrusted(_candidate(one)))
         for number, one in enumerate(candidates, start=1)
     ]
-    return Prompt(system_text, shared_text, "\n\n".join(parts), VERIFY_OUTPUT_TOKENS, "verify")
+    return Prompt(system_text, shared_text, body, VERIFY_OUTPUT_TOKENS, "verify", "\n\n".join(parts))
 
 
 def fix(
@@ -313,16 +327,21 @@ def _wishes(wishes: Sequence[Wish], envelope: Envelope) -> list[str]:
     return [heading, envelope.wrap("policy", Untrusted(said))]
 
 
-def _in_a_line(rule: Rule) -> str:
-    settled = f" {rule.question}" if rule.question else ""
-    return f"- `{rule.id}` ({rule.category.slug}, {rule.kind}, usually {rule.severity}): {rule.summary}.{settled}"
+def _named(rules: Sequence[Rule]) -> Iterator[str]:
+    """A line for each category with the ids of its rules: names that say what they ask for."""
+    for category in dict.fromkeys(rule.category for rule in rules):
+        ids = ", ".join(f"`{rule.id}`" for rule in rules if rule.category is category)
+        yield f"- {category.slug}: {ids}"
 
 
 def _guidance(rule: Rule) -> str:
-    lines = [f"### `{rule.id}`"]
+    settled = f" {rule.question}" if rule.question else ""
+    lines = [
+        f"### `{rule.id}` ({rule.category.slug}, {rule.kind}, usually {rule.severity})",
+        f"{rule.summary}{settled}",
+    ]
     lines += [f"- look for: {text}" for text in rule.look_for]
     lines += [f"- do not flag: {text}" for text in rule.do_not_flag]
-    lines += [f"- recommend: {text}" for text in rule.recommend]
     return "\n".join(lines)
 
 

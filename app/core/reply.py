@@ -87,13 +87,6 @@ class Claim(_Form):
     )
 
 
-class ReviewReply(_Form):
-    """What a reviewer says about one batch."""
-
-    overview: Text = Field(description="what this part of the change does and where its risk is, one or two sentences")
-    findings: list[Claim] = Field(max_length=MOST_FINDINGS)
-
-
 class Verdict(_Form):
     """The sceptic's word on one candidate."""
 
@@ -109,10 +102,16 @@ class Verdict(_Form):
     pre_existing: bool = Field(description="true if the problem stood there before this change")
 
 
-class VerifyReply(_Form):
-    """What the sceptic says about all candidates it was shown."""
+# One form for both tasks, because providers put the form before everything else that they cache: with two of them, finding
+# and verifying would share no prefix. https://developers.openai.com/api/docs/guides/structured-outputs
+class ReviewReply(_Form):
+    """What a reviewer says about one batch: its findings, or its verdicts on candidates."""
 
-    verdicts: list[Verdict] = Field(max_length=MOST_FINDINGS)
+    overview: Text = Field(
+        "", description="what this part of the change does and where its risk is, one or two sentences"
+    )
+    findings: list[Claim] = Field(default_factory=list, max_length=MOST_FINDINGS)
+    verdicts: list[Verdict] = Field(default_factory=list, max_length=MOST_FINDINGS)
 
 
 class TestReply(_Form):

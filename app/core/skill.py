@@ -109,6 +109,7 @@ def parse(
         references=_references(front, files, desk),
         model=_model(front, trusted, desk),
         header=_header(front),
+        sections=_sections(front, desk),
         builtin=builtin,
         trusted=trusted,
     )
@@ -295,6 +296,17 @@ def _model(front: _Front, trusted: bool, desk: _Desk) -> str | None:
 def _header(front: _Front) -> str:
     value = front.values.get("header")
     return value.rstrip("\n")[:LONGEST_HEADER] if isinstance(value, str) else ""
+
+
+def _sections(front: _Front, desk: _Desk) -> tuple[str, ...]:
+    """The headings of the body that a review reads, as the front matter names them."""
+    value = front.values.get("sections")
+    named = tuple(map(_text, value)) if isinstance(value, list) else _list(front, "sections", desk)
+    there = set(re.findall(r"^##[ \t]+(.+?)[ \t#]*$", front.body, re.MULTILINE))
+    for one in named:
+        if one not in there:
+            desk.warn(f"there is no section `{one[:60]}`; it is left out", line=front.line("sections"))
+    return tuple(one for one in named if one in there)
 
 
 # --- description and activation ---------------------------------------------------------------------------------------

@@ -48,7 +48,7 @@ _KEPT = TypeAdapter(Kept)
 
 def key(model: str, prompt: Prompt, reply: type[BaseModel]) -> str:
     """The name of a question: a hash of the model's name, everything it reads, how long it may answer, and the form."""
-    asked = (model, prompt.system, prompt.shared, prompt.body, prompt.max_output_tokens, form.strict_schema(reply))
+    asked = (model, prompt.system, *prompt.user, prompt.max_output_tokens, form.strict_schema(reply))
     return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()[:32]
 
 
@@ -176,7 +176,7 @@ class ByHand:
             raise Permanent(
                 Code.MODEL_REPLY_BROKEN, f"{name}.reply.md is not in the form asked for: {error}"
             ) from error
-        asked = estimate_tokens(prompt.system) + estimate_tokens(prompt.shared) + estimate_tokens(prompt.body)
+        asked = sum(map(estimate_tokens, (prompt.system, *prompt.user)))
         usage = Usage(input_tokens=asked, output_tokens=estimate_tokens(said), cost_usd=None, calls=1)
         return Completion(read.reply, usage, self.name)
 
@@ -194,5 +194,5 @@ def write_whole(path: Path, data: bytes) -> None:
 def _question(prompt: Prompt, reply: type[BaseModel]) -> str:
     schema = json.dumps(form.strict_schema(reply), indent=1, ensure_ascii=False)
     ending = f"Reply with one JSON object of this schema, and nothing else:\n\n{schema}\n"
-    parts = [prompt.system, prompt.shared, prompt.body, ending]
+    parts = [prompt.system, *prompt.user, ending]
     return "\n\n---\n\n".join(parts).encode("utf-8", "replace").decode()

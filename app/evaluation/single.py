@@ -64,11 +64,8 @@ async def attempt(
     asked = prompt.review(
         task.replace("{comments}", str(cap)),
         prompt.shared(change, envelope=envelope),
-        batch=batches[0],
-        envelope=envelope,
-        evidence=(),
-        rules={},
-        excerpts=(),
+        body=prompt.body(batches[0], envelope=envelope),
+        task="",
     )
     try:
         completion = await model.complete(replace(asked, purpose=SINGLE), SingleReply)

@@ -1,7 +1,8 @@
 """Anthropic, and servers that speak its Messages API: question → answer.
 
-The system text and the shared part of the prompt end in cache breakpoints, so that the next batch reads them from the
-cache. https://platform.claude.com/docs/en/build-with-claude/structured-outputs and …/prompt-caching
+The system text and every part of the prompt but the last end in cache breakpoints, so that the next batch, or the next
+question about this one, reads them from the cache.
+https://platform.claude.com/docs/en/build-with-claude/structured-outputs and …/prompt-caching
 """
 
 from __future__ import annotations
@@ -88,8 +89,9 @@ class Anthropic(Provider[anthropic.AsyncAnthropic]):
 
 def _messages(question: Question, *, in_words: bool) -> list[Json]:
     prompt = question.prompt
-    blocks: list[Json] = [{"type": "text", "text": prompt.shared, **CACHED}] if prompt.shared.strip() else []
-    blocks += [{"type": "text", "text": prompt.body}] if prompt.body.strip() else []
+    *stable, last = prompt.user
+    blocks: list[Json] = [{"type": "text", "text": text, **CACHED} for text in stable]
+    blocks.append({"type": "text", "text": last})
     blocks += [{"type": "text", "text": form.in_words(question.form)}] if in_words else []
     messages: list[Json] = [{"role": "user", "content": blocks}]
     if question.complaint:

@@ -87,9 +87,9 @@ class OpenAI(Provider[openai.AsyncOpenAI]):
 
 def _messages(question: Question, *, in_words: bool) -> list[Json]:
     prompt = question.prompt
-    parts = [prompt.shared, prompt.body, form.in_words(question.form) if in_words else ""]
+    parts = [*prompt.user, *([form.in_words(question.form)] if in_words else [])]
     messages = [{"role": "system", "content": prompt.system}] if prompt.system else []
-    messages.append({"role": "user", "content": "\n\n".join(part for part in parts if part)})
+    messages.append({"role": "user", "content": "\n\n".join(parts)})
     if question.complaint:
         messages.append({"role": "assistant", "content": question.said})
         messages.append({"role": "user", "content": question.complaint})

@@ -76,7 +76,7 @@ async def ask_all(
 
 def digest(prompt: Prompt) -> str:
     """The name of a prompt: a hash of everything the model reads."""
-    said = f"{prompt.purpose}\0{prompt.system}\0{prompt.shared}\0{prompt.body}"
+    said = f"{prompt.purpose}\0{prompt.system}\0{prompt.shared}\0{prompt.body}\0{prompt.task}"
     return hashlib.sha256(said.encode("utf-8", "surrogatepass")).hexdigest()
 
 

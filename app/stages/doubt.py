@@ -8,21 +8,21 @@ from dataclasses import dataclass
 from app.core import prompt, verify
 from app.core.budget import Piece
 from app.core.change import Change
+from app.core.context import Excerpt
 from app.core.finding import Elsewhere, Filter, Finding, Rejected, VerifiedFinding
 from app.core.prompt import Envelope
 from app.core.rank import merge_candidates
-from app.core.reply import VerifyReply
+from app.core.reply import ReviewReply
 from app.core.report import NotReviewed
 from app.core.usage import Usage
 from app.core.verify import Beside, Placed
 from app.llm import Model
 from app.stages import read
 from app.stages.ask import Answer, ask_all, total
-from app.stages.find import Claims
+from app.stages.find import Claims, Material
 from app.stages.read import Reading
 from app.stages.step import Step
 
-CANDIDATES_PER_PROMPT = 6
 MOST_CANDIDATES = 60
 """More than this is noise: the most confident ones are looked at."""
 DOUBT_CONTEXT_TOKENS = 9_000
@@ -48,38 +48,45 @@ async def doubt(
     model: Model,
     task: str,
     envelope: Envelope,
+    most_at_once: int,
     step: Step,
 ) -> Judged:
-    """The sceptic's judgement on every claim. A claim nobody could judge is not said, and its hunks count as not reviewed."""
+    """The sceptic's judgement on every claim, `most_at_once` in a prompt.
+
+    A claim nobody could judge is not said, and its hunks count as not reviewed.
+    """
     change = reading.change
     candidates, rejected = _place(claims, change=change, head=reading.code.lines())
-    shared = prompt.shared(change, envelope=envelope, background=reading.background)
-    groups = _groups(candidates)
+    groups = _groups(candidates, claims.read, most_at_once=most_at_once)
     prompts = [
         prompt.verify(
-            task,
-            shared,
+            material.system,
+            material.shared,
+            body=material.body,
+            task=task,
             candidates=[one.finding for one in group],
-            pieces=pieces,
             envelope=envelope,
-            wishes=reading.wishes([one.finding.path for one in group]),
-            excerpts=await read.around(pieces, reading=reading, budget_tokens=DOUBT_CONTEXT_TOKENS),
+            excerpts=await _more(_pieces(group, change), material, reading=reading),
         )
-        for group in groups
-        for pieces in [_pieces(group, change)]
+        for material, group in groups
     ]
-    answers = await ask_all(step, "verify", [(model, one) for one in prompts], VerifyReply)
-    return _judged(groups, answers, rejected)
+    answers = await ask_all(step, "verify", [(model, one) for one in prompts], ReviewReply)
+    return _judged([group for _, group in groups], answers, rejected)
 
 
-def believe(claims: Claims, *, reading: Reading) -> Judged:
-    """Every claim that has a place, unjudged: what a review would be without its sceptic."""
+def believe(claims: Claims, *, reading: Reading, least_confidence: float) -> Judged:
+    """Every claim that has a place and is certain enough, unjudged: a review without its sceptic."""
     candidates, rejected = _place(claims, change=reading.change, head=reading.code.lines())
-    placed = [one for one in candidates if isinstance(one, Placed)]
+    certain = [one for one in candidates if one.finding.confidence >= least_confidence]
+    unsure = [one.finding for one in candidates if one.finding.confidence < least_confidence]
+    placed = [one for one in certain if isinstance(one, Placed)]
     return Judged(
         verified=tuple(VerifiedFinding(one.finding, one.anchor, sources=(one.finding.source,)) for one in placed),
-        elsewhere=tuple(Elsewhere(one.finding, one.line) for one in candidates if isinstance(one, Beside)),
-        rejected=tuple(rejected),
+        elsewhere=tuple(Elsewhere(one.finding, one.line) for one in certain if isinstance(one, Beside)),
+        rejected=(
+            *rejected,
+            *(Rejected(one, "not certain enough to be said unverified", Filter.RANK) for one in unsure),
+        ),
         not_reviewed=(),
         missed=frozenset(),
         usage=Usage(),
@@ -103,15 +110,35 @@ def _place(
     return candidates[:MOST_CANDIDATES], rejected
 
 
-def _groups(candidates: Sequence[Placed | Beside]) -> list[list[Placed | Beside]]:
-    """Candidates of one file together, a few at a time."""
-    by_path: dict[str, list[Placed | Beside]] = {}
+def _groups(
+    candidates: Sequence[Placed | Beside], read: Sequence[Material], *, most_at_once: int
+) -> list[tuple[Material, list[Placed | Beside]]]:
+    """Candidates of one batch together, a few at a time, with what was read when they were claimed."""
+    by_batch: dict[int, list[Placed | Beside]] = {}
     for candidate in candidates:
-        by_path.setdefault(candidate.finding.path, []).append(candidate)
-    groups: list[list[Placed | Beside]] = []
-    for some in by_path.values():
-        groups += [some[start : start + CANDIDATES_PER_PROMPT] for start in range(0, len(some), CANDIDATES_PER_PROMPT)]
-    return groups
+        by_batch.setdefault(_batch(candidate, read), []).append(candidate)
+    return [
+        (read[number], some[start : start + most_at_once])
+        for number, some in sorted(by_batch.items())
+        for start in range(0, len(some), most_at_once)
+    ]
+
+
+def _batch(candidate: Placed | Beside, read: Sequence[Material]) -> int:
+    """The number of the batch that shows the candidate's hunk, or at least its file."""
+    keys = [{piece.key for piece in one.batch.pieces} for one in read]
+    if isinstance(candidate, Placed):
+        place = (candidate.anchor.path, candidate.anchor.hunk)
+        return next((number for number, some in enumerate(keys) if place in some), 0)
+    path = candidate.finding.path
+    return next((number for number, one in enumerate(read) if path in one.batch.paths), 0)
+
+
+async def _more(pieces: Sequence[Piece], material: Material, *, reading: Reading) -> tuple[Excerpt, ...]:
+    """The code around the candidates that the batch did not show."""
+    shown = {(one.path, one.start_line) for one in material.excerpts}
+    found = await read.around(pieces, reading=reading, budget_tokens=DOUBT_CONTEXT_TOKENS)
+    return tuple(one for one in found if (one.path, one.start_line) not in shown)
 
 
 def _pieces(group: Sequence[Placed | Beside], change: Change) -> list[Piece]:
@@ -128,7 +155,7 @@ def _pieces(group: Sequence[Placed | Beside], change: Change) -> list[Piece]:
 
 
 def _judged(
-    groups: Sequence[Sequence[Placed | Beside]], answers: Sequence[Answer[VerifyReply]], rejected: list[Rejected]
+    groups: Sequence[Sequence[Placed | Beside]], answers: Sequence[Answer[ReviewReply]], rejected: list[Rejected]
 ) -> Judged:
     verified: list[VerifiedFinding] = []
     elsewhere: list[Elsewhere] = []
@@ -161,5 +188,5 @@ def _judged(
     )
 
 
-def _unjudged(finding: Finding, hunks: int, answer: Answer[VerifyReply]) -> NotReviewed:
+def _unjudged(finding: Finding, hunks: int, answer: Answer[ReviewReply]) -> NotReviewed:
     return NotReviewed(finding.path, hunks, f"what was found could not be verified: {answer.what}", answer.code)

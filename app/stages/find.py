@@ -10,12 +10,14 @@ from dataclasses import dataclass
 
 from app.core import choose, context, prompt
 from app.core.budget import Batch, Piece, cut, estimate_tokens
+from app.core.context import Excerpt
 from app.core.finding import Finding
+from app.core.passes import Passes
 from app.core.persona import Persona
 from app.core.prompt import Envelope
 from app.core.reply import ReviewReply, SummaryReply
 from app.core.report import NotReviewed
-from app.core.rule import Evidence, Rule
+from app.core.rule import Evidence, Rule, Strength
 from app.core.usage import Usage
 from app.core.verify import claimed
 from app.errors import Code as ErrorCode
@@ -48,10 +50,22 @@ class Group:
 
 
 @dataclass(frozen=True, slots=True)
+class Material:
+    """A batch as it was read: whoever asks something else about it repeats these texts, and the provider's cache has them."""
+
+    batch: Batch
+    excerpts: tuple[Excerpt, ...]
+    system: str
+    shared: str
+    body: str
+
+
+@dataclass(frozen=True, slots=True)
 class Claims:
-    """What the personas claim, and which hunks nobody could look at."""
+    """What the personas claim, about which batches, and which hunks nobody could look at."""
 
     findings: tuple[Finding, ...]
+    read: tuple[Material, ...]
     shown: frozenset[tuple[str, int]]
     not_reviewed: tuple[NotReviewed, ...]
     missed: frozenset[tuple[str, int]]
@@ -70,9 +84,18 @@ class Question:
 
 
 def groups(
-    personas: Sequence[Persona], *, models: Mapping[str, Model], task: str, rules: Sequence[Rule], text: str
+    personas: Sequence[Persona],
+    *,
+    models: Mapping[str, Model],
+    opening: str,
+    rules: Sequence[Rule],
+    text: str,
+    code: str,
 ) -> tuple[Group, ...]:
-    """The personas by the model that speaks for them; `models` maps persona names to models, `text` is the change's."""
+    """The personas by the model that speaks for them; `models` maps persona names to models.
+
+    `text` is what topics are looked for in, `code` the changed lines, `opening` what holds for every answer.
+    """
     by_model: dict[str, list[Persona]] = {}
     for persona in personas:
         by_model.setdefault(models[persona.name].name, []).append(persona)
@@ -81,9 +104,11 @@ def groups(
             tuple(some),
             models[some[0].name],
             prompt.system(
-                task,
+                opening,
                 personas=some,
-                references=[one for persona in some for one in choose.references(persona, text)],
+                references=choose.sections(
+                    [one for persona in some for one in choose.references(persona, text)], code=code
+                ),
                 rules=_rules_of(some, rules),
             ),
         )
@@ -98,7 +123,8 @@ async def find(
     evidence: Sequence[Evidence],
     rules: Mapping[str, Rule],
     envelope: Envelope,
-    summary_task: str,
+    tasks: Mapping[str, str],
+    passes: Passes,
     most_tokens: int,
     step: Step,
 ) -> Claims:
@@ -106,7 +132,7 @@ async def find(
     change = reading.change
     touched = (
         context.rules_touched(
-            tuple(rules.values()), text=choose.added_text(change), seen={one.rule for one in evidence}
+            tuple(rules.values()), text=choose.changed_text(change), seen={one.rule for one in evidence}
         )
         if reading.options.guidance
         else ()
@@ -114,26 +140,21 @@ async def find(
     shared = prompt.shared(change, envelope=envelope, rules=touched, background=reading.background)
     overhead = max((estimate_tokens(group.system) for group in groups), default=0) + estimate_tokens(shared)
     batches, left_over = cut(
-        change.files, batch_tokens=BATCH_TOKENS, most_tokens=_room(most_tokens, overhead, len(groups))
+        change.files,
+        batch_tokens=BATCH_TOKENS,
+        most_tokens=_room(most_tokens, overhead, len(groups) * len(passes.tasks)),
     )
-    questions = [
-        Question(
-            group,
-            batch,
-            prompt.review(
-                group.system,
-                shared,
-                batch=batch,
-                envelope=envelope,
-                evidence=[one for one in evidence if one.path in batch.paths],
-                rules=rules,
-                excerpts=excerpts,
-                wishes=reading.wishes(batch.paths),
-            ),
-        )
+    material = [
+        Material(batch, excerpts, groups[0].system, shared, body)
         for batch in batches
         for excerpts in [await read.around(batch.pieces, reading=reading)]
+        for body in [_body(batch, excerpts, reading=reading, evidence=evidence, rules=rules, envelope=envelope)]
+    ]
+    questions = [
+        Question(group, one.batch, prompt.review(group.system, shared, body=one.body, task=tasks[task]))
+        for one in material
         for group in groups
+        for task in passes.tasks
     ]
     answers = await ask_all(step, "review", [(one.group.model, one.prompt) for one in questions], ReviewReply)
     findings, overviews, missed = _sort_out(questions, answers, rules)
@@ -146,7 +167,7 @@ async def find(
             "summarise",
             model=groups[0].model,
             prompt=prompt.summarise(
-                summary_task,
+                tasks["summarise"],
                 overviews,
                 [one.title for one in findings],
                 envelope=envelope,
@@ -158,12 +179,37 @@ async def find(
         overview = told.reply.overview if told.reply is not None else overview
     return Claims(
         findings=tuple(findings),
+        read=tuple(material),
         shown=frozenset(piece.key for batch in batches for piece in batch.pieces),
         not_reviewed=_named(missed),
         missed=frozenset(piece.key for piece, _, _ in missed),
         overview=overview,
         usage=usage,
         models=tuple(dict.fromkeys(answer.model for answer in answers if answer.reply is not None)),
+    )
+
+
+def _body(
+    batch: Batch,
+    excerpts: Sequence[Excerpt],
+    *,
+    reading: Reading,
+    evidence: Sequence[Evidence],
+    rules: Mapping[str, Rule],
+    envelope: Envelope,
+) -> str:
+    seen = [
+        one
+        for one in evidence
+        if one.path in batch.paths and (one.strength is Strength.STRONG or context.may_be_a_defect(rules[one.rule]))
+    ]
+    return prompt.body(
+        batch,
+        envelope=envelope,
+        evidence=seen,
+        rules=rules,
+        excerpts=excerpts,
+        wishes=reading.wishes(batch.paths),
     )
 
 
@@ -194,10 +240,10 @@ def _named(missed: Sequence[Missed]) -> tuple[NotReviewed, ...]:
     return tuple(NotReviewed(path, len(some), reason, code) for (path, reason, code), some in hunks.items())
 
 
-def _room(most_tokens: int, overhead: int, groups: int) -> int:
-    """How many tokens of diff fit into the review's budget, when each batch also pays its prefix, context and reply."""
+def _room(most_tokens: int, overhead: int, readings: int) -> int:
+    """How many tokens of diff fit into the review's budget, when each reading of a batch pays its prefix, context and reply."""
     per_batch = BATCH_TOKENS + overhead + read.CONTEXT_TOKENS + REPLY_TOKENS
-    return int(most_tokens * FINDING_SHARE / max(groups, 1) * BATCH_TOKENS / per_batch)
+    return int(most_tokens * FINDING_SHARE / max(readings, 1) * BATCH_TOKENS / per_batch)
 
 
 def _rules_of(personas: Sequence[Persona], rules: Sequence[Rule]) -> list[Rule]:

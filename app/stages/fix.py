@@ -50,8 +50,8 @@ async def fix(
     """The findings with their fixes, in the same order. Rules' findings bring their own; a failed call leaves a reason."""
     open_ones = [found for found in said if found.fix is None]
     if model is None or not open_ones:
-        return tuple(found if found.fix else _without(found, "no model is configured") for found in said), Usage()
-    system = prompt.system(task, personas=[persona] if persona else [], references=[], rules=[])
+        return leave(said, "no model is configured"), Usage()
+    system = prompt.system(task, personas=[persona] if persona else [])
     shared = prompt.shared(reading.change, envelope=envelope, background=reading.background)
     prompts = [
         prompt.fix(
@@ -72,6 +72,11 @@ async def fix(
         for found, answer in zip(open_ones, answers, strict=True)
     }
     return tuple(written.get(id(found), found) for found in said), total(answers)
+
+
+def leave(said: Sequence[VerifiedFinding], reason: str) -> tuple[VerifiedFinding, ...]:
+    """The findings without answers of a model, each part with the reason why it is missing."""
+    return tuple(found if found.fix else _without(found, reason) for found in said)
 
 
 async def by_rules(
