@@ -6,9 +6,9 @@ Every field is required in the schema, so that structured output has no optional
 from __future__ import annotations
 
 import math
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from app.core.finding import Category, Kind, Severity
 
@@ -104,14 +104,41 @@ class Verdict(_Form):
 
 # One form for both tasks, because providers put the form before everything else that they cache: with two of them, finding
 # and verifying would share no prefix. https://developers.openai.com/api/docs/guides/structured-outputs
-class ReviewReply(_Form):
-    """What a reviewer says about one batch: its findings, or its verdicts on candidates."""
-
-    overview: Text = Field(
-        "", description="what this part of the change does and where its risk is, one or two sentences"
+class _PassReply(_Form):
+    model_config = ConfigDict(
+        title="ReviewReply",
+        json_schema_extra={
+            "description": "What a reviewer says about one batch: its findings, or its verdicts on candidates."
+        },
     )
-    findings: list[Claim] = Field(default_factory=list, max_length=MOST_FINDINGS)
-    verdicts: list[Verdict] = Field(default_factory=list, max_length=MOST_FINDINGS)
+
+    overview: Text = Field(description="what this part of the change does and where its risk is, one or two sentences")
+    findings: list[Claim] = Field(max_length=MOST_FINDINGS)
+    verdicts: list[Verdict] = Field(max_length=MOST_FINDINGS)
+
+    UNASKED: ClassVar[frozenset[str]] = frozenset()
+    """Parts of the form that belong to the other task: a reply may lack them."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _with_unasked(cls, value: Any) -> Any:
+        return (
+            {**{name: "" if name == "overview" else [] for name in cls.UNASKED}, **value}
+            if isinstance(value, dict)
+            else value
+        )
+
+
+class ReviewReply(_PassReply):
+    """What a reviewer says about one batch."""
+
+    UNASKED: ClassVar[frozenset[str]] = frozenset({"verdicts"})
+
+
+class VerifyReply(_PassReply):
+    """What the sceptic says about all candidates it was shown."""
+
+    UNASKED: ClassVar[frozenset[str]] = frozenset({"overview", "findings"})
 
 
 class TestReply(_Form):

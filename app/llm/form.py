@@ -78,7 +78,7 @@ def strict_schema(form: type[BaseModel]) -> Schema:
 
 def name_of(form: type[BaseModel]) -> str:
     """The name of a form in a request: letters, digits, `_` and `-`."""
-    return re.sub(r"[^A-Za-z0-9_-]", "_", form.__name__)[:LONGEST_NAME]
+    return re.sub(r"[^A-Za-z0-9_-]", "_", form.model_config.get("title") or form.__name__)[:LONGEST_NAME]
 
 
 def in_words(form: type[BaseModel]) -> str:
@@ -225,7 +225,8 @@ def _objects(text: str) -> Iterator[dict[str, Any]]:
 
 
 def _fit(value: Mapping[str, Any], form: type[Reply]) -> Reply:
-    names = (field.alias or name for name, field in form.model_fields.items())
+    unasked = getattr(form, "UNASKED", frozenset())
+    names = (field.alias or name for name, field in form.model_fields.items() if name not in unasked)
     missing = [name for name in names if name not in value]
     if missing:
         raise Misread(f"these fields were missing: {', '.join(missing)}"[:LONGEST_REASON])

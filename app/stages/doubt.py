@@ -12,7 +12,7 @@ from app.core.context import Excerpt
 from app.core.finding import Elsewhere, Filter, Finding, Rejected, VerifiedFinding
 from app.core.prompt import Envelope
 from app.core.rank import merge_candidates
-from app.core.reply import ReviewReply
+from app.core.reply import VerifyReply
 from app.core.report import NotReviewed
 from app.core.usage import Usage
 from app.core.verify import Beside, Placed
@@ -70,7 +70,7 @@ async def doubt(
         )
         for material, group in groups
     ]
-    answers = await ask_all(step, "verify", [(model, one) for one in prompts], ReviewReply)
+    answers = await ask_all(step, "verify", [(model, one) for one in prompts], VerifyReply)
     return _judged([group for _, group in groups], answers, rejected)
 
 
@@ -155,7 +155,7 @@ def _pieces(group: Sequence[Placed | Beside], change: Change) -> list[Piece]:
 
 
 def _judged(
-    groups: Sequence[Sequence[Placed | Beside]], answers: Sequence[Answer[ReviewReply]], rejected: list[Rejected]
+    groups: Sequence[Sequence[Placed | Beside]], answers: Sequence[Answer[VerifyReply]], rejected: list[Rejected]
 ) -> Judged:
     verified: list[VerifiedFinding] = []
     elsewhere: list[Elsewhere] = []
@@ -188,5 +188,5 @@ def _judged(
     )
 
 
-def _unjudged(finding: Finding, hunks: int, answer: Answer[ReviewReply]) -> NotReviewed:
+def _unjudged(finding: Finding, hunks: int, answer: Answer[VerifyReply]) -> NotReviewed:
     return NotReviewed(finding.path, hunks, f"what was found could not be verified: {answer.what}", answer.code)

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from app.core import comment, prompt
+from app.core.budget import Batch
 from app.core.finding import Severity, VerifiedFinding
 from app.core.prompt import Envelope, Prompt
 from app.core.report import Review
@@ -47,6 +48,7 @@ def prompted(made: Prompt) -> str:
     return (
         f"[{made.purpose}, at most {made.max_output_tokens} tokens]\n\n"
         f"===== system\n{made.system}\n\n===== shared\n{made.shared}\n\n===== body\n{made.body}\n"
+        + (f"\n===== task\n{made.task}\n" if made.task else "")
     )
 
 
@@ -61,23 +63,23 @@ def review_prompt() -> Prompt:
         references=[samples.REFERENCE],
         rules=list(samples.RULES.values()),
     )
-    return prompt.review(
-        system,
-        shared(rules=list(samples.RULES.values())),
-        batch=samples.BATCH,
+    body = prompt.body(
+        samples.BATCH,
         envelope=ENVELOPE,
         evidence=samples.EVIDENCE,
         rules=samples.RULES,
         excerpts=samples.EXCERPTS,
     )
+    return prompt.review(system, shared(rules=list(samples.RULES.values())), body=body, task="# Your task: find\n")
 
 
 def verify_prompt() -> Prompt:
     return prompt.verify(
-        "You are the sceptic.",
+        "You review one pull request.",
         shared(),
+        body=prompt.body(Batch(samples.PIECES[:1], 10), envelope=ENVELOPE),
+        task="# Your task: refute\n",
         candidates=[samples.TIMEOUT, samples.SLOW.finding],
-        pieces=samples.PIECES[:1],
         excerpts=samples.EXCERPTS[:1],
         envelope=ENVELOPE,
     )

@@ -11,7 +11,7 @@ from app.core import hidden, prompt, secrets
 from app.core.budget import Batch, Piece
 from app.core.change import FileStatus, Hunk, Intent, Skipped
 from app.core.context import Excerpt
-from app.core.finding import Category, Kind, Severity
+from app.core.finding import Category, Kind
 from app.core.persona import Persona, Reference
 from app.core.prompt import Envelope
 from app.core.rule import Evidence, Strength
@@ -50,9 +50,10 @@ KEY = [
 
 
 def review(*pieces, **more):
-    made = {"envelope": ENVELOPE, "evidence": (), "rules": {}, "excerpts": ()}
     batch = Batch(pieces or (whole(file()),), 10)
-    return prompt.review("system", "shared", batch=batch, **{**made, **more})
+    return prompt.review(
+        "system", "shared", body=prompt.body(batch, **{"envelope": ENVELOPE, **more}), task="\nFind.\n"
+    )
 
 
 def whole(one, number=0):
@@ -151,23 +152,31 @@ def test_a_secret_longer_than_a_shown_line_is_not_cut_in_two():
 # --- the stable parts -------------------------------------------------------------------------------------------------
 
 
-def test_the_system_text_holds_the_task_then_personas_then_references_then_a_line_for_each_rule():
+def test_the_system_text_holds_the_opening_then_personas_then_references_then_the_rules_by_category():
     made = prompt.system(
         "\nReview.\n",
         personas=[Persona("ts", "TypeScript", "", "\nTypes.\n"), Persona("node", "Node.js", "", "Loops.")],
         references=[Reference("streams", ("stream",), "\nPipes.\n")],
         rules=[
             rule(),
-            rule(id="tests", category=Category.EXPERIENCE, severity=Severity.LOW, kind=Kind.DESIGN, question=""),
+            rule(id="tests", category=Category.EXPERIENCE),
+            rule(id="retries"),
         ],
     )
     assert made == (
         "Review.\n\n# Persona: TypeScript\n\nTypes.\n\n# Persona: Node.js\n\nLoops.\n\n"
-        "# Reference: streams\n\nPipes.\n\n# Rules\n\n"
-        "- `timeouts` (reliability, bug, usually high): every dependency has its own limit. Can this call wait for ever?\n"
-        "- `tests` (experience, design, usually low): every dependency has its own limit."
+        "# Reference: streams\n\nPipes.\n\n# Rule ids\n\n"
+        "- reliability: `timeouts`, `retries`\n- experience: `tests`"
     )
-    assert prompt.system("Review.", personas=[], references=[], rules=[]) == "Review."
+    assert prompt.system("Review.") == "Review."
+
+
+def test_of_a_persona_a_review_reads_its_opening_and_the_sections_it_names():
+    body = "# T\n\nYou review.\n\n## Rules\n\n- all\n\n## Ask first\n\n- Why?\n\n## Tone\n\nCalm."
+    some = Persona("t", "T", "", body, sections=("Ask first",))
+    assert some.knowledge() == "# T\n\nYou review.\n\n## Ask first\n\n- Why?"
+    assert replace(some, sections=()).knowledge() == body
+    assert replace(some, sections=("No such",)).knowledge() == body
 
 
 def test_the_shared_text_holds_only_the_parts_that_are_there():
@@ -228,11 +237,13 @@ def test_a_files_line_says_what_happened_to_it():
     assert "added a.ts (+2 −1)" in prompt.shared(change(one), envelope=ENVELOPE)
 
 
-def test_the_guidance_on_a_rule_says_what_to_look_for_what_not_and_what_to_recommend():
+def test_the_guidance_on_a_rule_says_what_it_asks_for_what_to_look_for_and_what_not():
     made = prompt.shared(change(), envelope=ENVELOPE, rules=[rule(), rule(id="retries", do_not_flag=(), recommend=())])
     assert made.split("## Rules this change touches\n\n")[1] == (
-        "### `timeouts`\n- look for: a call without a limit\n- do not flag: browser code\n- recommend: a limit per call\n\n"
-        "### `retries`\n- look for: a call without a limit"
+        "### `timeouts` (reliability, bug, usually high)\nevery dependency has its own limit Can this call wait for ever?\n"
+        "- look for: a call without a limit\n- do not flag: browser code\n\n"
+        "### `retries` (reliability, bug, usually high)\nevery dependency has its own limit Can this call wait for ever?\n"
+        "- look for: a call without a limit"
     )
 
 
@@ -332,31 +343,33 @@ def test_without_evidence_of_a_strength_its_heading_is_left_out():
 
 def test_a_verify_prompt_numbers_its_candidates_from_one():
     one = file()
+    read = review(whole(one))
     made = prompt.verify(
-        "sceptic",
-        "shared",
+        read.system,
+        read.shared,
+        body=read.body,
+        task="\nRefute.\n",
         candidates=[finding(line=11, assumptions=("one page", "no cache")), finding(rule=None, scenario="", line=None)],
-        pieces=[whole(one)],
         excerpts=[Excerpt("b.ts", 1, "x", "uses x")],
         envelope=ENVELOPE,
     )
-    assert (made.system, made.shared, made.purpose, made.max_output_tokens) == ("sceptic", "shared", "verify", 8_000)
-    found = FENCED.findall(made.body)
-    assert [name for name, _ in found] == ["diff", "context", "candidate 1", "candidate 2"]
-    assert found[2][1] == (
+    assert made.user[:-1] == read.user[:-1], "the prefix is the one that finding has put into the cache"
+    assert (made.purpose, made.max_output_tokens) == ("verify", 8_000)
+    found = FENCED.findall(made.task)
+    assert [name for name, _ in found] == ["context", "candidate 1", "candidate 2"]
+    assert found[1][1] == (
         "src/charge.ts:11\nclaim: The gateway call has no limit\n"
         "kind bug, category reliability, severity high, rule timeouts\n"
         "why: If the gateway never answers, the request hangs.\nscenario: The gateway accepts and stays silent.\n"
         "assumes: one page\nassumes: no cache\nquote:\nconst b = 2;"
     )
-    assert found[3][1].startswith("src/charge.ts\nclaim")
-    assert "rule none\n" in found[3][1]
-    assert "scenario: none given\nquote:" in found[3][1]
-    assert made.body.startswith("## The change: old line, new line, mark, text\n\n<data")
-    assert "\n\n## Around it: the head's own code\n\n<data" in made.body
-    assert "\n\n## Candidates\n\n<data" in made.body
-    bare = prompt.verify("s", "h", candidates=[], pieces=[whole(one)], excerpts=[], envelope=ENVELOPE)
-    assert "## Around" not in bare.body
+    assert found[2][1].startswith("src/charge.ts\nclaim")
+    assert "rule none\n" in found[2][1]
+    assert "scenario: none given\nquote:" in found[2][1]
+    assert made.task.startswith("Refute.\n\n## More of the head's own code\n\n<data")
+    assert "\n\n## Candidates\n\n<data" in made.task
+    bare = prompt.verify("s", "h", body="b", task="t", candidates=[], excerpts=[], envelope=ENVELOPE)
+    assert "## More" not in bare.task
 
 
 def test_a_fix_prompt_shows_the_finding_the_change_and_the_code_around_it():
@@ -401,7 +414,7 @@ def test_s07_no_text_from_outside_leaves_its_fence_in_any_prompt(first, second):
     made = [
         prompt.shared(told, envelope=ENVELOPE),
         review(whole(one), excerpts=around, evidence=[evidence(Strength.WEAK, path=first, note=second)]).body,
-        prompt.verify("s", "h", candidates=[claim], pieces=[whole(one)], excerpts=around, envelope=ENVELOPE).body,
+        prompt.verify("s", "h", body="", task="", candidates=[claim], excerpts=around, envelope=ENVELOPE).task,
         prompt.fix("s", "h", found=verified(), piece=whole(one), excerpts=around, envelope=ENVELOPE).body,
         prompt.summarise("s", [first], [second], envelope=ENVELOPE).body,
     ]

@@ -123,6 +123,14 @@ def test_a_reply_with_more_findings_than_anyone_reads_is_refused():
         VerifyReply(verdicts=[verdict()] * 201)
 
 
+def test_a_reply_may_lack_what_it_was_not_asked_for_and_nothing_else():
+    assert ReviewReply.model_validate({"overview": "", "findings": []}).verdicts == []
+    assert VerifyReply.model_validate({"verdicts": []}).findings == []
+    for form, broken in ((ReviewReply, {"verdicts": []}), (VerifyReply, {"overview": "", "findings": []})):
+        with pytest.raises(ValidationError):
+            form.model_validate(broken)
+
+
 @pytest.mark.parametrize("said", ["Confirmed", " REFUTED", "unproven "])
 def test_a_verdict_is_one_of_three_words(said):
     assert verdict(verdict=said).verdict == said.strip().lower()
@@ -153,9 +161,9 @@ def test_every_field_is_required_in_the_schema_so_that_structured_output_has_no_
 def _filled(form: type[BaseModel]) -> dict[str, object]:
     match form.__name__:
         case "ReviewReply":
-            return {"overview": "o", "findings": [CLAIM]}
+            return {"overview": "o", "findings": [CLAIM], "verdicts": []}
         case "VerifyReply":
-            return {"verdicts": [verdict().model_dump()]}
+            return {"overview": "", "findings": [], "verdicts": [verdict().model_dump()]}
         case "FixReply":
             return FIX
         case _:

@@ -48,10 +48,15 @@ def objects(schema: Any) -> list[dict[str, Any]]:
     return found + [one for part in inner for one in objects(part)]
 
 
+def test_finding_and_verifying_are_sent_the_same_form_so_that_they_share_a_cached_prefix():
+    assert form.strict_schema(replies.ReviewReply) == form.strict_schema(replies.VerifyReply)
+    assert form.name_of(replies.ReviewReply) == form.name_of(replies.VerifyReply)
+
+
 @pytest.mark.parametrize("kind", [*FORMS, Part, Tree])
 def test_every_object_is_closed_and_all_of_its_properties_are_required(kind: type[BaseModel]) -> None:
     schema = form.strict_schema(kind)
-    assert schema["title"] == kind.__name__
+    assert schema["title"] == form.name_of(kind)
     assert objects(schema)
     for one in objects(schema):
         assert one["additionalProperties"] is False

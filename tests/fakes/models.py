@@ -133,6 +133,7 @@ class ModelRequest:
     user: str
     schema: Json | None
     schema_name: str
+    """The form's title. Finding and verifying fill in the same form; a request that lists candidates asks to verify."""
     max_tokens: int
     body: Json
     headers: Mapping[str, str]
@@ -538,6 +539,8 @@ def _parse(provider: Provider, headers: Mapping[str, str], raw: bytes) -> ModelR
     else:
         schema = ((body.get("response_format") or {}).get("json_schema") or {}).get("schema")
     schema = schema or _schema_in_text(turns)
+    title = str((schema or {}).get("title", ""))
+    asks_to_verify = title == "ReviewReply" and any("\n\n## Candidates\n\n" in text for _, text in turns)
     limit = body.get("max_completion_tokens") or body.get("max_tokens") or 0
     return ModelRequest(
         provider=provider,
@@ -546,7 +549,7 @@ def _parse(provider: Provider, headers: Mapping[str, str], raw: bytes) -> ModelR
         system="\n".join(text for role, text in turns if role in ("system", "developer")),
         user="\n".join(text for role, text in turns if role == "user"),
         schema=schema,
-        schema_name=str((schema or {}).get("title", "")),
+        schema_name="VerifyReply" if asks_to_verify else title,
         max_tokens=limit,
         body=body,
         headers=headers,
