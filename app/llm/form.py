@@ -225,7 +225,7 @@ def _objects(text: str) -> Iterator[dict[str, Any]]:
 
 
 def _fit(value: Mapping[str, Any], form: type[Reply]) -> Reply:
-    unasked = getattr(form, "UNASKED", frozenset())
+    unasked: frozenset[str] = getattr(form, "UNASKED", frozenset())
     names = (field.alias or name for name, field in form.model_fields.items() if name not in unasked)
     missing = [name for name in names if name not in value]
     if missing:
