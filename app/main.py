@@ -21,6 +21,7 @@ from app.core import comment, notice
 from app.core.change import Sha
 from app.core.comment import CheckText
 from app.core.leaks import KnownSecrets
+from app.core.options import Options
 from app.core.pace import Book
 from app.core.pull import Pull
 from app.core.report import Review
@@ -345,6 +346,7 @@ class PullStory:
             version=__version__,
             clock=time.monotonic,
             most_tokens=self._settings.max_tokens_per_review,
+            options=Options(effort=self._settings.effort.value),
             known_secrets=self._known_secrets,
         )
         kept = self._kept()

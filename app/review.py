@@ -32,7 +32,7 @@ from app.core.change import Change, Intent, narrow
 from app.core.finding import Elsewhere, Severity
 from app.core.leaks import KnownSecrets
 from app.core.options import Options
-from app.core.passes import passes
+from app.core.passes import asked_for, passes
 from app.core.persona import Persona
 from app.core.policy import EVERYTHING, Policies
 from app.core.policy_files import InForce, PolicyFiles, in_force
@@ -194,7 +194,7 @@ async def review(
     text = f"{choose.added_text(change)}\n{reading.code.openings()}"
     personas = choose.choose(library.personas, change, added_text=text, asked=asked, only=policies.root.personas)
     speaking, notes = _voices(personas, models)
-    how = passes(options.effort)
+    how = passes(asked_for(asked) or options.effort)
     claims = await find.find(
         reading,
         groups=find.groups(
@@ -222,7 +222,7 @@ async def review(
             model=models.verify or models.review,
             task=library.tasks["verify"],
             envelope=envelope,
-            most_at_once=how.candidates_per_prompt,
+            passes=how,
             step=step,
         )
         if options.verify and how.sceptic

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from app import __version__, library
 from app.analysis import Scanner
 from app.core.leaks import KnownSecrets
+from app.core.options import Options
 from app.core.report import Review
 from app.errors import Code, UserError
 from app.events import Place, ReviewRequest
@@ -47,6 +48,7 @@ async def reviewer(settings: Settings, *, secret_key: bytes) -> AsyncIterator[Re
             version=__version__,
             clock=time.monotonic,
             most_tokens=settings.max_tokens_per_review,
+            options=Options(effort=settings.effort.value),
             known_secrets=KnownSecrets.of((*settings.secret_values(), secret_key)),
         )
     finally:

@@ -8,11 +8,14 @@ deep      a pass for each lens, votes, a sceptic for each candidate alone, a sec
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import get_args
 
 from app.core.options import Effort
 
 GENERAL = "review"
 SECOND_LOOK = "second-look"
+CLAIMS = "claims"
+"""How a finding is written: the end of every task that asks for some."""
 LENSES = ("lens-data-flow", "lens-order", "lens-contracts", "lens-security", "lens-tests")
 """Tasks of the deep review, one pass each."""
 
@@ -28,6 +31,13 @@ class Passes:
     fixes: bool = True
     least_confidence: float = 0.0
     """A claim that no sceptic judges must be as certain as this."""
+    alone: float = 0.0
+    """Of several passes, one that claims something alone must be as certain as this."""
+
+    @property
+    def many(self) -> bool:
+        """Whether a batch is read more than once, so that the same problem may be claimed more than once."""
+        return len(self.tasks) > 1
 
 
 def passes(effort: Effort) -> Passes:
@@ -38,4 +48,11 @@ def passes(effort: Effort) -> Passes:
         case "standard":
             return Passes((GENERAL,))
         case "deep":
-            return Passes(LENSES, candidates_per_prompt=1, second_look=True)
+            return Passes((GENERAL, *LENSES), candidates_per_prompt=1, second_look=True, alone=0.5)
+
+
+def asked_for(asked: str) -> Effort | None:
+    """The effort that a person named after `/review`; None when they named none, or several."""
+    efforts: tuple[Effort, ...] = get_args(Effort)
+    named = [effort for effort in efforts if effort in asked.casefold().split()]
+    return named[0] if len(named) == 1 else None

@@ -10,12 +10,14 @@ from app.core.budget import Piece
 from app.core.change import Change
 from app.core.context import Excerpt
 from app.core.finding import Elsewhere, Filter, Finding, Rejected, VerifiedFinding
+from app.core.passes import Passes
 from app.core.prompt import Envelope
 from app.core.rank import merge_candidates
 from app.core.reply import VerifyReply
 from app.core.report import NotReviewed
 from app.core.usage import Usage
 from app.core.verify import Beside, Placed
+from app.core.votes import elect
 from app.llm import Model
 from app.stages import read
 from app.stages.ask import Answer, ask_all, total
@@ -48,16 +50,19 @@ async def doubt(
     model: Model,
     task: str,
     envelope: Envelope,
-    most_at_once: int,
+    passes: Passes,
     step: Step,
 ) -> Judged:
-    """The sceptic's judgement on every claim, `most_at_once` in a prompt.
+    """The sceptic's judgement on every claim.
 
     A claim nobody could judge is not said, and its hunks count as not reviewed.
     """
     change = reading.change
     candidates, rejected = _place(claims, change=change, head=reading.code.lines())
-    groups = _groups(candidates, claims.read, most_at_once=most_at_once)
+    if passes.many:
+        candidates, outvoted = elect(candidates, alone=passes.alone)
+        rejected += outvoted
+    groups = _groups(candidates, claims.read, most_at_once=passes.candidates_per_prompt)
     prompts = [
         prompt.verify(
             material.system,

@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from app.core import choose, context, prompt
+from app.core import choose, context, prompt, verify
 from app.core.budget import Batch, Piece, cut, estimate_tokens
 from app.core.context import Excerpt
 from app.core.finding import Finding
-from app.core.passes import Passes
+from app.core.passes import CLAIMS, SECOND_LOOK, Passes
 from app.core.persona import Persona
 from app.core.prompt import Envelope
 from app.core.reply import ReviewReply, SummaryReply
@@ -57,7 +57,13 @@ class Material:
     excerpts: tuple[Excerpt, ...]
     system: str
     shared: str
-    body: str
+    bodies: tuple[str, ...]
+    """The batch, and for several passes the same with its files turned round: what stands last is read less well."""
+
+    @property
+    def body(self) -> str:
+        """The batch in its own order."""
+        return self.bodies[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,20 +150,29 @@ async def find(
         batch_tokens=BATCH_TOKENS,
         most_tokens=_room(most_tokens, overhead, len(groups) * len(passes.tasks)),
     )
+
+    def body(batch: Batch, excerpts: Sequence[Excerpt]) -> str:
+        return _body(batch, excerpts, reading=reading, evidence=evidence, rules=rules, envelope=envelope)
+
     material = [
-        Material(batch, excerpts, groups[0].system, shared, body)
+        Material(
+            batch, excerpts, groups[0].system, shared, tuple(body(one, excerpts) for one in _orders(batch, passes))
+        )
         for batch in batches
         for excerpts in [await read.around(batch.pieces, reading=reading)]
-        for body in [_body(batch, excerpts, reading=reading, evidence=evidence, rules=rules, envelope=envelope)]
     ]
-    questions = [
-        Question(group, one.batch, prompt.review(group.system, shared, body=one.body, task=tasks[task]))
-        for one in material
-        for group in groups
-        for task in passes.tasks
-    ]
+    questions = _questions(material, groups=groups, tasks=tasks, asked=passes.tasks)
     answers = await ask_all(step, "review", [(one.group.model, one.prompt) for one in questions], ReviewReply)
     findings, overviews, missed = _sort_out(questions, answers, rules)
+    if passes.second_look:
+        silent = [
+            Material(batch, (), groups[0].system, shared, (body(batch, ()),))
+            for batch in _silent(batches, findings, reading)
+        ]
+        again = _questions(silent, groups=groups[:1], tasks=tasks, asked=(SECOND_LOOK,))
+        more = await ask_all(step, "look again", [(one.group.model, one.prompt) for one in again], ReviewReply)
+        findings += _sort_out(again, more, rules)[0]
+        answers = [*answers, *more]
     missed += [(piece, "the review's token budget was used up", ErrorCode.BUDGET_SPENT) for piece in left_over]
     usage = total(answers)
     overview = overviews[0] if overviews else ""
@@ -187,6 +202,41 @@ async def find(
         usage=usage,
         models=tuple(dict.fromkeys(answer.model for answer in answers if answer.reply is not None)),
     )
+
+
+def _orders(batch: Batch, passes: Passes) -> tuple[Batch, ...]:
+    """The batch in the orders in which it is read: two for several passes, so that their blind ends differ."""
+    if not passes.many:
+        return (batch,)
+    turned = [piece for path in reversed(batch.paths) for piece in batch.pieces if piece.file.path == path]
+    return batch, Batch(tuple(turned), batch.tokens)
+
+
+def _questions(
+    material: Sequence[Material], *, groups: Sequence[Group], tasks: Mapping[str, str], asked: Sequence[str]
+) -> list[Question]:
+    """Every task about every batch to every group. Those that read it in the same order stand together, for the cache."""
+    return [
+        Question(
+            group,
+            one.batch,
+            prompt.review(group.system, one.shared, body=body, task=f"{tasks[task].strip()}\n\n{tasks[CLAIMS]}"),
+        )
+        for one in material
+        for group in groups
+        for turn, body in enumerate(one.bodies)
+        for task in asked[turn :: len(one.bodies)]
+    ]
+
+
+def _silent(batches: Sequence[Batch], findings: Sequence[Finding], reading: Reading) -> list[Batch]:
+    """The batches without the hunks about which something was claimed; none where nothing is left, or nobody spoke at all."""
+    head = reading.code.lines()
+    shown = {piece.key for batch in batches for piece in batch.pieces}
+    places = (verify.place(one, change=reading.change, shown=shown, head=head) for one in findings)
+    spoken = {(one.anchor.path, one.anchor.hunk) for one in places if isinstance(one, verify.Placed)}
+    left = [tuple(piece for piece in batch.pieces if piece.key not in spoken) for batch in batches]
+    return [Batch(some, batch.tokens) for batch, some in zip(batches, left, strict=True) if some and spoken]
 
 
 def _body(

@@ -151,6 +151,7 @@ def reviewed(
     skills: tuple[Path, ...] = (),
     most_tokens: int = 400_000,
     intent: Intent | None = None,
+    asked: str = "",
 ) -> Review:
     """The review of the change from base to head; a second call with neither reviews the same change again."""
     if "main" not in shop.git("branch"):
@@ -179,6 +180,7 @@ def reviewed(
                         most_tokens=most_tokens,
                     ),
                     step=step or AtOnce(),
+                    asked=asked,
                 )
         finally:
             await found.close()

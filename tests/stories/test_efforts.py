@@ -1,0 +1,84 @@
+"""Quick, standard and deep reviews: what each asks a model, and what it says."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from app.core import comment
+from app.core.passes import LENSES
+from app.library import load
+from tests.stories.test_stages_at_once import BASE, CLAIM, HEAD, VERDICT, models, reviewed, shop, wide, will_find
+
+__all__ = ["models", "shop"]
+
+LESS_SURE = {
+    **CLAIM,
+    "title": "An order without items is paid",
+    "quote": "export async function pay(order: Order) {",
+    "confidence": 0.6,
+}
+
+
+def test_a_quick_review_asks_once_and_says_only_what_is_nearly_certain(shop, models):
+    will_find(models, claims=[{**CLAIM, "confidence": 0.9}, LESS_SURE])
+    found = reviewed(shop, models, asked="quick")
+    assert [request.schema_name for request in models.requests] == ["ReviewReply"]
+    assert [one.finding.title for one in found.said] == [CLAIM["title"]]
+    assert [one.reason for one in found.rejected] == ["not certain enough to be said unverified"]
+    assert {reason for _, reason in found.said[0].fix.missing} == {"a quick review writes none"}
+    assert "a quick review writes none" in comment.inline(found)[0].body
+    assert found.complete
+
+
+def test_a_deep_review_reads_through_lenses_counts_votes_doubts_each_alone_and_looks_again(shop, models):
+    models.answers_instantly(
+        {
+            "review": lambda request: {
+                "overview": "It charges orders.",
+                "findings": []
+                if "nobody has spoken about" in request.user
+                else [CLAIM, {**LESS_SURE, "confidence": 0.45}]
+                if "one lens: security" in request.user
+                else [{**CLAIM, "title": f"{CLAIM['title']} always"}],
+            },
+            "verify": {"verdicts": [VERDICT]},
+        }
+    )
+    head = {"src/pay.ts": HEAD, "src/other.ts": "export const unsaid = 1;\n"}
+    found = reviewed(shop, models, asked="deep", head=head)
+    asked = [request.user for request in models.asked_for("review")]
+    lenses = [text for text in asked if "through one lens" in text]
+    assert len(lenses) == len(LENSES)
+    assert len(found.said) == 1, "what all passes claim is one finding"
+    assert len(models.asked_for("verify")) == 1
+    assert "one pass alone claimed it, and was not sure" in [one.reason for one in found.rejected]
+    (again,) = [text for text in asked if "nobody has spoken about" in text]
+    assert "unsaid = 1" in again
+    assert "total = 0" not in again
+
+
+def test_passes_and_sceptic_repeat_the_prefix_of_their_batch_byte_for_byte(shop, models):
+    """Providers cache prefixes: all requests about one batch differ only in their last part."""
+    reviewed(shop, models, asked="deep")
+    systems = {request.system for request in models.requests if request.schema_name != "FixReply"}
+    assert len(systems) == 1
+    before_the_task = Counter(
+        request.user.split("\n\n# Your task: ")[0]
+        for request in models.requests
+        if request.schema_name in ("ReviewReply", "VerifyReply")
+    )
+    assert len(before_the_task) == 1, "one file reads the same in both orders"
+    assert sum(before_the_task.values()) == 2 + len(LENSES)
+
+
+def test_every_task_of_every_effort_stands_in_the_prompts():
+    tasks = load().tasks
+    assert {"review", "claims", "verify", "reviewer", "second-look", *LENSES} <= set(tasks)
+    assert all(len(tasks[name]) < 5_000 for name in ("reviewer", "review", *LENSES))
+
+
+def test_a_word_in_a_path_is_no_effort(shop, models):
+    reviewed(
+        shop, models, asked="src/quick/pay.ts", base={"src/pay.ts": BASE}, head={"src/pay.ts": HEAD + wide("a")[:40]}
+    )
+    assert len(models.asked_for("verify")) == 1
