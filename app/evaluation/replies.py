@@ -25,6 +25,8 @@ from app.core.budget import estimate_tokens
 from app.core.prompt import Prompt
 from app.core.usage import Usage
 from app.errors import Code, Permanent, PrincipalError, UserError
+from app.evaluation import prefixes
+from app.evaluation.prefixes import Asked
 from app.evaluation.values import Spent
 from app.llm import Completion, Model, Reply, form
 from app.llm.talk import Unanswered
@@ -102,12 +104,14 @@ class Remembering:
         replies: Replies | None,
         told: Callable[[Spent], None],
         heard: Callable[[BaseModel], None] = lambda _: None,
+        asked: Callable[[Asked], None] = lambda _: None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._model = model
         self._replies = replies
         self._told = told
         self._heard = heard
+        self._asked = asked
         self._clock = clock
 
     @property
@@ -118,6 +122,7 @@ class Remembering:
     async def complete(self, prompt: Prompt, reply: type[Reply]) -> Completion[Reply]:
         """The kept reply, else the model's own, which is kept from then on."""
         name = key(self.name, prompt, reply)
+        self._asked(prefixes.asked(prompt, reply))
         completion = await self._remembered(name, prompt, reply) or await self._bought(name, prompt, reply)
         self._heard(completion.reply)
         return completion

@@ -21,9 +21,10 @@ from app.core.report import Review
 from app.errors import Code as ErrorCode
 from app.errors import PrincipalError
 from app.evaluation import judge as judging
-from app.evaluation import single
+from app.evaluation import prefixes, single
 from app.evaluation.cases import Case, Unreadable
 from app.evaluation.opening import Opened, opened, shown
+from app.evaluation.prefixes import Asked
 from app.evaluation.replies import ByHand, Remembering, Replies
 from app.evaluation.values import (
     PRINCIPAL,
@@ -125,10 +126,18 @@ class _Ledger:
     kit: Kit
     spent: list[Spent] = field(default_factory=list)
     replies: list[BaseModel] = field(default_factory=list)
+    asked: list[Asked] = field(default_factory=list)
 
     def around(self, model: Model) -> Model:
         kept = None if isinstance(model, ByHand) else self.kit.replies
-        return Remembering(model, replies=kept, told=self.spent.append, heard=self.replies.append, clock=self.kit.clock)
+        return Remembering(
+            model,
+            replies=kept,
+            told=self.spent.append,
+            heard=self.replies.append,
+            asked=self.asked.append,
+            clock=self.kit.clock,
+        )
 
 
 async def _story(ready: Opened, *, kit: Kit, plan: Plan) -> Attempt:
@@ -151,7 +160,9 @@ async def _story(ready: Opened, *, kit: Kit, plan: Plan) -> Attempt:
         made = Attempt(hunks=ready.change.hunks, failure=Failure(error.code, error.what))
     else:
         made = _attempt(found, ledger.replies, ready.change, await read.code(ready.change, tree=ready.tree))
-    made = replace(made, spent=tuple(ledger.spent), seconds=kit.clock() - started)
+    made = replace(
+        made, spent=tuple(ledger.spent), prefixes=prefixes.measured(ledger.asked), seconds=kit.clock() - started
+    )
     return await _judged(made, ready, kit=kit)
 
 

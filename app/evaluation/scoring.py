@@ -12,12 +12,12 @@ from __future__ import annotations
 import operator
 import random
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from itertools import pairwise
 
 from app.core.usage import Usage
 from app.evaluation.pairing import Measure, met
-from app.evaluation.values import SCORED, Attempt, CaseRun, Comment, Conduct, Funnel, Label, Run, Spent, Topic
+from app.evaluation.values import SCORED, Attempt, CaseRun, Comment, Conduct, Funnel, Label, Prefixes, Run, Spent, Topic
 
 SEED = 20_07
 ROUNDS = 2_000
@@ -172,8 +172,13 @@ class Scores:
     failed: int
     hunks: int
     hunks_reviewed: int
+    prefixes: Prefixes = field(default_factory=Prefixes)
     cached_share: float | None = None
     """Of the prompt tokens, those the provider took from its cache."""
+    common_share: float | None = None
+    """Of the prompt tokens, those in prefixes that several calls of a review have."""
+    repeated_share: float | None = None
+    """Of the prompt tokens, those in prefixes that a call before had sent."""
 
     @property
     def score(self) -> Score:
@@ -188,6 +193,7 @@ def scores(run: Run, reviewer: str, *, scored: Collection[Topic] = SCORED, slack
     judged = any(attempt.links is not None or attempt.unjudged is not None for attempt in attempts)
     measures = list(Measure) if judged else [Measure.LINES]
     usage = _used(one for attempt in attempts for one in attempt.spent)
+    shared = sum((attempt.prefixes for attempt in attempts), Prefixes())
     return Scores(
         reviewer=reviewer,
         measure=measures[0],
@@ -206,7 +212,10 @@ def scores(run: Run, reviewer: str, *, scored: Collection[Topic] = SCORED, slack
         failed=sum(1 for attempt in attempts if attempt.failure is not None),
         hunks=sum(attempt.hunks for attempt in attempts),
         hunks_reviewed=sum(attempt.hunks_reviewed for attempt in attempts),
+        prefixes=shared,
         cached_share=_share(usage.cached_tokens, usage.input_tokens),
+        common_share=_share(shared.common, shared.tokens),
+        repeated_share=_share(shared.repeated, shared.tokens),
     )
 
 

@@ -124,6 +124,8 @@ def a_pull(total: float | None, scores: Scores, shape: str) -> str:
 
 A_PULL: tuple[tuple[str, Callable[[Scores], str]], ...] = (
     ("Tokens a pull request", lambda one: a_pull(one.usage.tokens, one, "{:,.0f}")),
+    ("Prompt tokens in prefixes that several calls have", lambda one: percent(one.common_share)),
+    ("Prompt tokens in prefixes that were sent before", lambda one: percent(one.repeated_share)),
     ("US$ a pull request", lambda one: a_pull(one.usage.cost_usd, one, "${:.3f}")),
     ("Model seconds a pull request", lambda one: a_pull(one.model_seconds, one, "{:.0f}")),
     ("Hunks reviewed", lambda one: f"{one.hunks_reviewed} of {one.hunks}"),

@@ -156,6 +156,18 @@ class Link:
 
 
 @dataclass(frozen=True, slots=True)
+class Prefixes:
+    """Prompt tokens of some calls: all, those in a prefix that several calls have, and those that were sent before."""
+
+    tokens: int = 0
+    common: int = 0
+    repeated: int = 0
+
+    def __add__(self, other: Prefixes) -> Prefixes:
+        return Prefixes(self.tokens + other.tokens, self.common + other.common, self.repeated + other.repeated)
+
+
+@dataclass(frozen=True, slots=True)
 class Attempt:
     """What one reviewer made of one case.
 
@@ -167,6 +179,7 @@ class Attempt:
     funnel: Funnel = field(default_factory=Funnel)
     conduct: Conduct = field(default_factory=Conduct)
     spent: tuple[Spent, ...] = ()
+    prefixes: Prefixes = field(default_factory=Prefixes)
     seconds: float = 0.0
     hunks: int = 0
     hunks_reviewed: int = 0
