@@ -9,6 +9,7 @@ import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 
 from app.core import signals
 from app.core.budget import Piece, estimate_tokens, is_test
@@ -20,8 +21,33 @@ DEFINITIONS_PER_NAME = 2
 MOST_RULES = 4
 """Whose full guidance stands in a prompt: about 250 tokens each."""
 CALLERS_PER_NAME = 3
+TESTS_PER_NAME = 1
+SIBLINGS_PER_NAME = 1
+
+
+class Part(StrEnum):
+    """The parts of the context, by the names of the options that switch them."""
+
+    ENCLOSING = "enclosing"
+    DEFINITIONS = "definitions"
+    CALLERS = "callers"
+    TESTS = "tests"
+    SIBLINGS = "siblings"
+    HISTORY = "history"
+
+
+SHARES = {
+    Part.ENCLOSING: 0.5,
+    Part.DEFINITIONS: 0.3,
+    Part.CALLERS: 0.2,
+    Part.TESTS: 0.2,
+    Part.SIBLINGS: 0.15,
+    Part.HISTORY: 0.05,
+}
+"""Of a prompt's budget for context. Together more than all of it, because a change rarely has all of them."""
 _IDENTIFIER = re.compile(r"[A-Za-z_$][A-Za-z0-9_$]{2,60}")
 _CALL = re.compile(r"([A-Za-z_$][A-Za-z0-9_$]{2,60})\s*\(")
+_TYPED = re.compile(r"(?:\bnew|\bas|\bextends|\bimplements|:|->|<)\s*\*?([A-Z][A-Za-z0-9_]{2,60})\b")
 _KEYWORDS = r"function\*?|class|interface|type|enum|def|func|fn|struct|trait|const|let|var"
 _MODIFIERS = "export|public|private|protected|static|async|override"
 _DEFINED = re.compile(rf"(?:{_KEYWORDS})\s+([A-Za-z_$][\w$]{{2,60}})")
@@ -196,6 +222,15 @@ class Place:
     path: str
     line: int
     why: str
+    part: Part
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """An excerpt, and as which part of the context it is shown."""
+
+    part: Part
+    excerpt: Excerpt
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,7 +253,7 @@ def wanted(pieces: Sequence[Piece]) -> Wanted:
     headings = _most_telling(
         name for piece in pieces for name in _DEFINED.findall(piece.file.hunks[piece.hunk].heading)
     )
-    called = _most_telling(name for text in changed for name in _CALL.findall(text))
+    called = _most_telling(name for text in changed for name in (*_CALL.findall(text), *_TYPED.findall(text)))
     known = (*defined, *(name for name in headings if name not in defined))[: WORDS_PER_BATCH // 2]
     used = tuple(name for name in called if name not in known)[: WORDS_PER_BATCH - len(known)]
     return Wanted(defined=known, used=used)
@@ -233,24 +268,42 @@ def is_definition(name: str, text: str) -> bool:
 
 
 def choose_files(hits: Mapping[str, Sequence[Hit]], names: Wanted, *, shown: Collection[str]) -> tuple[Place, ...]:
-    """Which of the lines found are worth an excerpt: where used names are defined, then who calls the defined ones.
+    """Which of the lines found are worth an excerpt: where used names are defined, who uses the defined ones, the tests
+    that do, and where else something of that name is defined.
 
-    `shown` are the paths whose enclosing functions are shown anyway.
+    `shown` are the paths of the change, whose enclosing functions are shown anyway.
     """
     places: list[Place] = []
     for name in names.used:
         defined = [hit for hit in hits.get(name, ()) if is_definition(name, hit.text)]
-        places += [Place(hit.path, hit.line, f"defines {name}") for hit in defined[:DEFINITIONS_PER_NAME]]
+        places += [
+            Place(hit.path, hit.line, f"defines {name}", Part.DEFINITIONS) for hit in defined[:DEFINITIONS_PER_NAME]
+        ]
     for name in names.defined:
-        callers = [hit for hit in hits.get(name, ()) if not is_definition(name, hit.text) and not _is_import(hit.text)]
-        callers.sort(key=lambda hit: (hit.path in shown, is_test(hit.path)))
-        places += [Place(hit.path, hit.line, f"uses {name}") for hit in callers[:CALLERS_PER_NAME]]
+        met = [hit for hit in hits.get(name, ()) if not _is_import(hit.text)]
+        uses = sorted((hit for hit in met if not is_definition(name, hit.text)), key=lambda hit: hit.path in shown)
+        callers = [hit for hit in uses if not is_test(hit.path)][:CALLERS_PER_NAME]
+        tests = [hit for hit in uses if is_test(hit.path)][:TESTS_PER_NAME]
+        places += [Place(hit.path, hit.line, f"uses {name}", Part.CALLERS) for hit in callers]
+        places += [Place(hit.path, hit.line, f"tests {name}", Part.TESTS) for hit in tests]
+        places += _siblings(name, met, shown)
     return tuple(dict.fromkeys(places))
+
+
+def _siblings(name: str, met: Sequence[Hit], shown: Collection[str]) -> list[Place]:
+    """Where else something of a changed definition's name is defined: its twin for another provider, platform, language."""
+    defined = [hit for hit in met if is_definition(name, hit.text) and not is_test(hit.path)]
+    if not any(hit.path in shown for hit in defined):
+        return []
+    folders = {path.rpartition("/")[0] for path in shown}
+    others = [hit for hit in defined if hit.path not in shown]
+    others.sort(key=lambda hit: hit.path.rpartition("/")[0] not in folders)
+    return [Place(hit.path, hit.line, f"another {name}", Part.SIBLINGS) for hit in others[:SIBLINGS_PER_NAME]]
 
 
 def excerpt(place: Place, lines: Sequence[str]) -> Excerpt:
     """The lines of a file around a place: a definition with what follows it, a use with what stands around it."""
-    before, after = (1, 24) if place.why.startswith("defines") else (6, 6)
+    before, after = (1, 24) if place.part in (Part.DEFINITIONS, Part.SIBLINGS) else (6, 6)
     start = max(place.line - before, 1)
     end = min(place.line + after, len(lines))
     return Excerpt(place.path, start, "\n".join(lines[start - 1 : end]), place.why)
@@ -295,16 +348,18 @@ def may_be_a_defect(rule: Rule) -> bool:
     return rule.kind is not Kind.DESIGN or rule.category not in (Category.OBSERVABILITY, Category.EXPERIENCE)
 
 
-def fit(excerpts: Iterable[Excerpt], *, budget_tokens: int) -> tuple[Excerpt, ...]:
-    """The excerpts that fit, in order, none of them twice."""
+def fit(found: Iterable[Shown], *, budget_tokens: int) -> tuple[Excerpt, ...]:
+    """The excerpts that fit, in order, none of them twice. Each part has its share, so that none crowds out another."""
     kept: list[Excerpt] = []
-    left = budget_tokens
+    whole = budget_tokens
+    left = {part: int(budget_tokens * share) for part, share in SHARES.items()}
     seen: set[tuple[str, int]] = set()
-    for excerpt in excerpts:
-        tokens = estimate_tokens(excerpt.text)
-        if tokens <= left and (excerpt.path, excerpt.start_line) not in seen:
+    for one in found:
+        excerpt, tokens = one.excerpt, estimate_tokens(one.excerpt.text)
+        if tokens <= min(left[one.part], whole) and (excerpt.path, excerpt.start_line) not in seen:
             kept.append(excerpt)
-            left -= tokens
+            left[one.part] -= tokens
+            whole -= tokens
             seen.add((excerpt.path, excerpt.start_line))
     return tuple(kept)
 

@@ -27,7 +27,11 @@ class ContextOptions:
     callers: bool = True
     """Who uses what the change defines."""
     tests: bool = True
-    """The tests of the file, for the fix."""
+    """Who tests what the change defines; for the fix also the file's tests."""
+    siblings: bool = True
+    """Where something of the same name is defined besides: the twin that may need the same change."""
+    history: bool = False
+    """Which commits last touched the changed lines. Off: a mirror has no history without fetching it."""
 
 
 @dataclass(frozen=True, slots=True)

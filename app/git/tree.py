@@ -164,6 +164,19 @@ class Tree:
             hits.take(b"\n")
         return hits.found
 
+    async def history(self, rev: Sha, path: str, span: tuple[int, int], *, most: int) -> tuple[str, ...]:
+        """The last commits up to `rev` that touched these lines (1-based, inclusive), newest first: day and subject.
+
+        Empty where nothing is known: a shallow mirror has no history, and a tree is no commit.
+        """
+        where = f"-L{span[0]},{span[1]}:{path}"
+        if "\n" in path or path.startswith("-"):
+            return ()
+        ran = await self._read(
+            (rev,), "log", "-s", f"-n{most}", "--format=%ad %s", "--date=short", where, rev, allowed=(0, 128)
+        )
+        return tuple(line for line in ran.out.decode("utf-8", "replace").split("\n") if line) if ran.code == 0 else ()
+
     async def present(self, rev: Sha, paths: Iterable[str]) -> frozenset[str]:
         """Those of the paths at which the tree has a regular file; nothing of them is read."""
         return frozenset(_text(path) for path in await self._entries(rev, paths))

@@ -16,7 +16,7 @@ from app.core import companions, context, deceptive, diff, obey, silence
 from app.core.background import Background
 from app.core.budget import Piece
 from app.core.change import Change, FileDiff, FileStatus, Intent, Sha
-from app.core.context import Excerpt, Hit, Wanted
+from app.core.context import Excerpt, Hit, Part, Shown, Wanted
 from app.core.finding import Side
 from app.core.obey import Wish
 from app.core.options import Options
@@ -36,6 +36,8 @@ MOST_LINES = 1_000_000
 """A bare diff may claim any line number; no file that people write is longer."""
 OPENING_LINES = 40
 LONGEST_TEST_LINES = 80
+MOST_HISTORIES = 4
+COMMITS_PER_HISTORY = 3
 MOST_SCANNED_BYTES = 1_000_000
 """A larger file is not written by hand."""
 
@@ -176,16 +178,19 @@ async def around(
     shown = reading.options.context
     names = context.wanted(pieces)
     names = Wanted(
-        defined=names.defined if shown.callers else (),
+        defined=names.defined if shown.callers or shown.tests or shown.siblings else (),
         used=names.used if shown.definitions else (),
     )
     enclosing = await _enclosing(pieces, reading) if shown.enclosing else []
+    past = await _history(pieces, reading) if shown.history else []
     hits = {
         name: [Hit(hit.path, hit.line, hit.text) for hit in found]
         for name, found in (await tree.grep_many(head, (*names.used, *names.defined), limit=HITS_PER_NAME)).items()
     }
     places = context.choose_files(hits, names, shown={piece.file.path for piece in pieces})
-    places = tuple(place for place in places if not _is_shown(place.path, place.line, pieces))
+    places = tuple(
+        place for place in places if getattr(shown, place.part) and not _is_shown(place.path, place.line, pieces)
+    )
     paths = list(dict.fromkeys(place.path for place in places))[:FILES_PER_BATCH]
     wanted_tests = (
         [path for piece in pieces for path in context.test_paths(piece.file.path)] if tests and shown.tests else []
@@ -193,13 +198,33 @@ async def around(
     blobs = await tree.read_many(head, [path for path in (*paths, *wanted_tests) if path not in known])
     read = {**{path: data.decode("utf-8", "replace") for path, data in blobs.items()}, **known}
     texts = {path: read[path].split("\n") for path in (*paths, *wanted_tests) if path in read}
-    found = [context.excerpt(place, texts[place.path]) for place in places if place.path in texts]
+    found = [Shown(place.part, context.excerpt(place, texts[place.path])) for place in places if place.path in texts]
     found_tests = [
-        Excerpt(path, 1, "\n".join(texts[path][:LONGEST_TEST_LINES]), "tests of it")
+        Shown(Part.TESTS, Excerpt(path, 1, "\n".join(texts[path][:LONGEST_TEST_LINES]), "tests of it"))
         for path in wanted_tests
         if path in texts
     ]
-    return context.fit((*enclosing, *found_tests, *found), budget_tokens=budget_tokens)
+    around_it = [Shown(Part.ENCLOSING, one) for one in enclosing]
+    return context.fit((*around_it, *found_tests, *found, *past), budget_tokens=budget_tokens)
+
+
+async def _history(pieces: Sequence[Piece], reading: Reading) -> list[Shown]:
+    """The commits that last touched the lines which the pieces change, as the base knows them."""
+    if reading.tree is None:
+        return []
+    spans = {
+        (piece.file.old_path or piece.file.path): (hunk.old_start, hunk.old_end)
+        for piece in pieces[:MOST_HISTORIES]
+        for hunk in [piece.cut()]
+        if _was_there(piece.file) and hunk.old_count
+    }
+    found: list[Shown] = []
+    for path, span in spans.items():
+        told = await reading.tree.history(reading.change.base, path, span, most=COMMITS_PER_HISTORY)
+        if told:
+            text = "\n".join(told)
+            found.append(Shown(Part.HISTORY, Excerpt(path, span[0], text, "commits that last touched these lines")))
+    return found
 
 
 async def _enclosing(pieces: Sequence[Piece], reading: Reading) -> list[Excerpt]:

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from app.core import context
 from app.core.budget import Piece, estimate_tokens
-from app.core.context import Excerpt, Hit, Place, Wanted
+from app.core.context import SHARES, Excerpt, Hit, Part, Place, Shown, Wanted
 from app.core.finding import Category, Kind
 from tests.core.values import file, hunk, rule
 
@@ -134,8 +134,8 @@ def test_definitions_of_used_names_come_first_then_the_callers_of_defined_ones()
         "mine": [Hit("src/m.ts", 1, "function mine() {"), Hit("src/c.ts", 5, "  mine();")],
     }
     assert context.choose_files(hits, Wanted(("mine",), ("used",)), shown=()) == (
-        Place("src/u.ts", 9, "defines used"),
-        Place("src/c.ts", 5, "uses mine"),
+        Place("src/u.ts", 9, "defines used", Part.DEFINITIONS),
+        Place("src/c.ts", 5, "uses mine", Part.CALLERS),
     )
 
 
@@ -148,7 +148,7 @@ def test_at_most_two_definitions_and_three_callers_of_a_name_are_shown():
     assert [place.path for place in chosen] == ["d0.ts", "d1.ts", "c0.ts", "c1.ts", "c2.ts"]
 
 
-def test_callers_in_files_that_are_not_shown_anyway_come_first_and_tests_last():
+def test_callers_in_files_that_are_not_shown_anyway_come_first_and_tests_are_told_apart():
     hits = {
         "mine": [
             Hit("shown.test.ts", 1, "mine();"),
@@ -158,7 +158,29 @@ def test_callers_in_files_that_are_not_shown_anyway_come_first_and_tests_last():
         ]
     }
     chosen = context.choose_files(hits, Wanted(("mine",), ()), shown={"shown.ts", "shown.test.ts"})
-    assert [place.path for place in chosen] == ["x.ts", "x.test.ts", "shown.ts"]
+    assert [(place.path, place.part) for place in chosen] == [
+        ("x.ts", Part.CALLERS),
+        ("shown.ts", Part.CALLERS),
+        ("x.test.ts", Part.TESTS),
+    ]
+
+
+def test_a_twin_of_what_is_changed_is_shown_the_one_beside_it_first():
+    hits = {
+        "send": [
+            Hit("api/openai.ts", 9, "  async send(order) {"),
+            Hit("other/far.ts", 3, "  async send(order) {"),
+            Hit("api/azure.ts", 4, "  async send(order) {"),
+        ]
+    }
+    chosen = context.choose_files(hits, Wanted(("send",), ()), shown={"api/openai.ts"})
+    assert chosen == (Place("api/azure.ts", 4, "another send", Part.SIBLINGS),)
+    assert context.choose_files(hits, Wanted(("send",), ()), shown={"api/none.ts"}) == ()
+
+
+def test_types_that_the_change_names_are_looked_up_like_what_it_calls():
+    changed = file("a.ts", hunk("+const order: OrderDraft = new ShopCart(rows as RowList);"))
+    assert {"OrderDraft", "ShopCart", "RowList"} <= set(context.wanted([Piece(changed, 0, 0, 1)]).used)
 
 
 @pytest.mark.parametrize(
@@ -179,22 +201,24 @@ def test_an_import_is_no_use(line):
 def test_a_place_is_chosen_once_and_a_name_without_hits_chooses_none():
     hits = {"one": [Hit("a.ts", 1, "const one = 1;"), Hit("a.ts", 1, "const one = 1;")]}
     chosen = context.choose_files(hits, Wanted(("nowhere",), ("one", "missing")), shown=())
-    assert chosen == (Place("a.ts", 1, "defines one"),)
+    assert chosen == (Place("a.ts", 1, "defines one", Part.DEFINITIONS),)
 
 
 def test_a_definition_is_shown_with_what_follows_and_a_use_with_what_stands_around_it():
     lines = [f"line {number}" for number in range(1, 101)]
-    defined = context.excerpt(Place("a.ts", 50, "defines x"), lines)
+    defined = context.excerpt(Place("a.ts", 50, "defines x", Part.DEFINITIONS), lines)
     assert (defined.start_line, defined.text.split("\n")[0], defined.text.split("\n")[-1]) == (49, "line 49", "line 74")
-    used = context.excerpt(Place("a.ts", 50, "uses x"), lines)
+    used = context.excerpt(Place("a.ts", 50, "uses x", Part.CALLERS), lines)
     assert (used.start_line, used.text.split("\n")[0], used.text.split("\n")[-1]) == (44, "line 44", "line 56")
     assert (used.path, used.why) == ("a.ts", "uses x")
 
 
 def test_an_excerpt_ends_where_the_file_does():
     lines = ["one", "two", "three"]
-    assert context.excerpt(Place("a.ts", 1, "defines x"), lines) == Excerpt("a.ts", 1, "one\ntwo\nthree", "defines x")
-    assert context.excerpt(Place("a.ts", 3, "uses x"), lines).start_line == 1
+    assert context.excerpt(Place("a.ts", 1, "defines x", Part.DEFINITIONS), lines) == Excerpt(
+        "a.ts", 1, "one\ntwo\nthree", "defines x"
+    )
+    assert context.excerpt(Place("a.ts", 3, "uses x", Part.CALLERS), lines).start_line == 1
 
 
 # --- tests of a file --------------------------------------------------------------------------------------------------
@@ -279,27 +303,36 @@ def test_no_more_rules_are_told_than_anyone_keeps_in_mind():
 # --- what fits --------------------------------------------------------------------------------------------------------
 
 
-def shown(path, text, start=1):
-    return Excerpt(path, start, text, "uses x")
+def shown(path, text, start=1, part=Part.ENCLOSING):
+    return Shown(part, Excerpt(path, start, text, "uses x"))
 
 
 def test_excerpts_are_kept_in_order_as_long_as_they_fit_and_none_twice():
     first, second, third = shown("a.ts", "x" * 35), shown("b.ts", "y" * 350), shown("c.ts", "z" * 35)
-    assert context.fit([first, second, third], budget_tokens=22) == (first, third)
-    assert context.fit([first, third], budget_tokens=21) == (first,)
-    assert context.fit([first, shown("a.ts", "other"), shown("a.ts", "x", start=2)], budget_tokens=99) == (
-        first,
-        shown("a.ts", "x", start=2),
-    )
+    assert context.fit([first, second, third], budget_tokens=44) == (first.excerpt, third.excerpt)
+    assert context.fit([first, third], budget_tokens=42) == (first.excerpt,)
+    again = shown("a.ts", "x", start=2)
+    assert context.fit([first, shown("a.ts", "other"), again], budget_tokens=99) == (first.excerpt, again.excerpt)
+
+
+def test_no_part_of_the_context_crowds_out_another():
+    callers = [shown("a.ts", "x" * 35, start, Part.CALLERS) for start in range(1, 20)]
+    twin = shown("b.ts", "y" * 35, 1, Part.SIBLINGS)
+    kept = context.fit([*callers, twin], budget_tokens=100)
+    assert twin.excerpt in kept
+    assert sum(estimate_tokens(one.text) for one in kept if one.path == "a.ts") <= 100 * SHARES[Part.CALLERS]
 
 
 @given(
-    st.lists(st.builds(shown, st.sampled_from("abc"), st.text(max_size=200), st.integers(1, 3)), max_size=12),
+    st.lists(
+        st.builds(shown, st.sampled_from("abc"), st.text(max_size=200), st.integers(1, 3), st.sampled_from(list(Part))),
+        max_size=12,
+    ),
     st.integers(0, 120),
 )
-def test_what_fits_is_within_the_budget_in_order_and_without_repeats(excerpts, budget):
-    kept = context.fit(excerpts, budget_tokens=budget)
+def test_what_fits_is_within_the_budget_in_order_and_without_repeats(found, budget):
+    kept = context.fit(found, budget_tokens=budget)
     assert sum(estimate_tokens(one.text) for one in kept) <= budget
     assert len({(one.path, one.start_line) for one in kept}) == len(kept)
-    left = iter(excerpts)
+    left = iter([one.excerpt for one in found])
     assert all(one in left for one in kept)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 
 from app.core import comment
@@ -75,6 +76,19 @@ def test_every_task_of_every_effort_stands_in_the_prompts():
     tasks = load().tasks
     assert {"review", "claims", "verify", "reviewer", "second-look", *LENSES} <= set(tasks)
     assert all(len(tasks[name]) < 5_000 for name in ("reviewer", "review", *LENSES))
+
+
+def test_the_past_of_lines_is_told_where_there_is_one(shop):
+    shop.commit({"src/pay.ts": BASE})
+    shop.git("commit", "-q", "--amend", "-m", "Charge orders")
+    head = shop.commit({"src/pay.ts": HEAD})
+
+    async def told(rev, path):
+        return await shop.tree.history(rev, path, (1, 3), most=3)
+
+    lines = asyncio.run(told(head, "src/pay.ts"))
+    assert [line.partition(" ")[2] for line in lines] == ["Work", "Charge orders"]
+    assert asyncio.run(told(head, "src/none.ts")) == ()
 
 
 def test_a_word_in_a_path_is_no_effort(shop, models):

@@ -333,10 +333,19 @@ def test_each_part_of_the_context_can_be_left_out_of_the_prompt(tmp_path, models
     )
     for side, text in (("base", before), ("head", after)):
         (folder / side / "src").mkdir(parents=True)
-        for name, content in (("pay.ts", text), ("shop.ts", shop), ("rates.ts", rates)):
+        twin = BASE.replace("total", "sum")
+        tested = 'import { pay } from "./pay.ts";\n\ntest("pays", () => pay(1));\n'
+        others = (("shop.ts", shop), ("rates.ts", rates), ("cash.ts", twin), ("till.test.ts", tested))
+        for name, content in (("pay.ts", text), *others):
             (folder / side / "src" / name).write_text(content)
     (folder / "case.yml").write_text("title: Take a tip\n")
-    words = {"definitions": "defines convert", "callers": "uses pay", "enclosing": "around the change"}
+    words = {
+        "definitions": "defines convert",
+        "callers": "uses pay",
+        "enclosing": "around the change",
+        "tests": "tests pay",
+        "siblings": "another pay",
+    }
 
     def shown(*without: str) -> set[str]:
         asked = len(models.requests)
@@ -348,6 +357,6 @@ def test_each_part_of_the_context_can_be_left_out_of_the_prompt(tmp_path, models
         prompts = [request.user for request in models.requests[asked:] if request.is_for("review")]
         return {name for name, said in words.items() if any(said in prompt for prompt in prompts)}
 
-    assert shown() == {"definitions", "callers", "enclosing"}
-    assert shown("context.callers") == {"definitions", "enclosing"}
-    assert shown("context.definitions", "context.enclosing") == {"callers"}
+    assert shown() == set(words)
+    assert shown("context.callers", "context.siblings") == {"definitions", "enclosing", "tests"}
+    assert shown("context.definitions", "context.enclosing", "context.tests") == {"callers", "siblings"}
