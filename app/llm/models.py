@@ -32,6 +32,8 @@ from app.settings import Settings
 RULES_ONLY = "none"
 PROVIDERS = ("openai", "anthropic")
 """In the order in which one is chosen when PRINCIPAL_MODEL is not set."""
+CLOUDS = {"azure": "AZURE_OPENAI_ENDPOINT", "bedrock": "AWS_REGION", "vertex": "ANTHROPIC_VERTEX_PROJECT_ID"}
+"""Where the same models are rented besides, each with the variable that sets it up. Only a setting names one."""
 LONGEST_CHAIN = 8
 STAYS = frozenset({Code.MODEL_TOO_LARGE})
 """What another model would not do better: the prompt has to become smaller."""
@@ -172,16 +174,17 @@ class Models:
             raise _refused(variable, f"has {RULES_ONLY!r} beside other models: it stands alone")
         found = self._find(name)
         if found is None:
-            known = " or ".join(f"{provider}:NAME" for provider in PROVIDERS)
+            known = ", ".join(f"{provider}:NAME" for provider in (*PROVIDERS, *CLOUDS))
             raise _refused(variable, f"names {name[:80]!r}, which is neither {known} nor in the price table")
         provider, model = found
         if provider not in self._providers:
-            raise _refused(variable, f"names {provider}:{model[:80]}, but {provider.upper()}_API_KEY is not set")
+            needed = CLOUDS.get(provider, f"{provider.upper()}_API_KEY")
+            raise _refused(variable, f"names {provider}:{model[:80]}, but {needed} is not set")
         return self._talk(provider, model)
 
     def _find(self, name: str) -> tuple[str, str] | None:
         provider, colon, model = name.strip().partition(":")
-        if colon and provider.strip().lower() in PROVIDERS:
+        if colon and provider.strip().lower() in (*PROVIDERS, *CLOUDS):
             return (provider.strip().lower(), model.strip()) if model.strip() else None
         return self.prices.find(name)
 
@@ -233,7 +236,52 @@ def _providers(settings: Settings) -> list[Provider[Any]]:
         providers.append(
             Anthropic(key=key, base_url=settings.anthropic_base_url, timeout_seconds=seconds, calls_at_once=at_once)
         )
-    return providers
+    return [*providers, *_clouds(settings)]
+
+
+def _clouds(settings: Settings) -> list[Provider[Any]]:
+    """The clouds that are set up and that some setting names: a machine in a cloud has its variables anyway."""
+    named = f"{settings.model},{settings.verifier_model},{settings.triage_model}".lower()
+    seconds, at_once = settings.model_timeout_seconds, settings.model_calls_at_once
+    clouds: list[Provider[Any]] = []
+    if "azure:" in named and settings.azure_openai_endpoint:
+        from app.llm.azure import Azure  # noqa: PLC0415 - as above
+
+        clouds.append(
+            Azure(
+                key=_plain(settings.azure_openai_api_key),
+                base_url=settings.azure_openai_endpoint,
+                version=settings.openai_api_version,
+                timeout_seconds=seconds,
+                calls_at_once=at_once,
+            )
+        )
+    if "bedrock:" in named and settings.aws_region:
+        from app.llm.bedrock import Bedrock  # noqa: PLC0415 - as above
+
+        clouds.append(
+            Bedrock(
+                key=_plain(settings.aws_bearer_token_bedrock),
+                base_url=settings.anthropic_bedrock_base_url,
+                region=settings.aws_region,
+                timeout_seconds=seconds,
+                calls_at_once=at_once,
+            )
+        )
+    if "vertex:" in named and settings.anthropic_vertex_project_id:
+        from app.llm.vertex import Vertex  # noqa: PLC0415 - as above
+
+        clouds.append(
+            Vertex(
+                key=_plain(settings.anthropic_vertex_token),
+                base_url=settings.anthropic_vertex_base_url,
+                project=settings.anthropic_vertex_project_id,
+                region=settings.cloud_ml_region,
+                timeout_seconds=seconds,
+                calls_at_once=at_once,
+            )
+        )
+    return clouds
 
 
 def _plain(secret: SecretStr | None) -> str | None:

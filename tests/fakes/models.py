@@ -383,6 +383,10 @@ class FakeModels:
 
     # ── answering ───────────────────────────────────────────────────────────────────────────────────────────────────
 
+    def routed(self, path: str) -> str:
+        """The path by which a request is told apart, as it came over the wire; this server does not look at queries."""
+        return path.partition("?")[0]
+
     def respond(self, path: str, headers: Mapping[str, str], raw: bytes) -> Sent | Cut | Hang:
         """The answer to one POST."""
         provider: Provider = "anthropic" if path.endswith("/messages") else "openai"
@@ -801,7 +805,7 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         raw = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         headers = {name.lower(): value for name, value in self.headers.items()}
-        outcome = self.server.models.respond(self.path.partition("?")[0], headers, raw)
+        outcome = self.server.models.respond(self.server.models.routed(self.path), headers, raw)
         match outcome:
             case Sent():
                 self._send(outcome)
