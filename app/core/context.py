@@ -348,11 +348,18 @@ def may_be_a_defect(rule: Rule) -> bool:
     return rule.kind is not Kind.DESIGN or rule.category not in (Category.OBSERVABILITY, Category.EXPERIENCE)
 
 
-def fit(found: Iterable[Shown], *, budget_tokens: int) -> tuple[Excerpt, ...]:
-    """The excerpts that fit, in order, none of them twice. Each part has its share, so that none crowds out another."""
+def fit(excerpts: Iterable[Excerpt], *, budget_tokens: int) -> tuple[Excerpt, ...]:
+    """The excerpts that fit, in order, none of them twice."""
+    return share_out([Shown(Part.ENCLOSING, one) for one in excerpts], budget_tokens=budget_tokens, shares={})
+
+
+def share_out(
+    found: Iterable[Shown], *, budget_tokens: int, shares: Mapping[Part, float] = SHARES
+) -> tuple[Excerpt, ...]:
+    """The same, where each part has its share of the budget, so that none crowds out another."""
     kept: list[Excerpt] = []
     whole = budget_tokens
-    left = {part: int(budget_tokens * share) for part, share in SHARES.items()}
+    left = {part: int(budget_tokens * shares.get(part, 1.0)) for part in Part}
     seen: set[tuple[str, int]] = set()
     for one in found:
         excerpt, tokens = one.excerpt, estimate_tokens(one.excerpt.text)

@@ -205,7 +205,7 @@ async def around(
         if path in texts
     ]
     around_it = [Shown(Part.ENCLOSING, one) for one in enclosing]
-    return context.fit((*around_it, *found_tests, *found, *past), budget_tokens=budget_tokens)
+    return context.share_out((*around_it, *found_tests, *found, *past), budget_tokens=budget_tokens)
 
 
 async def _history(pieces: Sequence[Piece], reading: Reading) -> list[Shown]:

@@ -309,16 +309,16 @@ def shown(path, text, start=1, part=Part.ENCLOSING):
 
 def test_excerpts_are_kept_in_order_as_long_as_they_fit_and_none_twice():
     first, second, third = shown("a.ts", "x" * 35), shown("b.ts", "y" * 350), shown("c.ts", "z" * 35)
-    assert context.fit([first, second, third], budget_tokens=44) == (first.excerpt, third.excerpt)
-    assert context.fit([first, third], budget_tokens=42) == (first.excerpt,)
+    assert context.share_out([first, second, third], budget_tokens=44) == (first.excerpt, third.excerpt)
+    assert context.share_out([first, third], budget_tokens=42) == (first.excerpt,)
     again = shown("a.ts", "x", start=2)
-    assert context.fit([first, shown("a.ts", "other"), again], budget_tokens=99) == (first.excerpt, again.excerpt)
+    assert context.share_out([first, shown("a.ts", "other"), again], budget_tokens=99) == (first.excerpt, again.excerpt)
 
 
 def test_no_part_of_the_context_crowds_out_another():
     callers = [shown("a.ts", "x" * 35, start, Part.CALLERS) for start in range(1, 20)]
     twin = shown("b.ts", "y" * 35, 1, Part.SIBLINGS)
-    kept = context.fit([*callers, twin], budget_tokens=100)
+    kept = context.share_out([*callers, twin], budget_tokens=100)
     assert twin.excerpt in kept
     assert sum(estimate_tokens(one.text) for one in kept if one.path == "a.ts") <= 100 * SHARES[Part.CALLERS]
 
@@ -331,7 +331,7 @@ def test_no_part_of_the_context_crowds_out_another():
     st.integers(0, 120),
 )
 def test_what_fits_is_within_the_budget_in_order_and_without_repeats(found, budget):
-    kept = context.fit(found, budget_tokens=budget)
+    kept = context.share_out(found, budget_tokens=budget)
     assert sum(estimate_tokens(one.text) for one in kept) <= budget
     assert len({(one.path, one.start_line) for one in kept}) == len(kept)
     left = iter([one.excerpt for one in found])
