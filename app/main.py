@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import signal
-import socket
-import sys
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractContextManager, asynccontextmanager
@@ -55,8 +53,6 @@ from app.telemetry import (
 
 GRACE_SECONDS = 24.0
 """With the server's own end, below the thirty seconds after which most platforms kill."""
-SWITCH_SECONDS = 0.0001
-"""A webhook's answer asks for the interpreter's lock some ten times, and waits up to so long for every busy thread each time."""
 DAY_SECONDS = 86_400.0
 MIRROR_IDLE_SECONDS = 3600.0
 """A review may read its mirror for so long after it was filled: none is pruned before."""
@@ -114,94 +110,6 @@ async def _running(engine: Engine, story: PullStory, *, executes: bool) -> Async
             await story.close()
 
 
-async def serve(environ: Mapping[str, str], *, tell: Callable[[str], None], executes: bool = True) -> None:
-    """Serve until SIGTERM or Ctrl-C, then let what runs finish within half a minute.
-
-    Without an App the server is set up first: `tell` is given the address to open.
-    """
-    sys.setswitchinterval(SWITCH_SECONDS)
-    stop = asyncio.Event()
-    _on_signals(stop.set)
-    await serve_until(stop, environ, tell=tell, executes=executes)
-
-
-async def serve_until(
-    stop: asyncio.Event, environ: Mapping[str, str], *, tell: Callable[[str], None], executes: bool = True
-) -> None:
-    """Serve until `stop`, as `serve` does; for callers who do not own the process."""
-    settings = Settings.load(environ)
-    if settings.app_configured:
-        await _serve(settings, stop, executes=executes)
-        return
-    with web.listen(settings) as door:
-        made = await set_up(settings, door, stop, tell=tell)
-        if made is not None:
-            await _serve(Settings.load({**environ, **made}), stop, executes=executes, door=door)
-
-
-async def set_up(
-    settings: Settings,
-    door: socket.socket,
-    stop: asyncio.Event,
-    *,
-    tell: Callable[[str], None],
-    answers: Mapping[str, str] | None = None,
-) -> Mapping[str, str] | None:
-    """The variables of the App that a person set up in the browser, at the address that `tell` is given; None if stopped before.
-
-    Raises `UserError` when a webhook secret is set already: it would stay in force over the App's own.
-    """
-    if settings.github_webhook_secrets:
-        what = "GITHUB_WEBHOOK_SECRET is set without GITHUB_APP_ID: set both, or neither to set the App up at /setup"
-        raise UserError(what, Code.SETTINGS_INVALID)
-    made: asyncio.Future[Mapping[str, str]] = asyncio.get_running_loop().create_future()
-    setup = web.Setup(settings, done=made.set_result, answers=answers)
-    server = web.server(setup.application(), settings)
-    serving = asyncio.create_task(server.serve([door.dup()]))
-    stopped = asyncio.create_task(stop.wait())
-    tell(setup.link(settings.public_url or _root(settings, door)))
-    log.info("waiting_for_setup", port=door.getsockname()[1])
-    await asyncio.wait((made, stopped, serving), return_when=asyncio.FIRST_COMPLETED)
-    server.should_exit = True
-    await serving
-    stopped.cancel()
-    return made.result() if made.done() else None
-
-
-def _root(settings: Settings, door: socket.socket) -> str:
-    """Where a person on this machine reaches the server."""
-    everywhere = settings.host in ("0.0.0.0", "::", "")  # noqa: S104 - compared, not bound.
-    name = "localhost" if everywhere else f"[{settings.host}]" if ":" in settings.host else settings.host
-    return f"http://{name}:{door.getsockname()[1]}"
-
-
-async def _serve(settings: Settings, stop: asyncio.Event, *, executes: bool, door: socket.socket | None = None) -> None:
-    async with service(settings, executes=executes) as running:
-        log.info(
-            "serving",
-            host=settings.host,
-            port=settings.port,
-            model=settings.model or "default",
-            version=__version__,
-            executes=executes,
-        )
-        server = web.server(running.app, settings)
-        stopping = asyncio.create_task(_stop(stop, running.engine, server))
-        await server.serve([door.dup()] if door else None)
-        stopping.cancel()
-    log.info("stopped")
-
-
-async def _stop(stop: asyncio.Event, engine: Engine, server: web.Server) -> None:
-    """Let the work end before the door closes: whoever balances the load hears of it, and what still comes in is kept."""
-    await stop.wait()
-    log.info("stopping")
-    try:
-        await engine.stop(GRACE_SECONDS)
-    finally:
-        server.should_exit = True
-
-
 async def work(settings: Settings, *, timing: Timing | None = None) -> None:
     """Run the jobs that `serve` has taken on the same PostgreSQL, until SIGTERM or Ctrl-C; no port is opened.
 
@@ -215,14 +123,15 @@ async def work(settings: Settings, *, timing: Timing | None = None) -> None:
     story = PullStory(settings, kept=lambda: engine)
     engine = _engine(settings, story, timing=timing, executes=True)
     ended = asyncio.Event()
-    _on_signals(ended.set)
+    on_signals(ended.set)
     async with _running(engine, story, executes=True):
         log.info("working", model=settings.model or "default", version=__version__)
         await ended.wait()
     log.info("stopped")
 
 
-def _on_signals(stop: Callable[[], None]) -> None:
+def on_signals(stop: Callable[[], None]) -> None:
+    """Call this on SIGTERM and Ctrl-C, from now on."""
     for signum in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(signum, stop)
 

@@ -20,10 +20,10 @@ def serve(
 
     Without an App it prints the address of a page that creates one, and serves as soon as it is there.
     """
-    from app import main  # noqa: PLC0415 - the job engine and the server take seconds to load
+    from app import serving  # noqa: PLC0415 - the job engine and the server take seconds to load
 
     telemetry.configure(level=Settings.load(os.environ).log_level)
-    asyncio.run(main.serve(os.environ, tell=_tell, executes=not accept_only))
+    asyncio.run(serving.serve(os.environ, tell=_tell, executes=not accept_only))
 
 
 def _tell(address: str) -> None:

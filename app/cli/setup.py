@@ -40,7 +40,7 @@ def setup(
 
 
 def _create(settings: Settings, *, port: int, answers: dict[str, str]) -> None:
-    from app import main, web  # noqa: PLC0415 - the server takes seconds to load
+    from app import serving, web  # noqa: PLC0415 - the server takes seconds to load
 
     telemetry.configure(level="ERROR")
     known = {"public_url": settings.public_url} if settings.public_url else {}
@@ -49,7 +49,7 @@ def _create(settings: Settings, *, port: int, answers: dict[str, str]) -> None:
 
     async def wait() -> bool:
         with web.listen(here) as door:
-            made = await main.set_up(here, door, asyncio.Event(), tell=_tell, answers={**known, **answers})
+            made = await serving.set_up(here, door, asyncio.Event(), tell=_tell, answers={**known, **answers})
             return made is not None
 
     if asyncio.run(wait()):

@@ -6,7 +6,8 @@ import ast
 import re
 from pathlib import Path
 
-from app.github.credentials import LOOKING, PERMISSIONS
+from app.core.registration import EVENTS, PERMISSIONS
+from app.github.credentials import LOOKING
 
 ROOT = Path(__file__).parents[2]
 SOURCES = {str(path.relative_to(ROOT)): ast.parse(path.read_text()) for path in (ROOT / "app").rglob("*.py")}
@@ -77,9 +78,12 @@ def test_s12_nobody_is_believed_for_what_a_payload_calls_them() -> None:
     assert not any(name.endswith(".endswith") for name in endings)
 
 
-def test_s55_the_documented_permissions_are_those_that_tokens_ask_for() -> None:
+def test_s55_the_documented_permissions_are_those_that_the_app_and_its_tokens_ask_for() -> None:
     page = (ROOT / "docs" / "permissions.md").read_text().partition("## Repository permissions")[2].partition("###")[0]
     rows = re.findall(r"^\| ([A-Z][A-Za-z ]+) \| (read|write) \|", page, re.MULTILINE)
     assert {name.lower().replace(" ", "_"): level for name, level in rows} == PERMISSIONS
+    events = (ROOT / "docs" / "permissions.md").read_text().partition("## Events")[2].partition("##")[0]
+    named = re.findall(r"^\| ([A-Z][a-z ]+) \|", events, re.MULTILINE)
+    assert sorted(name.lower().replace(" ", "_") for name in named) == list(EVENTS)
     assert LOOKING.items() <= dict.fromkeys(PERMISSIONS, "read").items()
     assert PERMISSIONS["contents"] == "read"

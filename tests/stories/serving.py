@@ -9,7 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from app import main
+from app import serving
 from app.sandbox import Sandbox
 
 WAIT_SECONDS = 60
@@ -55,7 +55,7 @@ class Serving:
 
     async def _serve(self) -> None:
         self._stop, self._loop = asyncio.Event(), asyncio.get_running_loop()
-        await main.serve_until(self._stop, self._environ, tell=self._tell)
+        await serving.serve_until(self._stop, self._environ, tell=self._tell)
 
     def _tell(self, link: str) -> None:
         self.link = link

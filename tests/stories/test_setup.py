@@ -142,6 +142,25 @@ def test_an_app_is_brought_on_a_terminal(github: Sandbox, tmp_path: Path) -> Non
     assert (again.returncode, "configured already" in again.stderr) == (2, True)
 
 
+def test_an_app_is_created_from_a_terminal_and_a_browser_beside_it(github: Sandbox, tmp_path: Path) -> None:
+    environ = unconfigured(tmp_path / "data", GITHUB_SERVER_URL=github.server_url, GITHUB_API_URL=github.api_url)
+    command = [sys.executable, "-P", "-m", "app", "setup", "--name", "ours", "--public-url", "http://bot.example"]
+    names = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), **environ}
+    with subprocess.Popen(command, env=names, cwd="/", stdout=subprocess.PIPE, text=True) as terminal:
+        assert terminal.stdout is not None
+        link = next(found[0] for line in terminal.stdout if (found := re.search(r"http://127\.0\.0\.1\S+", line)))
+        person = Browser().open(link).submit().submit()
+        manifest = json.loads(person.forms[0].fields["manifest"])
+        assert manifest["hook_attributes"]["url"] == "http://bot.example/webhooks/github"
+        assert manifest["redirect_url"].startswith("http://127.0.0.1:")
+        assert person.submit().submit().status == 200
+        assert "`principal serve` starts the server" in terminal.stdout.read()
+        assert terminal.wait(60) == 0
+    settings = Settings.load(environ)
+    assert settings.app() is not None
+    assert settings.public_url == "http://bot.example"
+
+
 def test_nobody_sets_it_up_who_has_not_seen_the_token(github: Sandbox, tmp_path: Path) -> None:
     with Serving(unconfigured(tmp_path / "data", GITHUB_SERVER_URL=github.url)) as serving:
         stranger = Browser()
