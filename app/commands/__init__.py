@@ -24,7 +24,7 @@ from app.errors import Code, Permanent, PrincipalError, Transient
 from app.events import CommandEvent, Prompted, Question, ReplyEvent, ReviewRequest
 from app.llm import Model
 from app.llm.guarded import Guarded
-from app.review import House, Outcome, Read, envelope_for, read_pull
+from app.review import House, Outcome, envelope_for, read_pull
 from app.stages import talk
 from app.stages.answer import Asked, respond
 from app.stages.read import Reading, code
@@ -59,16 +59,20 @@ class Call:
         """Who answers it."""
         return Talker(self.question.place, self.github, self.house.memory, self.house.reviewer.secret_key)
 
-    async def read(self) -> Read:
-        """The pull request's change as it is now, under the policy in force."""
+    async def reading(self) -> Reading:
+        """The change as it is now, with all that it can be read by, under the policy in force."""
         place, house = self.question.place, self.house
         pull = await self.step.run("pull", lambda: self.github.pull(place.repository, place.number), Pull)
-        return await read_pull(pull, github=self.github, mirrors=house.mirrors, step=self.step)
-
-    async def reading(self, read: Read) -> Reading:
-        """All that the change can be read by."""
-        reviewer, change = self.house.reviewer, read.change
-        return Reading(change, await code(change, tree=read.tree), read.tree, reviewer.scanner, reviewer.options)
+        found = await read_pull(pull, github=self.github, mirrors=house.mirrors, step=self.step)
+        return Reading(
+            change=found.change,
+            code=await code(found.change, tree=found.tree),
+            tree=found.tree,
+            scanner=house.reviewer.scanner,
+            options=house.reviewer.options,
+            policies=found.policy.policies,
+            background=found.background,
+        )
 
     def model(self) -> Model | None:
         """The model that answers: its calls are paid and written down, its replies read for our own secrets first."""
@@ -80,12 +84,10 @@ class Call:
         reviewer, model = self.house.reviewer, self.model()
         if model is None:
             return Reply(NO_MODEL, well=False)
-        read = await self.read()
-        reading = await self.reading(read)
+        reading = await self.reading()
         answered = await respond(
             asked,
             reading=reading,
-            policies=read.policy.policies,
             model=model,
             task=reviewer.library.tasks["answer"],
             envelope=envelope_for(reading.change, reviewer),

@@ -9,11 +9,10 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
-from app.core import context, destructive, gate
+from app.core import comment, context, destructive, gate
 from app.core.anchor import Missing, Outside, locate
 from app.core.change import Change, FileDiff, FileStatus
-from app.core.comment import spent
-from app.core.finding import Side
+from app.core.finding import Side, VerifiedFinding
 from app.core.reply import AnswerReply, PlaceReply
 from app.core.usage import Usage
 
@@ -56,9 +55,22 @@ def render(reply: AnswerReply, found: Sequence[str], *, usage: Usage, model: str
         parts.append(f"**Not known from this code** {gate.clean(reply.unknown, longest=LONGEST_ANSWER)}")
     if lost:
         parts.append(f"<sub>{_left_out(lost)}</sub>")
+    return "\n\n".join(
+        [*(part for part in parts if part), _signed("`/ask` asks on", usage=usage, model=model, head=head)]
+    )
+
+
+def correction(found: VerifiedFinding, *, usage: Usage, model: str, head: str) -> str:
+    """The answer to who asks for a fix, with what was checked of it."""
+    patch = found.fix.patch if found.fix else None
+    checked = "the patch applies and parses" if patch is not None else "nothing was changed"
+    return f"{comment.correction(found)}\n\n{_signed(checked, usage=usage, model=model, head=head)}"
+
+
+def _signed(ending: str, *, usage: Usage, model: str, head: str) -> str:
     author = gate.line(model, longest=80)
-    written = f"Written by a language model ({author}) · read {gate.span(head[:7])} · {spent(usage)} · `/ask` asks on"
-    return "\n\n".join([*(part for part in parts if part), f"<sub>{written}</sub>"])
+    written = f"Written by a language model ({author}) · read {gate.span(head[:7])} · {comment.spent(usage)} · {ending}"
+    return f"<sub>{written}</sub>"
 
 
 def _place(one: PlaceReply, change: Change, texts: Mapping[str, str]) -> str:

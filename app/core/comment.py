@@ -138,6 +138,19 @@ def texts(review: Review, *, version: str) -> tuple[str, ...]:
     return (body(review, marker="", version=version), *places, told.title, told.summary, *remarks)
 
 
+def correction(found: VerifiedFinding) -> str:
+    """What whoever asks for a fix reads: the patch with its test and its risk; or why there is none, and what to do instead."""
+    fix = found.fix or Fix()
+    if fix.patch is None:
+        reason = dict(fix.missing).get("patch", "it takes more than a change of these lines")
+        parts = [f"No patch: {gate.line(reason, longest=LONGEST_OVERVIEW).rstrip('.')}."]
+    else:
+        parts = [_patch(fix.patch, committable=True)]
+    parts += [_part("Change", fix.change), _part("Alternative", fix.alternative), _part("Migration", fix.migration)]
+    parts += [*(_test(test) for test in fix.tests), _folded_part("Risk and trade-offs", fix.risk)]
+    return _fit([*parts, destructive.caution(*_words_of(found))])
+
+
 def failed(*, code: str, what: str, why: str, action: str) -> CheckText:
     """The check run of a review that could not be made: what, why, what to do, and the code the docs explain."""
     return CheckText(

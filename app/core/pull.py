@@ -209,7 +209,8 @@ class Remark:
 
 @dataclass(frozen=True, slots=True)
 class ReviewThread:
-    """A thread on the diff, its first remark first. `line` is None once the code it stood on is gone.
+    """A thread on the diff, its first remark first. It stands on `start_line` to `line`, or on `line` alone, which is None once
+    the code is gone.
 
     `id` is GitHub's for resolving, `node` that of the first remark for folding it away; `resolved_by` is empty when nobody
     did, or when GitHub does not tell.
@@ -222,6 +223,7 @@ class ReviewThread:
     resolved: bool = False
     resolved_by: str = ""
     node: str = ""
+    start_line: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

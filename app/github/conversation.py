@@ -40,6 +40,7 @@ query ($owner: String!, $name: String!, $number: Int!, $after: String) {
           isResolved
           resolvedBy { login }
           line
+          startLine
           comments(first: 1) { nodes { id fullDatabaseId } }
         }
         pageInfo { hasNextPage endCursor }
@@ -86,6 +87,7 @@ class Conversation:
                 resolved=state.resolved,
                 resolved_by=state.resolved_by.login if state.resolved_by else "",
                 node=state.node,
+                start_line=state.start_line,
             )
             for first, state in known.items()
             if first in begun

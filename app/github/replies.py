@@ -470,6 +470,7 @@ class ThreadReply(Model):
     resolved: bool = Field(alias="isResolved")
     resolved_by: _Actor | None = Field(None, alias="resolvedBy")
     line: int | None = None
+    start_line: int | None = Field(None, alias="startLine")
     comments: _FirstComments
 
     @property

@@ -13,7 +13,6 @@ from app.core import answer, budget, context, prompt
 from app.core.budget import Piece
 from app.core.change import Change, FileDiff
 from app.core.context import Excerpt, Hit, Wanted
-from app.core.policy import Policies
 from app.core.prompt import Envelope
 from app.core.pull import Remark, ReviewThread
 from app.core.reply import AnswerReply
@@ -54,7 +53,7 @@ class Answered:
 
 
 async def respond(
-    asked: Asked, *, reading: Reading, policies: Policies, model: Model, task: str, envelope: Envelope, step: Step
+    asked: Asked, *, reading: Reading, model: Model, task: str, envelope: Envelope, step: Step
 ) -> Answered:
     """The model's answer. Raises `Permanent` with a MODEL_… code when it gives none."""
     change = reading.change
@@ -62,11 +61,12 @@ async def respond(
     around = await read.around(pieces, reading=reading, budget_tokens=CONTEXT_TOKENS)
     looked_up = await _looked_up(asked.words.text, reading=reading)
     excerpts = context.fit(
-        [one for one in (*looked_up, *around) if not policies.why_excluded(one.path)], budget_tokens=CONTEXT_TOKENS
+        [one for one in (*looked_up, *around) if not reading.policies.why_excluded(one.path)],
+        budget_tokens=CONTEXT_TOKENS,
     )
     written = prompt.answer(
         task.strip(),
-        prompt.shared(change, envelope=envelope),
+        prompt.shared(change, envelope=envelope, background=reading.background),
         question=asked.words,
         thread=asked.remarks,
         pieces=pieces,
@@ -76,7 +76,7 @@ async def respond(
     given = await ask(step, "answer", model=model, prompt=written, form=AnswerReply)
     if given.reply is None:
         raise Permanent(Code(given.code), given.what)
-    places = answer.places(given.reply, change, await _texts(given.reply, reading=reading, policies=policies))
+    places = answer.places(given.reply, change, await _texts(given.reply, reading=reading))
     told = answer.render(given.reply, places, usage=given.usage, model=given.model, head=change.head)
     return Answered(told, given.usage)
 
@@ -108,10 +108,10 @@ async def _looked_up(words: str, *, reading: Reading) -> list[Excerpt]:
     return [context.excerpt(place, lines[place.path]) for place in places if place.path in lines]
 
 
-async def _texts(reply: AnswerReply, *, reading: Reading, policies: Policies) -> dict[str, str]:
+async def _texts(reply: AnswerReply, *, reading: Reading) -> dict[str, str]:
     """The head's text of the files that the answer names, as far as a model may know them."""
     known = reading.code.text
-    paths = {one.path for one in reply.places if one.path and not policies.why_excluded(one.path)}
+    paths = {one.path for one in reply.places if one.path and not reading.policies.why_excluded(one.path)}
     wanted = sorted(path for path in paths if path not in known)
     blobs = await reading.tree.read_many(reading.change.head, wanted) if reading.tree is not None else {}
     more = {path: data.decode("utf-8", "replace") for path, data in blobs.items()}

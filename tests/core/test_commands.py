@@ -12,7 +12,7 @@ from app.core.pull import Permission
 from app.events import CommandEvent, Place, Prompted, Question, ReplyEvent, ReviewRequest
 
 PLACE = Place("octo/shop", 42, 7, 9)
-VERBS = ["ask", "explain", "help", "ignore", "pause", "resolve", "resume", "review"]
+VERBS = ["ask", "explain", "fix", "help", "ignore", "pause", "resolve", "resume", "review"]
 
 
 class Door:

@@ -136,3 +136,44 @@ def test_an_answer_whose_own_answer_was_lost_is_said_once(github, models, tmp_pa
         assert len([one for one in talk.pull.review_comments if "principal:answer" in one.body]) == 1
         assert len([one for one in talk.pull.issue_comments if "principal:answer" in one.body]) == 1
         assert len(models.asked_for("answer")) == 2
+
+
+def test_a_fix_is_checked_and_committed_with_a_click_or_says_why_not(github, models, tmp_path):
+    with Bot(environment(github, tmp_path, **with_model(models))) as bot:
+        talk, first = started(github, bot)
+        pull = talk.pull
+        talk.push({"src/pay.js": f"// Pays once.\n{PAY}"})
+        mended = {**FIX, "original": "  if (total = 0) return;", "replacement": "  if (total <= 0) return;"}
+        models.will_reply(mended, purpose="fix")
+        told = words(talk.answer(first, "/fix also refuse less than nothing"))
+        assert told.startswith("```suggestion\n  if (total <= 0) return;\n```")
+        assert "<details><summary>Test that proves it</summary>" in told
+        assert "the patch applies and parses" in told
+        asked = models.asked_for("fix")[-1].user
+        assert "Whoever asks for the patch adds: also refuse less than nothing" in asked
+        assert "The total is set to zero instead of compared" in asked
+
+        wider = {**mended, "original": PAY.split("\n")[4] + "\n  if (total = 0) return;", "replacement": "  return;"}
+        models.will_reply(wider, purpose="fix")
+        told = words(talk.answer(first, "/fix"))
+        assert told.startswith(
+            "**Patch**, not committable here: it replaces other lines than those that this thread stands on"
+        )
+        assert "-  if (total = 0) return;\n" in told
+
+        models.will_reply({**mended, "original": "", "missing": "the gateway has to change first"}, purpose="fix")
+        told = words(talk.answer(first, "/fix", end="confused"))
+        assert told.startswith("No patch: the gateway has to change first.")
+
+        suggestion = next(one for one in pull.review_comments if "```suggestion\n  if (total <= 0)" in one.body)
+        pull.apply_suggestion(suggestion, by="alice")
+        talk.next()
+        assert "  if (total <= 0) return;" in github_text(talk, "src/pay.js")
+        told = words(talk.answer(first, "/fix", end="confused"))
+        assert told == "Nothing to fix: its code does not stand in the change any more."
+        assert words(talk.say("/fix", end="confused")).startswith("`/fix` belongs in the thread of a finding")
+
+
+def github_text(talk, path):
+    """A file as it is on the pull's head."""
+    return talk.repository.git.blob(talk.pull.head_sha, path).decode()
