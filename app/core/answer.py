@@ -17,6 +17,7 @@ from app.core.reply import AnswerReply, PlaceReply
 from app.core.usage import Usage
 
 LONGEST_ANSWER = 6_000
+ASKING_ON = "`/ask` asks on"
 NAMES_LOOKED_UP = 6
 _NUMBERED = re.compile(r" ?\[\[(\d{1,2})\]\]")
 _NAME = re.compile(r"[A-Za-z_$][\w$]{2,60}")
@@ -55,15 +56,13 @@ def render(reply: AnswerReply, found: Sequence[str], *, usage: Usage, model: str
         parts.append(f"**Not known from this code** {gate.clean(reply.unknown, longest=LONGEST_ANSWER)}")
     if lost:
         parts.append(f"<sub>{_left_out(lost)}</sub>")
-    return "\n\n".join(
-        [*(part for part in parts if part), _signed("`/ask` asks on", usage=usage, model=model, head=head)]
-    )
+    return "\n\n".join([*(part for part in parts if part), _signed(ASKING_ON, usage=usage, model=model, head=head)])
 
 
 def correction(found: VerifiedFinding, *, usage: Usage, model: str, head: str) -> str:
     """The answer to who asks for a fix, with what was checked of it."""
     patch = found.fix.patch if found.fix else None
-    checked = "the patch applies and parses" if patch is not None else "nothing was changed"
+    checked = "the patch applies and parses" if patch is not None else ASKING_ON
     return f"{comment.correction(found)}\n\n{_signed(checked, usage=usage, model=model, head=head)}"
 
 

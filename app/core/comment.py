@@ -57,6 +57,7 @@ WHY_REFUSED = (
     "security in itself: that counts once the comment is merged."
 )
 NO_ANSWER = "no answer was written for this finding"
+ASKING = "`/explain` `/fix` `/ignore`"
 NO_REASON = "no reason was given"
 _TITLE = re.compile(r"(?:\*\*|<details><summary>)([^*<\n]{1,80})(?:\*\*|</summary>)")
 _TYPEABLE = re.compile(r"[\w./@+-]{1,160}", re.ASCII)
@@ -516,7 +517,11 @@ def _comment_parts(found: VerifiedFinding, *, committable: bool) -> list[str]:
         case Kind.DESIGN:
             parts += [_part("Trade-off", fix.trade_off), _part("Alternative", fix.alternative), patch]
             parts += [_part("Migration", fix.migration), _api(fix), *tests]
-    parts += [_missing(finding.kind, found.fix), destructive.caution(*_words_of(found)), _closing(found)]
+    parts += [
+        _missing(finding.kind, found.fix),
+        destructive.caution(*_words_of(found)),
+        _closing(found, asking=committable),
+    ]
     return [part for part in parts if part]
 
 
@@ -643,10 +648,13 @@ def _words_of(found: VerifiedFinding) -> Sequence[str]:
     return [finding.title, finding.explanation, *finding.assumptions, *prose, *api, *code]
 
 
-def _closing(found: VerifiedFinding) -> str:
+def _closing(found: VerifiedFinding, *, asking: bool) -> str:
+    """What was proven; in a thread, also what can be asked there."""
     patch = found.fix.patch if found.fix else None
     proven = ["Patch applies and parses"] if patch is not None and patch.suggestion else []
-    said = " · ".join([*proven, _proof(found), f"confidence {found.finding.confidence:.1f}"])
+    said = " · ".join(
+        [*proven, _proof(found), f"confidence {found.finding.confidence:.1f}", *([ASKING] if asking else [])]
+    )
     return f"<sub>{_capitalised(said)}</sub>"
 
 

@@ -40,7 +40,9 @@ def in_a_merge_group() -> CheckText:
 def not_answered(*, code: str, what: str, meaning: Meaning) -> str:
     """The answer where there is none: what, why, what to do, and the code the docs explain."""
     told = f"Not answered: {gate.line(what, longest=500).rstrip('.')}. {meaning.why} ({gate.span(code)})"
-    return f"{told}\n\n**What to do:** {meaning.action}"
+    # What the codes advise is for reviews at times; here the same words get another answer.
+    action = meaning.action if "/review" not in meaning.action else "Ask again, a little later."
+    return f"{told}\n\n**What to do:** {action}"
 
 
 def fixed(head: str) -> Outgoing:

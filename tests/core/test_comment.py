@@ -222,7 +222,7 @@ def test_a_patch_that_may_be_committed_is_a_suggestion_and_says_what_was_checked
     said = inline(patch=patch(replacement="  a\n\n"))
     assert "\n\n```suggestion\n  a\n\n\n```\n\n" in said.body
     assert said.body.endswith(
-        "<sub>Patch applies and parses · verified: callers in src/orders.ts · confidence 0.9</sub>"
+        "<sub>Patch applies and parses · verified: callers in src/orders.ts · confidence 0.9 · `/explain` `/fix` `/ignore`</sub>"
     )
 
 
@@ -234,7 +234,9 @@ def test_a_patch_that_may_not_be_committed_is_a_diff_with_the_reason():
     said = inline(patch=patch(suggestion=False, reason="it concerns removed lines"))
     assert "**Patch**, not committable here: it concerns removed lines\n```diff\n--- a/x\n" in said.body
     assert "suggestion" not in said.body
-    assert said.body.endswith("<sub>Verified: callers in src/orders.ts · confidence 0.9</sub>")
+    assert said.body.endswith(
+        "<sub>Verified: callers in src/orders.ts · confidence 0.9 · `/explain` `/fix` `/ignore`</sub>"
+    )
 
 
 def test_a_long_diff_is_folded_with_its_reason_inside():
@@ -254,8 +256,11 @@ def test_a_test_is_folded_under_its_path():
 
 
 def test_the_proof_is_the_sceptics_or_a_rules():
-    assert "<sub>Verified · confidence 0.9</sub>" in inline(replace(verified(), verified_by="")).body
-    assert "<sub>Found by a rule · confidence 1.0</sub>" in inline(verified(strong=True, confidence=1.0)).body
+    assert (
+        "<sub>Verified · confidence 0.9 · `/explain` `/fix` `/ignore`</sub>"
+        in inline(replace(verified(), verified_by="")).body
+    )
+    assert "<sub>Found by a rule · confidence 1.0 · `/explain` `/fix` `/ignore`</sub>" in inline(verified(strong=True, confidence=1.0)).body
     assert "<sub>Verified: see `@bob` · conf" in inline(replace(verified(), verified_by="see @bob")).body
 
 
@@ -688,7 +693,7 @@ def test_a_huge_comment_fits_and_leaves_nothing_half_open(kind):
     assert len(said.body) <= comment.LONGEST_COMMENT < GITHUBS_LIMIT
     assert left_open(said.body) == []
     assert said.body.startswith("**🔴 High")
-    assert said.body.endswith("confidence 0.9</sub>")
+    assert said.body.endswith("confidence 0.9 · `/explain` `/fix` `/ignore`</sub>")
     assert "**Test that proves it** left out: too long for a comment." in said.body
 
 

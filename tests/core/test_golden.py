@@ -14,16 +14,22 @@ from pathlib import Path
 
 import pytest
 
-from app.core import comment, prompt
+from app.core import answer, comment, notice, prompt
 from app.core.budget import Batch
 from app.core.finding import Severity, VerifiedFinding
 from app.core.prompt import Envelope, Prompt
+from app.core.pull import Remark
+from app.core.reply import AnswerReply
 from app.core.report import Review
+from app.core.untrusted import Untrusted
+from app.core.usage import Usage
+from app.errors import MEANINGS, Code
 from tests.core import samples
 
 FOLDER = Path(__file__).parent / "golden"
 VERSION = "0.4"
 ENVELOPE = Envelope(samples.NONCE)
+SPENT = Usage(input_tokens=3000, output_tokens=200, cost_usd=0.0123, calls=1)
 
 
 def inline(found: VerifiedFinding) -> str:
@@ -96,6 +102,41 @@ def fix_prompt() -> Prompt:
     )
 
 
+def answer_prompt() -> Prompt:
+    said = (
+        Remark(
+            1,
+            "principal[bot]",
+            True,
+            Untrusted("**High** — `chargeCard` waits without a limit"),
+            "2026-01-01T00:00:00Z",
+        ),
+        Remark(2, "mona", False, Untrusted("Is ten seconds not enough?"), "2026-01-01T00:01:00Z"),
+    )
+    return prompt.answer(
+        "Somebody asks.",
+        shared(),
+        question=Untrusted("Is ten seconds not enough?"),
+        thread=said,
+        pieces=samples.PIECES[:1],
+        excerpts=samples.EXCERPTS[:1],
+        envelope=ENVELOPE,
+    )
+
+
+def answered() -> str:
+    reply = AnswerReply(
+        answer="No. The limit of the pool is what ends it [[1]], and it has none [[2]].\n\n```ts\nawait pool.end()\n```",
+        places=[{"path": "src/db.ts", "quote": "max: 20"}, {"path": "src/db.ts", "quote": "limit: none"}],
+        unknown="How the gateway is configured: ask whoever runs it, @ops.",
+    )
+    return f"{answer.render(reply, ['src/db.ts:14', ''], usage=SPENT, model='openai:NAME', head=samples.HEAD)}\n"
+
+
+def corrected(found: VerifiedFinding) -> str:
+    return f"{answer.correction(found, usage=SPENT, model='openai:NAME', head=samples.HEAD)}\n"
+
+
 def summarise_prompt() -> Prompt:
     return prompt.summarise(
         "Write one overview.\n", ["Adds a queue.", "Moves charging."], ["A retry charges twice"], envelope=ENVELOPE
@@ -134,6 +175,14 @@ GOLDEN: dict[str, Callable[[], str]] = {
     "check-superseded.md": lambda: check(comment.superseded(samples.HEAD)),
     "check-skipped.md": lambda: check(comment.skipped("the pull request was closed in the meantime")),
     "document.md": lambda: comment.document(EVERYTHING, version=VERSION),
+    "answer.md": answered,
+    "answer-correction.md": lambda: corrected(samples.BUG),
+    "answer-without-a-patch.md": lambda: corrected(samples.CONTRACT),
+    "answer-failed.md": lambda: (
+        notice.not_answered(code="MODEL_BUSY", what="the model refused every try", meaning=MEANINGS[Code.MODEL_BUSY])
+        + "\n"
+    ),
+    "prompt-answer.txt": lambda: prompted(answer_prompt()),
     "prompt-review.txt": lambda: prompted(review_prompt()),
     "prompt-verify.txt": lambda: prompted(verify_prompt()),
     "prompt-fix.txt": lambda: prompted(fix_prompt()),
