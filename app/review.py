@@ -30,6 +30,7 @@ from app.core.admit import Scope, Skip, admit
 from app.core.background import Background
 from app.core.change import Change, Intent, narrow
 from app.core.finding import Elsewhere, Severity
+from app.core.forecast import Ready
 from app.core.leaks import KnownSecrets
 from app.core.options import Options
 from app.core.passes import asked_for, passes
@@ -151,6 +152,7 @@ async def review(
     asked: str = "",
     policies: Policies = EVERYTHING,
     known: Known | None = None,
+    planned: find.Planned = find.to_nobody,
     background: Background | None = None,
 ) -> Review:
     """Everything there is to say about a change, proven, in order.
@@ -212,6 +214,7 @@ async def review(
         passes=how,
         most_tokens=reviewer.most_tokens,
         step=step,
+        planned=planned,
     )
     if unpaid := _unpaid(claims, change):
         return by_rules_alone(f"{unpaid[:1].upper()}{unpaid[1:]}, so the rules reviewed alone ({Code.BUDGET_SPENT})")
@@ -281,7 +284,9 @@ async def review_pull(
     github = await house.github(request.place)
     check = await post.start_check(request, repository=pull.repository, head=pull.head_sha, github=github, step=step)
     try:
-        told_of, outcome = await _told_of(request, pull=pull, house=house, github=github, step=step, told=told)
+        told_of, outcome = await _told_of(
+            request, pull=pull, house=house, github=github, check=check, step=step, told=told
+        )
     except Transient:
         raise
     except PrincipalError as error:
@@ -294,7 +299,14 @@ async def review_pull(
 
 
 async def _told_of(
-    request: ReviewRequest, *, pull: Pull, house: House, github: GitHub, step: Step, told: Callable[[Review], None]
+    request: ReviewRequest,
+    *,
+    pull: Pull,
+    house: House,
+    github: GitHub,
+    check: post.Check,
+    step: Step,
+    told: Callable[[Review], None],
 ) -> tuple[comment.CheckText, Outcome]:
     """The review as far as the policy wants it, posted and remembered: what its check run says, and how it ended."""
     reading = await read_pull(pull, github=github, mirrors=house.mirrors, step=step)
@@ -312,11 +324,19 @@ async def _told_of(
     change = supply_chain.narrow(reading.change) if scope is Scope.SUPPLY_CHAIN else reading.change
     unread = since.unread(change).change if request.trigger == PUSH else change
     reviewer, notes = governed(house.reviewer_of(request), reading, asked=request.arguments)
+
+    async def planned(readings: Sequence[Ready]) -> None:
+        if reviewer.options.effort == "deep":
+            expected = find.expected(readings, cost=reviewer.models.cost_usd)
+            text = notice.forecast(expected, hunks=unread.hunks, priced=reviewer.models.prices.read)
+            await step.run("forecast", lambda: post.update_check(text, check=check, github=github), type(None))
+
     found = await review(
         unread,
         tree=reading.tree,
         reviewer=reviewer,
         step=step,
+        planned=planned,
         asked=request.arguments,
         policies=reading.policy.policies,
         known=await recall.known(before, since=since, tree=reading.tree, change=change),

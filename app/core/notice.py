@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import date
 
 from app.core import gate
 from app.core.comment import CheckText
+from app.core.forecast import Forecast
 from app.core.gate import Outgoing
 from app.core.pull import Conclusion
 from app.errors import Meaning
@@ -19,6 +21,26 @@ def not_admitted(reason: str, *, notes: Sequence[str] = ()) -> CheckText:
     told = [f"Not reviewed: {gate.line(reason).rstrip('.')}.", "Whoever may write here gets a review with `/review`."]
     title = f"Not reviewed: {gate.plain(reason.replace('`', ''), longest=150)}"
     return CheckText(Conclusion.NEUTRAL, gate.release(title), gate.release("\n\n".join([*told, *said])))
+
+
+def forecast(expected: Forecast, *, hunks: int, priced: date | None) -> CheckText:
+    """The check run of a deep review before the first model is asked: what it is going to take."""
+    taking = f"about {expected.tokens / 1000:.0f} k tokens, {_calls(expected.calls)}"
+    money = "" if expected.usd is None else f", about ${expected.usd:.2f}"
+    dated = f" at the prices of {priced.isoformat()}" if priced and money else ""
+    told = (
+        f"A deep review of {hunks} hunk{'' if hunks == 1 else 's'}: {taking}{money}{dated}. Most of it is reading, which a "
+        "provider's cache may make cheaper; how much the sceptic and the fixes take depends on what is found."
+    )
+    return CheckText(
+        Conclusion.NEUTRAL,
+        gate.release(f"Reviewing deeply: {taking}{money}"),
+        gate.release(gate.line(told, longest=500)),
+    )
+
+
+def _calls(calls: int) -> str:
+    return "one call that reads" if calls == 1 else f"{calls} calls that read"
 
 
 def in_the_shadow(*, hunks: int, hunks_reviewed: int) -> CheckText:

@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from app.core.background import ENGLISH, Background, Point
-from app.core.budget import Batch, Piece
+from app.core.budget import Batch, Piece, estimate_tokens
 from app.core.change import Change, FileDiff, Intent
 from app.core.context import Excerpt
 from app.core.finding import Finding, VerifiedFinding
@@ -76,6 +76,11 @@ def probe() -> Prompt:
     return Prompt(
         "You answer in the form that is asked for.", "", "Say that `ok` is true.", PROBE_OUTPUT_TOKENS, "probe"
     )
+
+
+def tokens(prompt: Prompt) -> int:
+    """About how many tokens a prompt has."""
+    return sum(estimate_tokens(part) for part in (prompt.system, prompt.shared, prompt.body))
 
 
 @dataclass(frozen=True, slots=True)

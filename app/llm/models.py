@@ -23,7 +23,7 @@ from app.core.prompt import Prompt
 from app.core.usage import Usage
 from app.errors import Code, Permanent, PrincipalError, Transient, UserError
 from app.llm import Completion, Model, Reply
-from app.llm.prices import Prices, load
+from app.llm.prices import Prices, Tokens, load
 from app.llm.provider import Provider
 from app.llm.purse import Purse
 from app.llm.talk import OnCall, Talk, Unanswered
@@ -147,6 +147,11 @@ class Models:
     def paid_by(self, purse: Purse) -> Models:
         """The same models, each of their calls paid by this purse. What stands before them comes after: `through`."""
         return self.through(lambda model: _paid(model, purse))
+
+    def cost_usd(self, model: str, *, input_tokens: int, output_tokens: int) -> float | None:
+        """What so many tokens of the model of this name (`provider:model`) cost; None when its price is not known."""
+        tokens = Tokens(input=input_tokens, output=output_tokens)
+        return self.prices.usage(model.partition(":")[2], tokens).cost_usd
 
     @property
     def breakers(self) -> Mapping[str, retry.Breaker]:

@@ -5,13 +5,14 @@ Change ── plan ──► Plan(batches, left over) ── ask each persona gr
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from app.core import choose, context, prompt, verify
 from app.core.budget import Batch, Piece, cut, estimate_tokens
 from app.core.context import Excerpt
 from app.core.finding import Finding
+from app.core.forecast import Cost, Forecast, Ready, forecast
 from app.core.passes import CLAIMS, SECOND_LOOK, Passes
 from app.core.persona import Persona
 from app.core.prompt import Envelope
@@ -33,6 +34,14 @@ REPLY_TOKENS = 2_000
 """What a reply takes on average, for planning."""
 FINDING_SHARE = 0.75
 """Of the review's tokens; the rest is for the sceptic and the fixes."""
+
+
+Planned = Callable[[Sequence[Ready]], Awaitable[None]]
+
+
+async def to_nobody(readings: Sequence[Ready]) -> None:
+    """Tells nobody what is going to be asked."""
+    del readings
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +98,11 @@ class Question:
     prompt: prompt.Prompt
 
 
+def expected(readings: Sequence[Ready], *, cost: Cost) -> Forecast:
+    """About what a whole review with these prompts takes."""
+    return forecast(readings, reply_tokens=REPLY_TOKENS, share=FINDING_SHARE, cost=cost)
+
+
 def groups(
     personas: Sequence[Persona],
     *,
@@ -133,8 +147,12 @@ async def find(
     passes: Passes,
     most_tokens: int,
     step: Step,
+    planned: Planned = to_nobody,
 ) -> Claims:
-    """The claims of all groups about all batches. Every hunk is in a batch, or named in `not_reviewed`."""
+    """The claims of all groups about all batches. Every hunk is in a batch, or named in `not_reviewed`.
+
+    `planned` hears of the prompts before the first is sent.
+    """
     change = reading.change
     touched = (
         context.rules_touched(
@@ -162,6 +180,7 @@ async def find(
         for excerpts in [await read.around(batch.pieces, reading=reading)]
     ]
     questions = _questions(material, groups=groups, tasks=tasks, asked=passes.tasks)
+    await planned([Ready(one.group.model.name, prompt.tokens(one.prompt)) for one in questions])
     answers = await ask_all(step, "review", [(one.group.model, one.prompt) for one in questions], ReviewReply)
     findings, overviews, missed = _sort_out(questions, answers, rules)
     if passes.second_look:

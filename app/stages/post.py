@@ -95,6 +95,12 @@ async def tell(text: CheckText, *, request: ReviewRequest, github: GitHub) -> No
     await finish_check(text, check=check, github=github)
 
 
+async def update_check(text: CheckText, *, check: Check, github: GitHub) -> None:
+    """The check run's text while it is in progress; nothing where check runs may not be written. Safe to repeat."""
+    if check.id:
+        await github.update_check(check.repository, check.id, title=text.title, summary=text.summary)
+
+
 async def finish_check(text: CheckText, *, check: Check, github: GitHub) -> None:
     """The check run completed with this text; a commit status where check runs may not be written. Safe to repeat."""
     if check.id:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import re
 
 import pytest
 import sqlalchemy as sa
@@ -110,6 +111,30 @@ def test_the_day_s_budget_holds_for_all_repositories_and_a_clean_change_says_tha
     assert "The budget of \\$0.00 for today (UTC) is used up, so the rules reviewed alone (BUDGET_SPENT)" in (
         run.output.summary + pull.reviews[0].body
     )
+
+
+def test_a_deep_review_says_what_it_will_cost_before_the_first_model_is_asked(github, models, priced, tmp_path):
+    hold = models.will_hang(purpose="review")
+    with Bot(environment(github, tmp_path, **priced)) as bot:
+        github.webhook(f"{bot.url}/webhooks/github", secret=SECRET)
+        repository = github.create_repository("acme/shop", files={"src/a.js": BASE})
+        repository.add_collaborator("alice", "write")
+        pull = repository.open_pull(files={"src/agent.js": UNSAFE}, title="Agent", body="", deliver=False)
+        pull.comment("/review deep", by="alice")
+        models.wait_for_requests(1, within_seconds=60)
+        (run,) = pull.check_runs
+        hold.set()
+        assert run.status == "in_progress"
+        # A reply takes 2,000 tokens on average, at a dollar a thousand; reading is three quarters of all.
+        said = (
+            r"Reviewing deeply: about \d+ k tokens, (?:one call that reads|\d+ calls that read), about \\?\$(\d+)\.\d\d"
+        )
+        told = re.fullmatch(said, run.output.title)
+        assert told, run.output.title
+        calls = len(models.asked_for("review"))
+        assert int(told[1]) == int(calls * 2 / 0.75)
+        assert "A deep review of 1 hunk: about" in run.output.summary
+        completed(pull)
 
 
 def test_a_review_of_no_tokens_is_a_review_by_rules(github, models, priced, tmp_path):
