@@ -16,7 +16,7 @@ from pydantic import SecretStr
 import app.main  # noqa: F401 - every metric is registered by then
 from app import commands, library, telemetry
 from app.cli import cli
-from app.core import policy
+from app.core import policy, registration
 from app.errors import MEANINGS, Code
 from app.settings import Settings
 
@@ -55,6 +55,20 @@ def errors() -> str:
 def policy_schema() -> str:
     """docs/schemas/policy.schema.json: the form of a repository's policy, for editors and for checks."""
     return json.dumps(policy.schema(), indent=2, ensure_ascii=False) + "\n"
+
+
+def app_manifest() -> str:
+    """deploy/app-manifest.json: what `/setup` asks GitHub for, for those who create the App in another way."""
+    root = "https://YOUR-HOST"
+    new = registration.NewApp(
+        name=registration.NAME,
+        organisation="",
+        server_url="https://github.com",
+        api_url="https://api.github.com",
+        public_url=root,
+        webhook_url=f"{root}{registration.WEBHOOK_PATH}",
+    )
+    return json.dumps(new.manifest(redirect_url=f"{root}{registration.SETUP_PATH}/created"), indent=2) + "\n"
 
 
 def settings() -> str:
@@ -291,6 +305,7 @@ PAGES = {
     "reference/rules.md": rules,
     "reference/metrics.md": metrics,
     "reference/logs.md": logs,
+    "../deploy/app-manifest.json": app_manifest,
 }
 
 if __name__ == "__main__":

@@ -27,7 +27,8 @@ NAME = "principal"
 NAME_AT_MOST_CHARACTERS = 34
 WEBHOOK_PATH = "/webhooks/github"
 SETUP_PATH = "/setup"
-LOGIN_PATH = "/login/github"
+CALLBACK_PATH = "/login/github/callback"
+"""Where GitHub brings people who log in to the dashboard."""
 GITHUB = "github.com"
 ENTERPRISE_CLOUD = ".ghe.com"
 
@@ -68,7 +69,7 @@ class NewApp:
             "hook_attributes": {"url": self.webhook_url, "active": True},
             "redirect_url": redirect_url,
             "setup_url": f"{self.public_url}{SETUP_PATH}",
-            "callback_urls": [f"{self.public_url}{LOGIN_PATH}"],
+            "callback_urls": [f"{self.public_url}{CALLBACK_PATH}"],
             "public": False,
             "default_permissions": PERMISSIONS,
             "default_events": list(EVENTS),
