@@ -10,6 +10,7 @@ import re
 import pytest
 import sqlalchemy as sa
 
+from app.core.passes import passes
 from app.core.prompt import Prompt
 from app.core.purse import Limits
 from app.core.reply import SummaryReply
@@ -126,13 +127,12 @@ def test_a_deep_review_says_what_it_will_cost_before_the_first_model_is_asked(gi
         hold.set()
         assert run.status == "in_progress"
         # A reply takes 2,000 tokens on average, at a dollar a thousand; reading is three quarters of all.
-        said = (
-            r"Reviewing deeply: about \d+ k tokens, (?:one call that reads|\d+ calls that read), about \\?\$(\d+)\.\d\d"
-        )
+        said = r"Reviewing deeply: about \d+ k tokens, (\d+) calls that read, about \\?\$(\d+)\.\d\d"
         told = re.fullmatch(said, run.output.title)
         assert told, run.output.title
-        calls = len(models.asked_for("review"))
-        assert int(told[1]) == int(calls * 2 / 0.75)
+        calls, dollars = map(int, told.groups())
+        assert calls == len(passes("deep").tasks)
+        assert dollars == int(calls * 2 / 0.75)
         assert "A deep review of 1 hunk: about" in run.output.summary
         completed(pull)
 
