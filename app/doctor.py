@@ -76,7 +76,7 @@ async def examine(
     except UserError as error:
         return (_wrong("settings", error),)
     checks = [Check("settings", State.OK, f"every variable can be read; data in {settings.data_dir}")]
-    checks.append(_credentials(settings))
+    checks.append(_credentials(settings, environ))
     checks.append(_disk(settings.data_dir))
     checks.append(await _told("database", _database(settings)))
     checks.append(await _told("git", _git()))
@@ -91,7 +91,7 @@ async def examine(
 # This machine.
 
 
-def _credentials(settings: Settings) -> Check:
+def _credentials(settings: Settings, environ: Mapping[str, str]) -> Check:
     try:
         app = settings.app()
     except UserError as error:
@@ -99,8 +99,8 @@ def _credentials(settings: Settings) -> Check:
     if app is None:
         step = "Start `principal serve` and open the address it prints, or run `principal setup`."
         return Check("credentials", State.WRONG, "no GitHub App is configured", step)
-    stored = (settings.data_dir / identity.FILE).exists()
-    where = f"{settings.data_dir / identity.FILE}" if stored else "the environment"
+    own = any(environ.get(name, "").strip() for name in identity.IDENTITY)
+    where = "the environment" if own else f"{settings.data_dir / identity.FILE}"
     rotating = ", two webhook secrets in use" if len(app.webhook_secrets) > 1 else ""
     return Check("credentials", State.OK, f"App {app.id}, an RSA key and a webhook secret, from {where}{rotating}")
 

@@ -1,5 +1,6 @@
 """Channels as smee.io has them: what is posted to an address comes out of it as a stream, for a machine nobody can reach.
 
+GET /new ─► a new channel
 POST /channels/NAME ─► every GET /channels/NAME that asks for `text/event-stream` is told the headers and the parsed body
 
 https://github.com/probot/smee.io describes the service. Everything here runs on the server's one event loop.
@@ -10,12 +11,13 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+import secrets
 import time
 from collections import defaultdict
 from collections.abc import AsyncIterator
 
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, Response, StreamingResponse
+from starlette.responses import PlainTextResponse, RedirectResponse, Response, StreamingResponse
 
 PATH = re.compile(r"/channels/(?P<name>[A-Za-z0-9_-]{1,64})")
 
@@ -28,6 +30,8 @@ class Channels:
 
     def serve(self, request: Request, data: bytes) -> Response | None:
         """The answer, where the path is a channel's."""
+        if request.url.path == "/new":
+            return RedirectResponse(f"{request.base_url}channels/{secrets.token_urlsafe(12)}", 302)
         match = PATH.fullmatch(request.url.path)
         if match is None:
             return None

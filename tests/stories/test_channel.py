@@ -116,5 +116,6 @@ def test_an_address_that_is_no_channel_is_said(github: Sandbox) -> None:
         list(follow("http://127.0.0.1:9/x", to="http://127.0.0.1:9", tell=print))
     with pytest.raises(UserError, match="not the address"):
         list(follow("smee.io/abc", to="http://127.0.0.1:9", tell=print))
+    assert new(github.url).startswith(f"{github.url}/channels/")
     with pytest.raises(UserError, match="makes no channels"):
-        new(github.url)
+        new(f"{github.url}/acme")
