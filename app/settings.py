@@ -22,6 +22,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from app import identity
 from app.errors import Code, UserError
 
+PASSWORD_MIN_CHARACTERS = 12
 SECRET_MIN_CHARACTERS = 16
 SECRETS_AT_MOST = 2
 KEY_AT_MOST_BYTES = 64 * 1024
@@ -185,8 +186,13 @@ class Settings(BaseModel):
 
     @property
     def dashboard_configured(self) -> bool:
-        """Whether there is a way to log in to the dashboard."""
-        return self.dashboard_password is not None
+        """Whether there is a way to log in to the dashboard. Raises `UserError` when one is half configured."""
+        password, by_github = self.dashboard_password, self.dashboard_org is not None
+        if password is not None and len(password.get_secret_value()) < PASSWORD_MIN_CHARACTERS:
+            raise _refused(f"PRINCIPAL_DASHBOARD_PASSWORD is shorter than {PASSWORD_MIN_CHARACTERS} characters")
+        if by_github and (self.github_client_id is None or self.github_client_secret is None):
+            raise _refused("PRINCIPAL_DASHBOARD_ORG is set: GITHUB_CLIENT_ID and GITHUB_CLIENT_SECRET must be as well")
+        return by_github or password is not None
 
     def app(self) -> App | None:
         """The App's identity; None when nothing of it is set.

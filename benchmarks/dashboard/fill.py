@@ -64,6 +64,7 @@ def fill(address: str, secret: bytes, size: Size, *, now: float) -> None:
         _insert(store, findings, _findings(made, size, rules, chance, vault))
         _insert(store, usage, _usage(size, chance, now))
         _insert(store, deliveries, _deliveries(made, chance))
+        _queued(store, [job for job in made if job["ended_at"] is None], is_sqlite=database.is_sqlite)
         newest = [job for job in made if job["state"] == JobState.DONE][-TIMELINES:]
         for job in newest:
             _timeline(store, vault, job, library.personas[0].body, is_sqlite=database.is_sqlite)
@@ -206,6 +207,25 @@ def _deliveries(made: list[dict[str, Any]], chance: random.Random) -> Iterator[d
             "reason": "GitHub did not answer on 60 tries (GITHUB_UNAVAILABLE)" if lost else "queued",
             "job_key": None if lost else job["key"],
         }
+
+
+def _queued(store: Store, active: list[dict[str, Any]], *, is_sqlite: bool) -> None:
+    """The engine's rows of what is under way, in a queue that nobody looks into: without them it would count as dead."""
+    rows = [
+        {
+            "workflow_uuid": job["workflow_id"],
+            "status": "ENQUEUED",
+            "name": "review_pull",
+            "queue_name": "nobody",
+            "created_at": int(job["created_at"] * 1000),
+            "updated_at": int(job["created_at"] * 1000),
+            "priority": 0,
+        }
+        for job in active
+    ]
+    table = sa.table("workflow_status", *map(sa.column, rows[0]), schema=None if is_sqlite else "dbos")
+    with store.begin() as connection:
+        connection.execute(sa.insert(table), rows)
 
 
 def _timeline(store: Store, vault: Vault, job: dict[str, Any], system: str, *, is_sqlite: bool) -> None:

@@ -9,10 +9,13 @@ from urllib.parse import quote, urlencode, urlsplit
 
 import pytest
 
+from app.errors import UserError
 from app.jobs.board import Wanted
+from app.settings import Settings
 from app.web.dashboard.access import TRIES_AT_MOST
 from tests.fakes.contract import described_github
 from tests.fakes.models import FakeModels
+from tests.fakes.oauth import CLIENT_ID, CLIENT_SECRET, OAuth
 from tests.stories.bot import SECRET, Bot, completed, environment, wait_for
 from tests.stories.test_diary import PASSWORD, REPLIES
 from tests.stories.test_main_job import CLAIM, HEAD, open_pull, with_model
@@ -70,6 +73,7 @@ class Browser:
     def __init__(self, url: str) -> None:
         self._where = urlsplit(url)
         self.cookie = ""
+        """As it is sent: every cookie that was set, the latest of each name."""
 
     def ask(self, method, path, fields=None, **headers):
         connection = http.client.HTTPConnection(self._where.hostname, self._where.port, timeout=30)
@@ -81,8 +85,11 @@ class Browser:
             text = answer.read().decode()
         finally:
             connection.close()
-        if answer.getheader("Set-Cookie"):
-            self.cookie = answer.getheader("Set-Cookie").partition(";")[0]
+        given = dict(one.split("=", 1) for one in self.cookie.split("; ") if one)
+        for line in answer.headers.get_all("Set-Cookie") or ():
+            name, _, value = line.partition(";")[0].partition("=")
+            given[name] = value
+        self.cookie = "; ".join(f"{name}={value}" for name, value in given.items() if value not in ("", '""'))
         return answer.status, answer.headers, text
 
     def get(self, path):
@@ -120,6 +127,19 @@ def test_without_a_login_the_dashboard_says_how_to_turn_it_on(tmp_path):
         assert browser.get("/reviews")[0] == 404
         assert browser.post("/login", password="")[0] == 404
         assert browser.post("/cancel", key="review:1:1:abc:push")[0] == 404
+
+
+@pytest.mark.parametrize(
+    ("given", "named"),
+    [
+        ({"PRINCIPAL_DASHBOARD_PASSWORD": "short"}, "PRINCIPAL_DASHBOARD_PASSWORD"),
+        ({"PRINCIPAL_DASHBOARD_ORG": "acme"}, "GITHUB_CLIENT_ID"),
+        ({"PRINCIPAL_DASHBOARD_ORG": "acme", "GITHUB_CLIENT_ID": "x"}, "GITHUB_CLIENT_SECRET"),
+    ],
+)
+def test_a_login_that_guards_nothing_stops_the_start(given, named):
+    with pytest.raises(UserError, match=named):
+        _ = Settings.load(given).dashboard_configured
 
 
 def test_only_whoever_knows_the_password_sees_anything_and_guessing_has_an_end(world):
@@ -281,3 +301,50 @@ def test_a_failed_review_is_retried_and_a_running_one_cancelled_by_our_own_form_
     assert len(pull.reviews) == 1
     assert browser.post("/cancel", key=row.key, token=token)[0] == 409
     gate.set()
+
+
+def test_members_of_the_organisation_log_in_with_github_and_nobody_else(tmp_path):
+    with OAuth({"alice": "active", "bob": "pending"}) as oauth, described_github() as github:
+        at = environment(github, tmp_path) | {"GITHUB_SERVER_URL": oauth.url, "GITHUB_API_URL": f"{oauth.url}/api/v3"}
+        login = {
+            "PRINCIPAL_DASHBOARD_ORG": "acme",
+            "GITHUB_CLIENT_ID": CLIENT_ID,
+            "GITHUB_CLIENT_SECRET": CLIENT_SECRET,
+        }
+        with Bot(at | login) as bot:
+
+            def come(name, *, next_to="%2Fqueues"):
+                browser = Browser(bot.url)
+                status, headers, _ = browser.get(f"/login/github?next={next_to}")
+                assert status == 303
+                return browser, oauth.says_yes(name, headers["Location"]).removeprefix(bot.url)
+
+            ask = Browser(bot.url).get("/login")[2]
+            assert "For members of acme." in ask
+            assert 'type="password"' not in ask
+            assert Page(ask).wrong == []
+
+            browser, back = come("alice")
+            status, headers, _ = browser.get(back)
+            assert (status, headers["Location"]) == (303, "/queues")
+            assert "alice" in browser.get("/queues")[2]
+            stranger = Browser(bot.url)
+            assert stranger.get(back)[0] == 403
+            assert stranger.get("/queues")[0] == 303
+            assert come("alice", next_to="%2F%2Fevil.example")[0].get(back)[0] == 403
+
+            for name, why in (("bob", "no active member"), ("mallory", "is no member of acme")):
+                browser, back = come(name)
+                status, _, text = browser.get(back)
+                assert (status, why in text) == (403, True), name
+                assert browser.get("/queues")[0] == 303
+            browser, back = come("alice", next_to="%2F%2Fevil.example")
+            spent = browser.cookie
+            assert browser.get(back)[1]["Location"] == "/"
+            browser.cookie = spent
+            status, _, text = browser.get(back)
+            assert (status, "did not accept the login" in text) == (403, True)
+            oauth.may_ask = False
+            browser, back = come("alice")
+            assert "Members: read" in browser.get(back)[2]
+            assert browser.post("/login", password="")[0] == 401

@@ -9,12 +9,14 @@ import hmac
 import math
 from collections.abc import Awaitable, Callable, Mapping
 from functools import cached_property
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from fastapi import Request
 from starlette.responses import RedirectResponse, Response
 
-from app.errors import PrincipalError
+from app.core.registration import CALLBACK_PATH
+from app.errors import PrincipalError, Transient
+from app.github.visitors import Visitors
 from app.jobs import Engine
 from app.jobs.desk import Done
 from app.settings import Settings
@@ -23,6 +25,9 @@ from app.web import pages
 from app.web.dashboard.access import SESSION_SECONDS, Sessions, Tries, Visitor, is_password
 
 COOKIE = "principal_session"
+STATE_COOKIE = "principal_state"
+NEXT_COOKIE = "principal_next"
+ON_GITHUB_SECONDS = 600
 NEXT_AT_MOST_CHARACTERS = 500
 OPERATOR = "operator"
 """Who logs in with the password: it is one for all."""
@@ -40,11 +45,13 @@ class Gate:
         self._settings = settings
         self._engine = engine
         self._tries = Tries()
+        self._visitors = _visitors(settings)
 
     @property
     def open_pages(self) -> dict[str, Endpoint]:
         """What anybody may read, by path."""
-        return {"/login": self._login_page}
+        ways = {"/login/github": self._to_github, CALLBACK_PATH: self._from_github} if self._visitors else {}
+        return {"/login": self._login_page, **ways}
 
     @property
     def open_acts(self) -> dict[str, Endpoint]:
@@ -114,6 +121,51 @@ class Gate:
         log.info("logged_in", who=OPERATOR)
         return self.enter(OPERATOR, to=asked_for)
 
+    async def _to_github(self, request: Request) -> Response:
+        """On to GitHub, with a word that must come back with this browser."""
+        if self._visitors is None:
+            return self._ask("")
+        state = self._sessions.state()
+        to = self._visitors.address(state=state, back_to=self._callback(request))
+        answer = RedirectResponse(to, status_code=303, headers=pages.HEADERS)
+        self._keep(answer, STATE_COOKIE, state)
+        self._keep(answer, NEXT_COOKIE, quote(_inside(request.query_params.get("next", "")), safe=""))
+        return answer
+
+    async def _from_github(self, request: Request) -> Response:
+        """A session for a member of the organisation."""
+        given, kept = request.query_params, request.cookies
+        if self._visitors is None or not self._sessions.knows_state(given.get("state", ""), kept.get(STATE_COOKIE)):
+            return self._ask("", status=403, problem="The login was not begun in this browser, or took too long.")
+        if not given.get("code"):
+            return self._ask("", status=403, problem="GitHub was told no.")
+        try:
+            login = await self._visitors.member(given["code"], back_to=self._callback(request))
+        except PrincipalError as error:
+            log.warning("login_failed", address=request.client.host if request.client else "")
+            return self._ask("", status=503 if isinstance(error, Transient) else 403, problem=f"{error.what}.")
+        log.info("logged_in", who=login)
+        answer = self.enter(login, to=unquote(kept.get(NEXT_COOKIE, "")))
+        for name in (STATE_COOKIE, NEXT_COOKIE):
+            answer.delete_cookie(name, path="/login", httponly=True, samesite="lax", secure=self._is_secure)
+        return answer
+
+    def _keep(self, answer: Response, name: str, value: str) -> None:
+        answer.set_cookie(
+            name,
+            value,
+            max_age=ON_GITHUB_SECONDS,
+            path="/login",
+            httponly=True,
+            samesite="lax",
+            secure=self._is_secure,
+        )
+
+    def _callback(self, request: Request) -> str:
+        """Our own address for GitHub, which sends nobody to one that the App does not list."""
+        root = self._settings.public_url or f"{request.url.scheme}://{request.headers.get('host', '')}"
+        return f"{root.rstrip('/')}{CALLBACK_PATH}"
+
     async def _log_out(self, request: Request) -> Response:
         """No session, for whoever sends our own form."""
         visitor = self._visitor(request)
@@ -146,6 +198,8 @@ class Gate:
             visitor=None,
             asked_for=_inside(asked_for),
             problem=problem,
+            by_password=self._settings.dashboard_password is not None,
+            organisation=self._settings.dashboard_org,
         )
         if retry_after_seconds is not None:
             answer.headers["Retry-After"] = str(retry_after_seconds)
@@ -172,7 +226,20 @@ class Gate:
     def _sessions(self) -> Sessions:
         settings = self._settings
         password = settings.dashboard_password.get_secret_value() if settings.dashboard_password else ""
-        return Sessions(self._engine.secret_key, login=password)
+        return Sessions(self._engine.secret_key, login=f"{password}\0{settings.dashboard_org or ''}")
+
+
+def _visitors(settings: Settings) -> Visitors | None:
+    identifier, secret, organisation = settings.github_client_id, settings.github_client_secret, settings.dashboard_org
+    if identifier is None or secret is None or organisation is None:
+        return None
+    return Visitors(
+        client_id=identifier,
+        client_secret=secret.get_secret_value(),
+        organisation=organisation,
+        server_url=settings.github_server_url,
+        api_url=settings.github_api_url,
+    )
 
 
 def _told(title: str, what: str, *, status: int, visitor: Visitor) -> Response:

@@ -13,12 +13,14 @@ from starlette.responses import Response
 from app.core.finding import Category
 from app.jobs import Engine, JobState
 from app.jobs.board import Board, Place, Wanted
+from app.jobs.figures import Resolved, Spending
 from app.library import Library
 from app.settings import Settings
 from app.web import pages
 from app.web.dashboard import views, words
 from app.web.dashboard.access import Visitor
 from app.web.dashboard.gate import Page
+from app.web.dashboard.kept import Kept
 
 T = TypeVar("T")
 
@@ -35,6 +37,7 @@ class Reading:
         self._settings = settings
         self._engine = engine
         self._library = library
+        self._sums = Kept()
 
     @property
     def pages(self) -> dict[str, Page]:
@@ -58,8 +61,8 @@ class Reading:
                 views.overview(
                     figures.reviews_by_day(now=now, days=OVERVIEW_DAYS),
                     figures.durations(),
-                    figures.spending(now=now, days=OVERVIEW_DAYS),
-                    figures.resolution(),
+                    self._spending(now, OVERVIEW_DAYS),
+                    self._resolution(),
                 ),
                 board.reviews(Wanted(), most=LATEST).rows,
                 board.queues(),
@@ -139,7 +142,7 @@ class Reading:
     async def spending(self, request: Request, visitor: Visitor) -> Response:
         """What models cost."""
         now, days = time.time(), _days(request)
-        spending = await self._engine.look(lambda: self._engine.figures.spending(now=now, days=days))
+        spending = await self._engine.look(lambda: self._spending(now, days))
         by_day = views.spending_by_day(spending, views.last_days(now, days), budget_usd=self._settings.daily_budget_usd)
         return self._page(
             "spending",
@@ -156,7 +159,7 @@ class Reading:
 
     async def findings(self, _: Request, visitor: Visitor) -> Response:
         """What people did with what was said."""
-        resolved = await self._engine.look(self._engine.figures.resolution)
+        resolved = await self._engine.look(self._resolution)
         return self._page(
             "findings",
             visitor,
@@ -170,6 +173,12 @@ class Reading:
     async def library(self, _: Request, visitor: Visitor) -> Response:
         """The personas and rules in force."""
         return self._page("library", visitor, time.time(), categories=list(Category), **self._in_force)
+
+    def _spending(self, now: float, days: int) -> Spending:
+        return self._sums.get(("spending", days), lambda: self._engine.figures.spending(now=now, days=days))
+
+    def _resolution(self) -> tuple[Resolved, ...]:
+        return self._sums.get("resolution", self._engine.figures.resolution)
 
     @cached_property
     def _in_force(self) -> dict[str, object]:
