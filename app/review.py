@@ -262,6 +262,7 @@ async def review(
         hunks=change.hunks,
         hunks_reviewed=change.hunks - len(claims.missed | judged.missed),
         overview=claims.overview,
+        flow=claims.flow,
         personas=tuple(persona.title for persona in personas),
         models=tuple(dict.fromkeys((*claims.models, *judged.models))),
         notes=(*spoken, *notes, *(f"Rules did not see {note.subject}: {note.reason}" for note in seen.notes)),

@@ -45,6 +45,13 @@ def _confidence(value: Any) -> Any:
     return value
 
 
+def _fate(value: Any) -> Any:
+    """A word that means nothing here costs an arrow's colour, not the whole reply."""
+    word = _lower(value)
+    return word if word in _FATES else "kept"
+
+
+_FATES = ("added", "changed", "removed", "kept")
 Text = Annotated[str, BeforeValidator(_text)]
 KindWord = Annotated[Literal["bug", "performance", "design"], BeforeValidator(_lower)]
 SeverityWord = Annotated[Literal["critical", "high", "medium", "low"], BeforeValidator(_lower)]
@@ -87,6 +94,17 @@ class Claim(_Form):
     )
 
 
+class Step(_Form):
+    """One step of a flow."""
+
+    source: Text = Field(description="who calls, tells or hands over: a function, module, service or store by its name")
+    target: Text = Field(description="who is called or told, or where it goes")
+    what: Text = Field(description="what passes, in one to four words, or an empty string")
+    fate: Annotated[Literal["added", "changed", "removed", "kept"], BeforeValidator(_fate)] = Field(
+        description="what this change does to the step"
+    )
+
+
 class Verdict(_Form):
     """The sceptic's word on one candidate."""
 
@@ -115,9 +133,12 @@ class _PassReply(_Form):
     overview: Text = Field(description="what this part of the change does and where its risk is, one or two sentences")
     findings: list[Claim] = Field(max_length=MOST_FINDINGS)
     verdicts: list[Verdict] = Field(max_length=MOST_FINDINGS)
+    flow: list[Step] = Field(
+        description="where the change alters who calls whom or where data goes: two to eight steps in order; otherwise empty"
+    )
 
     UNASKED: ClassVar[frozenset[str]] = frozenset()
-    """Parts of the form that belong to the other task: a reply may lack them."""
+    """Parts of the form that belong to the other task, or are an ornament: a reply may lack them."""
 
     @model_validator(mode="before")
     @classmethod
@@ -132,13 +153,13 @@ class _PassReply(_Form):
 class ReviewReply(_PassReply):
     """What a reviewer says about one batch."""
 
-    UNASKED: ClassVar[frozenset[str]] = frozenset({"verdicts"})
+    UNASKED: ClassVar[frozenset[str]] = frozenset({"verdicts", "flow"})
 
 
 class VerifyReply(_PassReply):
     """What the sceptic says about all candidates it was shown."""
 
-    UNASKED: ClassVar[frozenset[str]] = frozenset({"overview", "findings"})
+    UNASKED: ClassVar[frozenset[str]] = frozenset({"overview", "findings", "flow"})
 
 
 class TestReply(_Form):

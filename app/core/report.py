@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from app.core.change import Sha, Skipped
+from app.core.diagram import FlowStep
 from app.core.finding import Elsewhere, Rejected, Severity, VerifiedFinding
 from app.core.memory import Recall
 from app.core.silence import Silenced
@@ -47,6 +48,7 @@ class Review:
     hunks: int = 0
     hunks_reviewed: int = 0
     overview: str = ""
+    flow: tuple[FlowStep, ...] = ()
     personas: tuple[str, ...] = ()
     models: tuple[str, ...] = ()
     by_rules: bool = False

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import PurePosixPath
 
-from app.core import gate
+from app.core import diagram, gate
 from app.core.change import Change, FileDiff
 from app.core.finding import Severity
 from app.core.gate import Outgoing
@@ -31,6 +31,7 @@ def render(change: Change, review: Review, said: Sequence[Said], *, marker: str,
     parts = [
         f"**What this pull request changes**{_overview(review)}",
         _walkthrough(change.files),
+        diagram.draw(review.flow),
         f"**Risk** {_risk(change, said)} · **Effort to review** {_effort(change)} · **Findings** {_counts(said)}",
         _findings(said),
         f"<sub>Kept up to date by principal {version} · reviewed {gate.span(review.head[:7])}</sub>",

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from app.core import choose, context, prompt, verify
 from app.core.budget import Batch, Piece, cut, estimate_tokens
 from app.core.context import Excerpt
+from app.core.diagram import Fate, FlowStep
 from app.core.finding import Finding
 from app.core.forecast import Cost, Forecast, Ready, forecast
 from app.core.passes import CLAIMS, SECOND_LOOK, Passes
@@ -85,6 +86,7 @@ class Claims:
     not_reviewed: tuple[NotReviewed, ...]
     missed: frozenset[tuple[str, int]]
     overview: str
+    flow: tuple[FlowStep, ...]
     usage: Usage
     models: tuple[str, ...]
 
@@ -218,6 +220,7 @@ async def find(
         not_reviewed=_named(missed),
         missed=frozenset(piece.key for piece, _, _ in missed),
         overview=overview,
+        flow=_flow(questions, answers, of=groups[0]) if groups else (),
         usage=usage,
         models=tuple(dict.fromkeys(answer.model for answer in answers if answer.reply is not None)),
     )
@@ -299,6 +302,19 @@ def _sort_out(
         overviews.append(answer.reply.overview)
         findings += [claimed(claim, source=question.group.name, rules=rules) for claim in answer.reply.findings]
     return findings, [text for text in overviews if text.strip()], missed
+
+
+def _flow(
+    questions: Sequence[Question], answers: Sequence[Answer[ReviewReply]], *, of: Group
+) -> tuple[FlowStep, ...]:
+    """The steps that a group names, batch by batch, from the first reading of each: the others name the same ones."""
+    first: dict[int, ReviewReply] = {}
+    for one, answer in zip(questions, answers, strict=False):
+        if one.group is of and answer.reply is not None:
+            first.setdefault(id(one.batch), answer.reply)
+    return tuple(
+        FlowStep(step.source, step.target, step.what, Fate(step.fate)) for reply in first.values() for step in reply.flow
+    )
 
 
 def _named(missed: Sequence[Missed]) -> tuple[NotReviewed, ...]:

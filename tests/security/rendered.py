@@ -17,6 +17,10 @@ OURS = re.compile(
 _LIVE = re.compile(
     r"(?<![\w`])[@＠]\w|\w@\w+\.\w|(?i:https?|ftp)://|(?<![A-Za-z0-9])(?i:www)\.\w|(?:^|[\s(\[,])(?:[\w.-]+/[\w.-]+)?#\d+\b|\bGH-\d+\b"
 )
+_LABEL = r"[\w .,/:()-]{1,60}"
+_NODE = rf'  n\d{{1,2}}\["{_LABEL}"\]\n'
+_ARROW = rf'  n\d{{1,2}} (?:==>|-\.->|-->)(?:\|"{_LABEL}"\|)? n\d{{1,2}}\n'
+_OUR_DIAGRAM = re.compile(rf"flowchart LR\n(?:{_NODE}){{1,16}}(?:{_ARROW}){{2,8}}")
 _RENDERED = frozenset({"mermaid", "geojson", "topojson", "stl", "math"})
 _RAW_COMMAND = re.compile(r"^[ \t]{0,40}(?:/[a-z][\w-]*(?=\s|$)|@dependabot\b)", re.MULTILINE | re.IGNORECASE)
 
@@ -42,7 +46,8 @@ def _block(token: Token, *, may_suggest: bool, may_head: bool) -> Iterator[str]:
         yield "heading"
     if token.type == "fence":
         language = token.info.strip().partition(" ")[0].lower()
-        if language in _RENDERED or (language == "suggestion" and not may_suggest):
+        is_ours = language == "mermaid" and _OUR_DIAGRAM.fullmatch(token.content)
+        if (language in _RENDERED and not is_ours) or (language == "suggestion" and not may_suggest):
             yield f"fence {token.info}"
 
 
