@@ -9,8 +9,8 @@
         quiet    found, never said, silenced by a comment           kept, so that the summary names it
         settled  dismissed by a person; or fixed, or silenced, before and still so    silence
 
-A problem is the same one when its code is the same, wherever it moved and however it was indented; or when its code was
-rewritten and the same kind of thing is now said about the file.
+A problem is the same one when its code is the same, wherever it moved and however it was indented, to another file too when
+it is gone from its own; or when its code was rewritten and the same kind of thing is now said about the file.
 """
 
 from __future__ import annotations
@@ -179,8 +179,12 @@ def recall(
                     settled.append(one)
             case Standing.OPEN if number in hushings.values():
                 hushed.append(one)
+            case Standing.OPEN if number in met:
+                # Its code may have been rewritten or moved: from now on it is known by what stands there.
+                now = met[number].finding
+                standing.append(replace(one, path=now.path, quote=now.quote))
             case Standing.OPEN:
-                (standing if number in met or _stands(one, code) else gone).append(one)
+                (standing if _stands(one, code) else gone).append(one)
     new = tuple(one for place, one in enumerate(found) if place not in pairs)
     quiet = tuple(one for place, one in enumerate(silenced) if place not in hushings)
     return Recall(
@@ -211,7 +215,7 @@ def _updated(one: Said, thread: Thread | None) -> Said:
 
 
 def _pairs(said: Sequence[Said], found: Sequence[VerifiedFinding], code: Mapping[str, str]) -> dict[int, int]:
-    """Which of the found is which of the said, by their places: first those with the same code, then rewritten ones.
+    """Which of the found is which of the said, by their places: first those with the same code, then moved and rewritten ones.
 
     Code that was said stays taken: who finds it again, in other words or twice, finds nothing new. What was rewritten
     pairs one to one, because one thing that went away explains one thing that came.
@@ -224,13 +228,12 @@ def _pairs(said: Sequence[Said], found: Sequence[VerifiedFinding], code: Mapping
     free = [
         number for number, old in enumerate(said) if number not in pairs.values() and not _stands(old, code)
     ]  # What still stands is not what was found elsewhere.
-    for place, one in enumerate(found):
-        if place in pairs:
-            continue
-        number = next((number for number in free if _rewritten(said[number], one.finding)), None)
-        if number is not None:
-            pairs[place] = number
-            free.remove(number)
+    for is_it in (_moved, _rewritten):
+        for place, one in enumerate(found):
+            number = next((number for number in free if is_it(said[number], one.finding)), None)
+            if place not in pairs and number is not None:
+                pairs[place] = number
+                free.remove(number)
     return pairs
 
 
@@ -240,6 +243,13 @@ def _same_code(old: Said, finding: Finding) -> bool:
     one, other = code_of(old.quote), code_of(finding.quote)
     overlap = min(len(one), len(other)) >= LEAST_CODE and (one in other or other in one)
     return old.path == finding.path and overlap and _same_thing(old, finding)
+
+
+def _moved(old: Said, finding: Finding) -> bool:
+    """The same code in another file, where git sees no rename. What was fixed and comes elsewhere is a new problem there."""
+    code = code_of(finding.quote)
+    is_known = old.standing in (Standing.OPEN, Standing.DISMISSED)
+    return is_known and len(code) >= LEAST_CODE and code == code_of(old.quote) and _same_thing(old, finding)
 
 
 def _rewritten(old: Said, finding: Finding) -> bool:

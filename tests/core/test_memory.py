@@ -84,6 +84,23 @@ def test_a_problem_whose_code_was_rewritten_and_is_found_again_is_the_same_one()
     assert len(left.standing) == 1
 
 
+def test_what_was_rewritten_is_known_from_then_on_by_what_stands_there():
+    rewritten = {PATH: "const b = await two();\n"}
+    (kept,) = recall([said()], [verified(quote="const b = await two();")], code=rewritten).standing
+    assert recall([kept], [], code=rewritten).standing == (kept,)
+
+
+def test_code_that_went_to_another_file_without_a_rename_takes_its_thread_along():
+    elsewhere = verified(path="src/net/charge.ts", quote="const  b = 2;")
+    left = recall([said()], [elsewhere], code={})
+    assert (left.new, left.gone) == ((), ())
+    assert [one.path for one in left.standing] == ["src/net/charge.ts"]
+    dismissed = said(standing=Standing.DISMISSED)
+    assert recall([dismissed], [elsewhere], code={}).new == ()
+    fixed = said(standing=Standing.FIXED)
+    assert recall([fixed], [elsewhere], code={}).new == (elsewhere,), "it was fixed there, and is a new problem here"
+
+
 def test_one_thing_that_went_away_explains_one_thing_that_came():
     rewritten = {PATH: "await one();\nawait two();\n"}
     left = recall([said()], [verified(quote="await one();"), verified(quote="await two();")], code=rewritten)
