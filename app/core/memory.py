@@ -120,7 +120,8 @@ class Dismissed:
 class Remembered:
     """What is known of a pull request from before: the head that was reviewed last and its merge base, and what was said.
 
-    `summary` is the id of the summary comment. Nothing of it is needed to be right: without it more is read than has to be.
+    `summary` is the id of the summary comment, `told` what it says the pull request does. Nothing of it is needed to be right:
+    without it more is read than has to be.
     """
 
     head: Sha | None = None
@@ -128,6 +129,7 @@ class Remembered:
     said: tuple[Said, ...] = ()
     summary: int | None = None
     paused: bool = False
+    told: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,12 +26,23 @@ LARGE_LINES = 1_000
 _ORDER = [Standing.OPEN, Standing.FIXED, Standing.SILENCED, Standing.DISMISSED]
 
 
-def render(change: Change, review: Review, said: Sequence[Said], *, marker: str, version: str) -> Outgoing:
-    """The comment's text. `change` is the whole pull request; `said` is everything that was said on it, as it stands."""
+def story(review: Review) -> Outgoing:
+    """What a review that read all of a pull request says it does: a sentence or two, and the flow that it alters."""
+    parts = [f"**What this pull request changes**{_overview(review)}", diagram.draw(review.flow)]
+    return gate.release("\n\n".join(part for part in parts if part))
+
+
+def render(
+    change: Change, review: Review, said: Sequence[Said], *, marker: str, version: str, told: str = ""
+) -> Outgoing:
+    """The comment's text. `change` is the whole pull request; `said` is everything that was said on it, as it stands.
+
+    `told` is the story of the last review that read all of it, when this one read only what was new.
+    """
     parts = [
-        f"**What this pull request changes**{_overview(review)}",
+        told or story(review),
+        f"**Last push**{_overview(review)}" if told and review.overview else "",
         _walkthrough(change.files),
-        diagram.draw(review.flow),
         f"**Risk** {_risk(change, said)} · **Effort to review** {_effort(change)} · **Findings** {_counts(said)}",
         _findings(said),
         f"<sub>Kept up to date by principal {version} · reviewed {gate.span(review.head[:7])}</sub>",

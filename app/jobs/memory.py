@@ -34,6 +34,7 @@ pulls = sa.Table(
     sa.Column("head", sa.String(64)),
     sa.Column("base", sa.String(64)),
     sa.Column("summary", sa.BigInteger),
+    sa.Column("told", sa.Text),
     sa.Column("paused", sa.Boolean, nullable=False, default=False),
     sa.Column("changed_at", sa.Float, nullable=False, index=True),
 )
@@ -85,9 +86,10 @@ class StoredMemory:
         """Keep findings as they stand; one that is known is replaced."""
         await self._store.call(self._put_findings, repository_id, number, tuple(said[:SAID_AT_MOST]))
 
-    async def summarised(self, repository_id: int, number: int, *, comment: int) -> None:
-        """Keep the id of the summary comment."""
-        await self._store.call(self._put_pull, repository_id, number, {"summary": comment})
+    async def summarised(self, repository_id: int, number: int, *, comment: int, told: str) -> None:
+        """Keep the id of the summary comment, and what it says the pull request does."""
+        kept = {"summary": comment, "told": self._vault.wrap(_sound(told))}
+        await self._store.call(self._put_pull, repository_id, number, kept)
 
     async def pause(self, repository_id: int, number: int, *, paused: bool) -> None:
         """Keep whether people want no automatic reviews of this pull request."""
@@ -118,6 +120,7 @@ class StoredMemory:
             said=self._opened(self._said, said),
             summary=pull.summary,
             paused=pull.paused,
+            told=next(iter(self._opened(self._told, [pull])), ""),
         )
 
     def _dismissed(self, repository_id: int) -> tuple[Dismissed, ...]:
@@ -140,6 +143,9 @@ class StoredMemory:
             except Permanent as error:
                 log.warning("memory_not_opened", what=error.what, number=row.number)
         return tuple(opened)
+
+    def _told(self, row: Any) -> str:
+        return self._vault.unwrap(row.told) if row.told else ""
 
     def _dismissal(self, row: Any) -> Dismissed:
         return Dismissed(row.path, self._vault.unwrap(row.title), Category.from_slug(row.category), row.rule)

@@ -556,11 +556,21 @@ class Store:
         return sqlite.insert(table) if self._database.is_sqlite else postgresql.insert(table)
 
 
+_NEW_COLUMNS = (
+    ("principal_artifacts", "repository_id", "BIGINT NOT NULL DEFAULT 0"),
+    ("principal_pulls", "told", "TEXT"),
+)
+"""What tables of an older version lack."""
+
+
 def _add_new_columns(connection: sa.Connection) -> None:
-    """Bring a table of schema 1 up to date: it did not know whose results it kept."""
-    known = {column["name"] for column in sa.inspect(connection).get_columns(artifacts.name)}
-    if "repository_id" not in known:
-        connection.exec_driver_sql(f"ALTER TABLE {artifacts.name} ADD COLUMN repository_id BIGINT NOT NULL DEFAULT 0")
+    """Bring the tables of an older version up to date: making tables leaves those alone that are there."""
+    for table, column, kind in _NEW_COLUMNS:
+        if table not in metadata.tables:
+            continue
+        known = {one["name"] for one in sa.inspect(connection).get_columns(table)}
+        if column not in known:
+            connection.exec_driver_sql(f"ALTER TABLE {table} ADD COLUMN {column} {kind}")
 
 
 def _add_new_indexes(connection: sa.Connection) -> None:

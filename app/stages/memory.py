@@ -28,8 +28,8 @@ class Memory(Protocol):
         """Keep findings as they stand; one that is known is replaced."""
         ...
 
-    async def summarised(self, repository_id: int, number: int, *, comment: int) -> None:
-        """Keep the id of the summary comment."""
+    async def summarised(self, repository_id: int, number: int, *, comment: int, told: str) -> None:
+        """Keep the id of the summary comment, and what it says the pull request does."""
         ...
 
     async def pause(self, repository_id: int, number: int, *, paused: bool) -> None:
@@ -60,7 +60,7 @@ class NoMemory:
     async def said(self, repository_id: int, number: int, said: Sequence[Said]) -> None:
         """Keep nothing."""
 
-    async def summarised(self, repository_id: int, number: int, *, comment: int) -> None:
+    async def summarised(self, repository_id: int, number: int, *, comment: int, told: str) -> None:
         """Keep nothing."""
 
     async def pause(self, repository_id: int, number: int, *, paused: bool) -> None:

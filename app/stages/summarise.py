@@ -16,15 +16,18 @@ async def keep(found: Review, change: Change, keeper: Keeper, *, before: Before,
     """The comment as this review leaves it. `change` is the whole pull request. One that a person deleted stays deleted."""
     repository_id, number = keeper.place
     mark = fingerprint.summary_marker(key=keeper.key, repository_id=repository_id, number=number)
-    body = summary.render(change, found, as_it_stands(found), marker=mark, version=version)
+    # A review of a push has read a part only: what the pull request does as a whole is as it was told before.
+    told = "" if found.hunks == change.hunks else before.remembered.told
+    body = summary.render(change, found, as_it_stands(found), marker=mark, version=version, told=told)
     standing = before.remembered.summary
+    kept = told or summary.story(found)
     if standing is not None:
-        await _edit(standing, body, keeper, step=step)
+        await _edit(standing, body, keeper, told=kept, step=step)
         return
     made = await _make(body, mark, keeper, step=step)
 
     async def note() -> None:
-        await keeper.memory.summarised(*keeper.place, comment=made)
+        await keeper.memory.summarised(*keeper.place, comment=made, told=kept)
 
     await step.run("keep summary", note, type(None), preemptible=False)
 
@@ -42,8 +45,9 @@ async def _make(body: Outgoing, mark: str, keeper: Keeper, *, step: Step) -> int
     return await step.once(f"summary {keeper.request.key}", look=look, send=send, result=int)
 
 
-async def _edit(comment: int, body: Outgoing, keeper: Keeper, *, step: Step) -> None:
+async def _edit(comment: int, body: Outgoing, keeper: Keeper, *, told: str, step: Step) -> None:
     async def edit() -> None:
+        await keeper.memory.summarised(*keeper.place, comment=comment, told=told)
         try:
             await keeper.github.talk.edit(keeper.repository, comment, body)
         except Permanent as error:

@@ -81,6 +81,9 @@ def test_the_summary_and_the_comments_read_well_on_a_drawn_page(tmp_path):
             completed(pull, runs=2)
             page.goto(pull.url)
             assert summary.get_by_text("1 open, 1 fixed, 1 silenced").is_visible()
+            assert summary.get_by_text("It charges orders.").is_visible(), "what the whole does is still told"
+            assert summary.get_by_text("It trusts certificates again.").is_visible()
+            assert summary.locator("pre").inner_text() == drawn
             struck = summary.locator("del, s")
             assert "This code accepts any TLS certificate" in struck.all_inner_texts()
             fixed = page.locator("article.thread.resolved")

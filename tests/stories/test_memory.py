@@ -50,11 +50,13 @@ def test_what_was_reviewed_and_said_is_known_after_a_new_start(url):
         url,
         lambda memory: memory.reviewed(SHOP, PULL, head=HEAD, base=BASE),
         lambda memory: memory.said(SHOP, PULL, [ONE, TWO]),
-        lambda memory: memory.summarised(SHOP, PULL, comment=2**40),
+        lambda memory: memory.summarised(SHOP, PULL, comment=2**40, told="It **charges**."),
         lambda memory: memory.pause(SHOP, PULL, paused=True),
     )
     (known,) = told(url, lambda memory: memory.of(SHOP, PULL))
-    assert known == Remembered(head=HEAD, base=BASE, said=known.said, summary=2**40, paused=True)
+    assert known == Remembered(
+        head=HEAD, base=BASE, said=known.said, summary=2**40, paused=True, told="It **charges**."
+    )
     assert set(known.said) == {ONE, TWO}
     assert told(url, lambda memory: memory.of(SHOP, 8)) == [Remembered()]
 
