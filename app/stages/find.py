@@ -304,16 +304,16 @@ def _sort_out(
     return findings, [text for text in overviews if text.strip()], missed
 
 
-def _flow(
-    questions: Sequence[Question], answers: Sequence[Answer[ReviewReply]], *, of: Group
-) -> tuple[FlowStep, ...]:
+def _flow(questions: Sequence[Question], answers: Sequence[Answer[ReviewReply]], *, of: Group) -> tuple[FlowStep, ...]:
     """The steps that a group names, batch by batch, from the first reading of each: the others name the same ones."""
     first: dict[int, ReviewReply] = {}
     for one, answer in zip(questions, answers, strict=False):
         if one.group is of and answer.reply is not None:
             first.setdefault(id(one.batch), answer.reply)
     return tuple(
-        FlowStep(step.source, step.target, step.what, Fate(step.fate)) for reply in first.values() for step in reply.flow
+        FlowStep(step.source, step.target, step.what, Fate(step.fate))
+        for reply in first.values()
+        for step in reply.flow
     )
 
 
