@@ -380,7 +380,11 @@ def governed(reviewer: Reviewer, reading: Read, *, asked: str = "") -> tuple[Rev
     options = obey.chosen(reviewer.options, reading.policy.root, asked)
     change = reading.change
     touched = [*(file.path for file in change.files), *(one.path for one in change.skipped)]
-    return replace(reviewer, library=library, options=options), (*own_skills.told_of(touched), *notes)
+    return replace(reviewer, library=library, options=options), (
+        *choose.unheeded(change, asked),
+        *own_skills.told_of(touched),
+        *notes,
+    )
 
 
 async def settle(request: ReviewRequest, text: comment.CheckText, *, check: post.Check, house: House) -> None:

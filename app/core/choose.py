@@ -12,12 +12,16 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import PurePosixPath
 
-from app.core import glob, signals
+from app.core import gate, glob, signals
 from app.core.budget import estimate_tokens
-from app.core.change import Change
+from app.core.change import Change, narrow
+from app.core.options import EFFORTS
 from app.core.persona import Persona, Reference
 from app.errors import UserError
 
+STARTS_OVER = "full"
+"""After `/review`: as if nothing had been reviewed or said before."""
+MOST_UNHEEDED = 4
 COMMON_CORE = "common-core"
 FIXER = "backend-expert-nodejs"
 SCRIPT_EXTENSIONS = (".ts", ".tsx", ".mts", ".cts", ".js", ".jsx", ".mjs", ".cjs")
@@ -58,6 +62,17 @@ def choose(
     )
     core = tuple(persona for persona in personas if persona.name == COMMON_CORE)
     return (*applying, *core) if _somebody_is_missing(applying, change) else applying
+
+
+def unheeded(change: Change, asked: str) -> tuple[str, ...]:
+    """A sentence about what stands behind `/review` and means nothing here, so that nobody takes a typing error for obeyed."""
+    words = [word for word in _ASKED.sub(" ", asked).split() if word.lower() not in (STARTS_OVER, *EFFORTS)]
+    lost = [word for word in words if narrow(change, word) is change]
+    if not lost:
+        return ()
+    named = ", ".join(gate.span(word) for word in lost[:MOST_UNHEEDED])
+    rest = "" if len(lost) < len(words) else ", so all of it was reviewed"
+    return (f"Nothing in this change is named {named}{rest}",)
 
 
 def fixer(personas: Sequence[Persona], change: Change) -> Persona | None:

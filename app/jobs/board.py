@@ -16,7 +16,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from app.jobs.diary import reviews
-from app.jobs.store import ACTIVE, DeliveryState, JobState, Store, deliveries, jobs
+from app.jobs.store import ACTIVE, IS_REVIEW, DeliveryState, JobState, Store, deliveries, jobs
 
 ROWS_A_PAGE = 50
 REPOSITORIES_AT_MOST = 500
@@ -190,7 +190,7 @@ class Board:
 
     def dead_numbers(self) -> tuple[int, int]:
         """How many reviews and how many deliveries failed for good."""
-        reviews_dead = sa.select(sa.func.count()).select_from(jobs).where(jobs.c.state == JobState.FAILED)
+        reviews_dead = sa.select(sa.func.count()).select_from(jobs).where(jobs.c.state == JobState.FAILED, IS_REVIEW)
         lost = sa.select(sa.func.count()).select_from(deliveries).where(deliveries.c.state == DeliveryState.FAILED)
         with self._store.read() as connection:
             return connection.scalar(reviews_dead) or 0, connection.scalar(lost) or 0
@@ -206,9 +206,8 @@ class Board:
 
 def _query() -> sa.Select[Any]:
     names = [field.name for field in fields(ReviewRow)]
-    return sa.select(*(jobs.c[name] if name in jobs.c else reviews.c[name] for name in names)).outerjoin(
-        reviews, reviews.c.job_key == jobs.c.key
-    )
+    columns = (jobs.c[name] if name in jobs.c else reviews.c[name] for name in names)
+    return sa.select(*columns).outerjoin(reviews, reviews.c.job_key == jobs.c.key).where(IS_REVIEW)
 
 
 def _rows(found: sa.Result[Any]) -> tuple[ReviewRow, ...]:

@@ -16,7 +16,7 @@ from app.core.finding import Category
 from app.core.memory import Standing
 from app.jobs.diary import EVERYWHERE, usage
 from app.jobs.memory import findings
-from app.jobs.store import JobState, Store, jobs
+from app.jobs.store import IS_REVIEW, JobState, Store, jobs
 
 DAY_SECONDS = 86_400
 TIMED_AT_MOST = 1000
@@ -95,7 +95,7 @@ class Figures:
         first = int(now // DAY_SECONDS) - days + 1
         numbers, states = _listed(range(first, first + days)), _listed(JobState)
         begins = numbers.c.value * DAY_SECONDS
-        of_day = sa.and_(jobs.c.created_at >= begins, jobs.c.created_at < begins + DAY_SECONDS)
+        of_day = sa.and_(jobs.c.created_at >= begins, jobs.c.created_at < begins + DAY_SECONDS, IS_REVIEW)
         counted = _number(jobs, of_day, jobs.c.state == states.c.value)
         with self._store.read() as connection:
             query = sa.select(numbers.c.value, states.c.value, counted).select_from(_every(numbers, states))
@@ -109,7 +109,7 @@ class Figures:
         """How long reviews take; None when none has finished."""
         query = (
             sa.select(jobs.c.ended_at - jobs.c.started_at)
-            .where(jobs.c.state == JobState.DONE, jobs.c.started_at.is_not(None))
+            .where(jobs.c.state == JobState.DONE, jobs.c.started_at.is_not(None), IS_REVIEW)
             .order_by(jobs.c.created_at.desc())
             .limit(TIMED_AT_MOST)
         )

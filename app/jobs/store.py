@@ -113,7 +113,7 @@ jobs = sa.Table(
     sa.Index("principal_jobs_of_state", "state", "created_at"),
     sa.Index("principal_jobs_of_repository", "repository", "created_at"),
 )
-_IS_REVIEW = jobs.c.key.startswith("review:")
+IS_REVIEW = jobs.c.key.startswith("review:")
 """Not an answer: those stand beside the reviews (answers.py)."""
 outbox = sa.Table(
     "principal_outbox",
@@ -390,7 +390,7 @@ class Store:
 
     def jobs_of_pull(self, connection: sa.Connection, repository_id: int, number: int) -> Sequence[sa.Row[Any]]:
         """Every review of a pull request, locked until the transaction ends; answers to questions are none."""
-        query = sa.select(jobs).where(jobs.c.repository_id == repository_id, jobs.c.number == number, _IS_REVIEW)
+        query = sa.select(jobs).where(jobs.c.repository_id == repository_id, jobs.c.number == number, IS_REVIEW)
         return connection.execute(query.order_by(jobs.c.created_at).with_for_update()).all()
 
     def asked_since(self, connection: sa.Connection, *, installation: int | None, asked_by: str, since: float) -> int:
@@ -442,7 +442,7 @@ class Store:
             jobs.c.repository_id == row.repository_id,
             jobs.c.number == row.number,
             jobs.c.state == JobState.RUNNING,
-            _IS_REVIEW,
+            IS_REVIEW,
         )
         return connection.scalar(running.limit(1)) is not None
 

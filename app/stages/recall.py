@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from app.core import fingerprint, increment, notice
+from app.core import choose, fingerprint, increment, notice
 from app.core.background import Background
 from app.core.change import Change, FileDiff, FileStatus
 from app.core.gate import Outgoing
@@ -29,9 +29,6 @@ from app.telemetry import log
 
 if TYPE_CHECKING:
     from app.github import GitHub
-
-STARTS_OVER = "full"
-"""After `/review`: as if nothing had been reviewed or said before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +114,7 @@ async def before(keeper: Keeper, *, pull: Pull, step: Step) -> Before:
     """What is known of the pull request. Remembered by the step, because the review itself changes it."""
 
     async def ask() -> Before:
-        if STARTS_OVER in keeper.request.arguments.split():
+        if choose.STARTS_OVER in keeper.request.arguments.split():
             await keeper.memory.forget(*keeper.place)
         remembered = await keeper.memory.of(*keeper.place)
         threads = await _threads(keeper) if remembered.said or pull.review_comments else ()

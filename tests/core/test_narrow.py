@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from app.core.change import narrow
+from app.core.choose import unheeded
 from tests.core.values import change, file
 
 WHOLE = change(file("src/a.ts"), file("src/deep/b.ts"), file("lib/c.ts"))
@@ -26,3 +27,9 @@ def test_a_request_that_names_nothing_of_the_change_is_about_all_of_it():
     assert narrow(WHOLE, "full") is WHOLE
     assert narrow(WHOLE, "sr lib/c") is WHOLE
     assert narrow(WHOLE, "") is WHOLE
+
+
+def test_what_means_nothing_behind_a_request_is_said():
+    assert unheeded(WHOLE, "deep src persona x FULL") == ()
+    assert unheeded(WHOLE, "srcc/") == ("Nothing in this change is named `srcc/`, so all of it was reviewed",)
+    assert unheeded(WHOLE, "src/a.ts lub") == ("Nothing in this change is named `lub`",)

@@ -111,3 +111,29 @@ def test_r07_told_to_stop_it_finishes_what_runs_begins_nothing_more_and_takes_wh
             assert bot.terminate() == 0
         assert (len(running.reviews), len(late.reviews)) == (1, 1)
         assert contract.violations(github.requests) == []
+
+
+def test_a_bot_killed_while_it_answers_goes_on_and_says_it_once(tmp_path):
+    """Killed while the model thinks, and again while the answer is on its way."""
+    answer = {"answer": "It charges nothing.", "places": [], "unknown": ""}
+    with Sandbox() as github, FakeModels() as models:
+        models.answers_instantly(REPLIES | {"answer": answer})
+        thinking = models.will_hang(purpose="answer")
+        with BotProcess(environment(github, tmp_path, **with_model(models))) as bot:
+            pull = open_pull(github, bot)
+            pull.repository.add_collaborator("alice", "write")
+            completed(pull)
+            asked = pull.comment("/ask what does it charge?", by="alice")
+            wait_for(lambda: models.asked_for("answer"), why="the model was not asked")
+            sending = github.faults.hold("POST", "*/issues/*/comments")
+            bot.kill()
+            thinking.set()
+            bot.start()
+            sending.wait_until_reached()
+            bot.kill()
+            sending.release()
+            bot.start()
+            wait_for(lambda: [one.content for one in asked.reactions] == ["eyes", "rocket"], why="no end was shown")
+            assert bot.terminate() == 0
+        assert len([one for one in pull.issue_comments if one.body.startswith("It charges nothing.")]) == 1
+        assert len(models.asked_for("answer")) == 2, "only the call that was in flight is asked again"

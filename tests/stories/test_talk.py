@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from app.jobs import Timing
 from tests.fakes.contract import described_github
+from tests.fakes.service import FREELY
 from tests.stories.bot import Bot, environment, wait_for
 from tests.stories.test_increments import AGENT, NIGHTLY, Pushes
 
@@ -156,3 +158,20 @@ def test_a_finding_is_ignored_and_another_resolved_in_its_thread(github, tmp_pat
             "src/agent.js",
             "src/nightly.js",
         ], "starting over says what was resolved, never what was dismissed"
+
+
+def test_who_asks_without_end_is_told_once_and_then_no_more(github, tmp_path):
+    timing = Timing(settle_seconds=0.1, retry_first_seconds=0.2, sweep_seconds=0, spacing=FREELY, asked_at_most=2)
+    with Bot(environment(github, tmp_path), timing=timing) as bot:
+        talk = Talk(github, bot, {"src/agent.js": AGENT})
+        talk.say("/help")
+        talk.say("/pause")
+        told = words(talk.say("/resume", end="confused"))
+        assert told.startswith("Not answered: One person has asked for as many reviews and answers as an hour allows.")
+        assert "(`ASKED_TOO_OFTEN`)" in told
+        said = len(talk.pull.issue_comments)
+        unanswered = talk.pull.comment("/help", by="alice")
+        talk.repository.add_collaborator("bob", "write")
+        talk.say("/help", by="bob")
+        assert len(talk.pull.issue_comments) == said + 3
+        assert reactions(unanswered) == ["eyes"]
