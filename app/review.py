@@ -242,6 +242,8 @@ async def review(
             persona=choose.fixer(library.personas, change),
             envelope=envelope,
             step=step,
+            rules=speaking_rules,
+            breaker=library.tasks["break"] if how.breaker else "",
         )
         if options.fix and how.fixes
         else (fix.leave(weighed.said, "a quick review writes none") if options.fix else weighed.said, Usage())

@@ -2,7 +2,8 @@
 
 quick     one pass, no sceptic, no fixes: only what the reviewer is nearly certain of is said
 standard  one pass, a sceptic who judges several candidates of a batch at a time, fixes
-deep      a pass for each lens, votes, a sceptic for each candidate alone, a second look where no pass spoke, fixes
+deep      a pass for each lens, votes, a sceptic for each candidate alone, a second look where no pass spoke, fixes that
+          somebody tried to break
 """
 
 from __future__ import annotations
@@ -31,6 +32,8 @@ class Passes:
     fixes: bool = True
     least_confidence: float = 0.0
     """A claim that no sceptic judges must be as certain as this."""
+    breaker: bool = False
+    """Somebody else tries to break each patch; one that breaks is left out."""
     alone: float = 0.0
     """Of several passes, one that claims something alone must be as certain as this."""
 
@@ -48,7 +51,7 @@ def passes(effort: Effort) -> Passes:
         case "standard":
             return Passes((GENERAL,))
         case "deep":
-            return Passes((GENERAL, *LENSES), candidates_per_prompt=1, second_look=True, alone=0.5)
+            return Passes((GENERAL, *LENSES), candidates_per_prompt=1, second_look=True, breaker=True, alone=0.5)
 
 
 def asked_for(asked: str) -> Effort | None:

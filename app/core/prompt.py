@@ -31,6 +31,7 @@ from app.core.untrusted import Untrusted
 REVIEW_OUTPUT_TOKENS = 12_000
 VERIFY_OUTPUT_TOKENS = 8_000
 FIX_OUTPUT_TOKENS = 8_000
+BREAK_OUTPUT_TOKENS = 2_000
 SUMMARY_OUTPUT_TOKENS = 1_000
 PROBE_OUTPUT_TOKENS = 200
 ANSWER_OUTPUT_TOKENS = 4_000
@@ -216,6 +217,22 @@ def fix(
     if excerpts:
         parts += ["## The head's own code: function, definitions, callers, tests", _excerpts(excerpts, envelope)]
     return Prompt(system_text, shared_text, "\n\n".join(parts), FIX_OUTPUT_TOKENS, "fix")
+
+
+def attack(
+    system_text: str, shared_text: str, *, found: VerifiedFinding, excerpts: Sequence[Excerpt], envelope: Envelope
+) -> Prompt:
+    """The prompt that asks somebody to break the patch of a finding that has one."""
+    patch = found.fix.patch if found.fix is not None else None
+    parts = [
+        "## The finding",
+        envelope.wrap("finding", Untrusted(_candidate(found.finding))),
+        "## The patch",
+        envelope.wrap("patch", Untrusted(patch.diff if patch is not None else "")),
+    ]
+    if excerpts:
+        parts += ["## The head's own code, as it is without the patch", _excerpts(excerpts, envelope)]
+    return Prompt(system_text, shared_text, "\n\n".join(parts), BREAK_OUTPUT_TOKENS, "break")
 
 
 def answer(

@@ -171,6 +171,13 @@ class TestReply(_Form):
     content: Text
 
 
+class BreakReply(_Form):
+    """What somebody says who tried to break a patch."""
+
+    holds: bool = Field(description="false if the failing case shows that the patch is wrong")
+    failing_case: Text = Field(description="the input or schedule, the line and the wrong result; empty if it holds")
+
+
 class FixReply(_Form):
     """The parts of the answer pattern. Those of the other kinds stay empty."""
 

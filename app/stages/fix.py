@@ -5,6 +5,7 @@ A patch becomes a suggestion only if it stays inside the hunk, git applies it an
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
@@ -12,12 +13,14 @@ from app.core import evidence as rules_say
 from app.core import patch, prompt, suggestion
 from app.core.budget import Piece
 from app.core.change import Change, FileDiff
+from app.core.context import Excerpt
 from app.core.finding import Fix, Kind, Patch, TestFile, VerifiedFinding
 from app.core.patch import Draft, NoPatch
 from app.core.persona import Persona
 from app.core.prompt import Envelope
-from app.core.reply import FixReply
-from app.core.rule import Evidence, Rule
+from app.core.reply import BreakReply, FixReply
+from app.core.rule import Evidence, Rule, Strength
+from app.core.source import SourceFile
 from app.core.source import Verdict as Parses
 from app.core.usage import Usage
 from app.errors import PrincipalError
@@ -46,8 +49,14 @@ async def fix(
     persona: Persona | None,
     envelope: Envelope,
     step: Step,
+    rules: Sequence[Rule] = (),
+    breaker: str = "",
 ) -> tuple[tuple[VerifiedFinding, ...], Usage]:
-    """The findings with their fixes, in the same order. Rules' findings bring their own; a failed call leaves a reason."""
+    """The findings with their fixes, in the same order. Rules' findings bring their own; a failed call leaves a reason.
+
+    `rules` are those whose detectors a patch must not set off; `breaker` is the task of whoever tries to break each patch,
+    empty where nobody does.
+    """
     open_ones = [found for found in said if found.fix is None]
     if model is None or not open_ones:
         return leave(said, "no model is configured"), Usage()
@@ -61,17 +70,47 @@ async def fix(
             piece=piece,
             envelope=envelope,
             wishes=reading.wishes([piece.file.path]),
-            excerpts=await read.around([piece], reading=reading, budget_tokens=FIX_CONTEXT_TOKENS, tests=True),
+            excerpts=await _around(found, reading),
         )
         for found in open_ones
         for piece in [_piece(found, reading.change)]
     ]
     answers = await ask_all(step, "fix", [(model, one) for one in prompts], FixReply)
     written = {
-        id(found): await _written(found, answer, reading=reading, header=_header(persona))
+        id(found): await _written(found, answer, reading=reading, rules=rules, header=_header(persona))
         for found, answer in zip(open_ones, answers, strict=True)
     }
-    return tuple(written.get(id(found), found) for found in said), total(answers)
+    usage = total(answers)
+    if breaker:
+        patched = {key: found for key, found in written.items() if found.fix is not None and found.fix.patch}
+        attacks = [
+            prompt.attack(prompt.system(breaker), shared, found=found, excerpts=excerpts, envelope=envelope)
+            for found in patched.values()
+            for excerpts in [await _around(found, reading)]
+        ]
+        verdicts = await ask_all(step, "break", [(model, one) for one in attacks], BreakReply)
+        written |= {
+            key: _survived(found, verdict) for (key, found), verdict in zip(patched.items(), verdicts, strict=True)
+        }
+        usage += total(verdicts)
+    return tuple(written.get(id(found), found) for found in said), usage
+
+
+def _survived(found: VerifiedFinding, verdict: Answer[BreakReply]) -> VerifiedFinding:
+    """The finding with its patch, or without it where a failing case was shown. Who did not answer has shown none."""
+    if verdict.reply is None or verdict.reply.holds or not verdict.reply.failing_case.strip() or found.fix is None:
+        return found
+    case = " ".join(verdict.reply.failing_case.split())
+    bare = replace(found.fix, patch=None)
+    return replace(
+        found, fix=_complete(bare, found.finding.kind, {"patch": f"the patch that was written fails: {case}"})
+    )
+
+
+async def _around(found: VerifiedFinding, reading: Reading) -> tuple[Excerpt, ...]:
+    """The function that is patched, what it uses, who calls it, and its tests."""
+    piece = _piece(found, reading.change)
+    return await read.around([piece], reading=reading, budget_tokens=FIX_CONTEXT_TOKENS, tests=True)
 
 
 def leave(said: Sequence[VerifiedFinding], reason: str) -> tuple[VerifiedFinding, ...]:
@@ -101,14 +140,14 @@ async def by_rules(
                 end_line=one.end_line,
             )
         made = VerifiedFinding(rules_say.to_finding(one, rule), where, verified_by="", sources=(one.detector,))
-        checked, why = await _check(draft, made, file=file, reading=reading)
+        checked, why = await _check(draft, made, file=file, reading=reading, rules=tuple(rules.values()))
         parts = replace(rules_say.to_fix(one, rule), patch=checked)
         found.append(replace(made, fix=_complete(parts, made.finding.kind, {"patch": why})))
     return tuple(found)
 
 
 async def _written(
-    found: VerifiedFinding, answer: Answer[FixReply], *, reading: Reading, header: str
+    found: VerifiedFinding, answer: Answer[FixReply], *, reading: Reading, rules: Sequence[Rule], header: str
 ) -> VerifiedFinding:
     change = reading.change
     reply = answer.reply
@@ -121,7 +160,7 @@ async def _written(
         draft = patch.draft(
             reply.original, reply.replacement, path=file.path, head_text=head_text or "", near=found.anchor
         )
-    checked, why = await _check(draft, found, file=file, reading=reading)
+    checked, why = await _check(draft, found, file=file, reading=reading, rules=rules)
     known = await _existing(reading.tree, change, [test.path for test in reply.tests])
     parts = Fix(
         repro=reply.repro,
@@ -149,7 +188,7 @@ async def _written(
 
 
 async def _check(
-    draft: Draft | NoPatch, found: VerifiedFinding, *, file: FileDiff, reading: Reading
+    draft: Draft | NoPatch, found: VerifiedFinding, *, file: FileDiff, reading: Reading, rules: Sequence[Rule]
 ) -> tuple[Patch | None, str]:
     """The draft as a patch that says whether it may be committed with one click; or None and why there is no patch."""
     if isinstance(draft, NoPatch):
@@ -159,6 +198,8 @@ async def _check(
         reason = reason or "unchecked, because only the diff was given"
     elif broken := await _broken(draft, tree=reading.tree, reading=reading):
         return None, broken
+    elif tripped := await _tripped(draft, reading=reading, rules=rules):
+        return None, f"the patch that was written breaks the rule `{tripped}`"
     return (
         Patch(
             path=draft.path,
@@ -185,6 +226,17 @@ async def _broken(draft: Draft, *, tree: Tree, reading: Reading) -> str:
     return (
         f"the patch that was written would break the file ({parsed.reason})" if parsed.verdict is Parses.WORSE else ""
     )
+
+
+async def _tripped(draft: Draft, *, reading: Reading, rules: Sequence[Rule]) -> str:
+    """The rule of a strong detector that sees more in the patched file than in the file as it is; empty when none does."""
+
+    async def seen(text: str) -> Counter[str]:
+        result = await reading.scanner.scan([SourceFile.between(draft.path, "", text)], rules)
+        return Counter(one.rule for one in result.new if one.strength is Strength.STRONG)
+
+    more = await seen(draft.after) - await seen(draft.before) if rules else Counter[str]()
+    return next(iter(more), "")
 
 
 async def _existing(tree: Tree | None, change: Change, paths: Sequence[str]) -> frozenset[str]:

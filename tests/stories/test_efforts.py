@@ -8,7 +8,7 @@ from collections import Counter
 from app.core import comment
 from app.core.passes import LENSES
 from app.library import load
-from tests.stories.test_stages_at_once import BASE, CLAIM, HEAD, VERDICT, models, reviewed, shop, wide, will_find
+from tests.stories.test_stages_at_once import BASE, CLAIM, FIX, HEAD, VERDICT, models, reviewed, shop, wide, will_find
 
 __all__ = ["models", "shop"]
 
@@ -58,10 +58,45 @@ def test_a_deep_review_reads_through_lenses_counts_votes_doubts_each_alone_and_l
     assert "total = 0" not in again
 
 
+LIMITED = """\
+import http from "node:http";
+
+export async function rate(currency) {
+  const reply = await fetch(`https://rates.example.net/${currency}`, { signal: AbortSignal.timeout(500) });
+  return reply.json();
+}
+"""
+
+
+def test_a_patch_that_sets_off_a_detector_is_left_out_with_the_rule_it_breaks(shop, models):
+    line = LIMITED.split("\n")[3]
+    patch = {"original": line, "replacement": line.replace(", { signal: AbortSignal.timeout(500) }", "")}
+    will_find(models, claims=[{**CLAIM, "path": "src/rate.js", "quote": line, "rule": ""}], fix=patch)
+    found = reviewed(shop, models, head={"src/rate.js": LIMITED})
+    fix = found.said[0].fix
+    assert fix.patch is None
+    assert ("patch", "the patch that was written breaks the rule `timeouts`") in fix.missing
+    assert fix.repro, "the other parts stand"
+
+
+def test_a_deep_review_has_each_patch_attacked_and_leaves_out_what_breaks(shop, models):
+    will_find(models)
+    told = {"review": {"overview": "", "findings": [CLAIM]}, "verify": {"verdicts": [VERDICT]}, "fix": FIX}
+    models.answers_instantly({**told, "break": {"holds": False, "failing_case": "pay({items: []}) still charges 0"}})
+    found = reviewed(shop, models, asked="deep")
+    (attack,) = models.asked_for("break")
+    assert "+  if (total === 0) return;" in attack.user
+    fix = found.said[0].fix
+    assert fix.patch is None
+    assert ("patch", "the patch that was written fails: pay({items: []}) still charges 0") in fix.missing
+    models.answers_instantly({**told, "break": {"holds": True, "failing_case": ""}})
+    assert reviewed(shop, models, asked="deep").said[0].fix.patch.suggestion
+
+
 def test_passes_and_sceptic_repeat_the_prefix_of_their_batch_byte_for_byte(shop, models):
     """Providers cache prefixes: all requests about one batch differ only in their last part."""
     reviewed(shop, models, asked="deep")
-    systems = {request.system for request in models.requests if request.schema_name != "FixReply"}
+    systems = {request.system for request in models.requests if request.schema_name in ("ReviewReply", "VerifyReply")}
     assert len(systems) == 1
     before_the_task = Counter(
         request.user.split("\n\n# Your task: ")[0]
