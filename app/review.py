@@ -52,7 +52,7 @@ from app.llm import Model
 from app.llm.guarded import Guarded
 from app.llm.models import Models
 from app.llm.purse import OwnPocket, Purse
-from app.stages import doubt, find, fix, govern, post, read, recall, summarise, talk
+from app.stages import doubt, find, fix, govern, post, read, recall, summarise, talk, triage
 from app.stages.diary import Diary, NoDiary, Noted
 from app.stages.memory import Memory, NoMemory
 from app.stages.step import AtOnce, Step
@@ -197,6 +197,7 @@ async def review(
     personas = choose.choose(library.personas, change, added_text=text, asked=asked, only=policies.root.personas)
     speaking, notes = _voices(personas, models)
     how = passes(asked_for(asked) or options.effort)
+    passed_over = await triage.sort(reading, model=models.triage, tasks=library.tasks, envelope=envelope, step=step)
     claims = await find.find(
         reading,
         groups=find.groups(
@@ -212,6 +213,7 @@ async def review(
         envelope=envelope,
         tasks=library.tasks,
         passes=how,
+        passed_over=passed_over.hunks,
         most_tokens=reviewer.most_tokens,
         step=step,
         planned=planned,
@@ -267,8 +269,13 @@ async def review(
         flow=claims.flow,
         personas=tuple(persona.title for persona in personas),
         models=tuple(dict.fromkeys((*claims.models, *judged.models))),
-        notes=(*spoken, *notes, *(f"Rules did not see {note.subject}: {note.reason}" for note in seen.notes)),
-        usage=claims.usage + judged.usage + fix_usage,
+        notes=(
+            *spoken,
+            *notes,
+            *passed_over.notes,
+            *(f"Rules did not see {note.subject}: {note.reason}" for note in seen.notes),
+        ),
+        usage=passed_over.usage + claims.usage + judged.usage + fix_usage,
         seconds=reviewer.clock() - started,
         recalled=weighed.recalled,
     )

@@ -47,6 +47,8 @@ class Options:
     """The full guidance of the rules that the change touches stands in the prompt."""
     certainty: float = 0.0
     """How certain a claim has to be that no sceptic judges, from 0 to 1; 0: what the effort asks for."""
+    triage: bool = True
+    """Hunks of white space and comments, and files that a cheap model calls plain, are not read by the reviewers."""
     verify: bool = True
     """A sceptic looks at each claim. Without, every claim whose quote is found is believed."""
     fix: bool = True

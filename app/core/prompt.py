@@ -32,6 +32,7 @@ REVIEW_OUTPUT_TOKENS = 12_000
 VERIFY_OUTPUT_TOKENS = 8_000
 FIX_OUTPUT_TOKENS = 8_000
 BREAK_OUTPUT_TOKENS = 2_000
+TRIAGE_OUTPUT_TOKENS = 4_000
 SUMMARY_OUTPUT_TOKENS = 1_000
 PROBE_OUTPUT_TOKENS = 200
 ANSWER_OUTPUT_TOKENS = 4_000
@@ -217,6 +218,11 @@ def fix(
     if excerpts:
         parts += ["## The head's own code: function, definitions, callers, tests", _excerpts(excerpts, envelope)]
     return Prompt(system_text, shared_text, "\n\n".join(parts), FIX_OUTPUT_TOKENS, "fix")
+
+
+def triage(task: str, shared_text: str, *, body: str) -> Prompt:
+    """The prompt that asks a cheap model which files are plain."""
+    return Prompt(task.strip(), shared_text, body, TRIAGE_OUTPUT_TOKENS, "triage")
 
 
 def attack(

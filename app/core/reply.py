@@ -171,6 +171,19 @@ class TestReply(_Form):
     content: Text
 
 
+class TriagedFile(_Form):
+    """A file, and whether its change is plain."""
+
+    path: Text = Field(description="the file, exactly as the diff names it")
+    plain: bool = Field(description="true only if nothing the program does or promises can be altered")
+
+
+class TriageReply(_Form):
+    """What a cheap model says about the files of a change."""
+
+    files: list[TriagedFile] = Field(max_length=MOST_FINDINGS)
+
+
 class BreakReply(_Form):
     """What somebody says who tried to break a patch."""
 

@@ -5,7 +5,7 @@ Change ── plan ──► Plan(batches, left over) ── ask each persona gr
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from app.core import choose, context, prompt, verify
@@ -147,11 +147,12 @@ async def find(
     envelope: Envelope,
     tasks: Mapping[str, str],
     passes: Passes,
+    passed_over: Collection[tuple[str, int]] = (),
     most_tokens: int,
     step: Step,
     planned: Planned = to_nobody,
 ) -> Claims:
-    """The claims of all groups about all batches. Every hunk is in a batch, or named in `not_reviewed`.
+    """The claims of all groups about all batches. Every hunk is in a batch, passed over, or named in `not_reviewed`.
 
     `planned` hears of the prompts before the first is sent.
     """
@@ -170,6 +171,9 @@ async def find(
         batch_tokens=BATCH_TOKENS,
         most_tokens=_room(most_tokens, overhead, len(groups) * len(passes.tasks)),
     )
+
+    left_over = [piece for piece in left_over if piece.key not in passed_over]
+    batches = [one for batch in batches if (one := _without(batch, passed_over)).pieces]
 
     def body(batch: Batch, excerpts: Sequence[Excerpt]) -> str:
         return _body(batch, excerpts, reading=reading, evidence=evidence, rules=rules, envelope=envelope)
@@ -224,6 +228,10 @@ async def find(
         usage=usage,
         models=tuple(dict.fromkeys(answer.model for answer in answers if answer.reply is not None)),
     )
+
+
+def _without(batch: Batch, passed_over: Collection[tuple[str, int]]) -> Batch:
+    return Batch(tuple(piece for piece in batch.pieces if piece.key not in passed_over), batch.tokens)
 
 
 def _orders(batch: Batch, passes: Passes) -> tuple[Batch, ...]:

@@ -93,6 +93,39 @@ def test_a_deep_review_has_each_patch_attacked_and_leaves_out_what_breaks(shop, 
     assert reviewed(shop, models, asked="deep").said[0].fix.patch.suggestion
 
 
+# --- what no costly model reads ---------------------------------------------------------------------------------------
+
+
+def test_comments_and_white_space_are_shown_to_no_model_and_the_review_says_so(shop, models):
+    commented = BASE.replace("// one", "// One, in other words")
+    found = reviewed(shop, models, head={"src/pay.ts": commented})
+    assert models.requests == []
+    assert (found.hunks, found.hunks_reviewed, found.complete) == (1, 1, True)
+    (note,) = found.notes
+    assert note == "1 hunk changes nothing but white space and comments; no reviewer was shown it"
+
+
+def test_a_cheap_model_may_keep_files_from_the_others_and_a_silent_one_keeps_none(shop, models):
+    will_find(models, claims=[])
+    cheap = {"PRINCIPAL_TRIAGE_MODEL": "openai:gpt-6-mini"}
+    models.will_reply(
+        {"files": [{"path": "src/words.ts", "plain": True}, {"path": "none", "plain": True}]}, purpose="triage"
+    )
+    head = {"src/pay.ts": HEAD, "src/words.ts": "export const hello = 'Hello';\n"}
+    found = reviewed(shop, models, head=head, environ=cheap)
+    asked = models.asked_for("review")[0]
+    assert models.asked_for("triage")[0].model == "gpt-6-mini"
+    assert "=== src/pay.ts" in asked.user
+    assert "=== src/words.ts" not in asked.user
+    assert (
+        "1 hunk changes nothing that openai:gpt-6-mini holds for worth reading; no reviewer was shown it" in found.notes
+    )
+    assert found.hunks_reviewed == found.hunks == 2
+    models.will_refuse(purpose="triage", times=2)
+    reviewed(shop, models, environ=cheap)
+    assert "=== src/words.ts" in models.asked_for("review")[-1].user
+
+
 def test_passes_and_sceptic_repeat_the_prefix_of_their_batch_byte_for_byte(shop, models):
     """Providers cache prefixes: all requests about one batch differ only in their last part."""
     reviewed(shop, models, asked="deep")
