@@ -42,7 +42,8 @@ BY_ANOTHER_TEST = {
     "principal doctor": "tests/stories/test_doctor.py",
     "principal setup": "tests/stories/test_setup",
     "principal eval": "tests/stories/test_eval.py",
-    "principal replay": "replay",
+    "principal replay": "tests/stories/test_replay.py",
+    "principal channel": "tests/stories/test_channel.py",
     "PRINCIPAL_MODEL=none principal eval benchmarks/cases": "tests/stories/test_eval.py",
     "python3 -m venv .venv && .venv/bin/pip install": "tests/stories/test_wheel.py",
 }
@@ -54,7 +55,6 @@ NOT_RUN = {
     "kubectl ": "needs a cluster; tests/contract/test_deploy.py validates the manifests",
     "cp deploy/principal.env.example ": "the file is filled in by hand",
     "mutmut ": "takes hours; docs/mutation-testing.md has what it found",
-    "smee": "needs a channel on the internet",
 }
 """By how they begin: why they are not."""
 
