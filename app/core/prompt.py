@@ -82,7 +82,7 @@ def probe() -> Prompt:
 
 def tokens(prompt: Prompt) -> int:
     """About how many tokens a prompt has."""
-    return sum(estimate_tokens(part) for part in (prompt.system, prompt.shared, prompt.body))
+    return sum(estimate_tokens(part) for part in (prompt.system, *prompt.user))
 
 
 @dataclass(frozen=True, slots=True)
