@@ -10,6 +10,7 @@ Ends with 1 when axe-core finds anything serious, or when a page asks anybody el
 from __future__ import annotations
 
 import argparse
+import re
 import shutil
 import sys
 from pathlib import Path
@@ -32,11 +33,13 @@ def main() -> None:
     wanted.add_argument("--keep", type=Path, required=True)
     wanted.add_argument("--axe", type=Path, required=True)
     wanted.add_argument("--shots", type=Path)
+    wanted.add_argument("--only", nargs="*", metavar="PAGE", help="these pages alone, by their names")
     asked = wanted.parse_args()
     source = next(asked.axe.glob("**/axe.min.js")).read_text()
     folder = asked.keep.absolute()
     address = f"sqlite:///{folder / 'principal.db'}"
     pages = pages_of(address) | {"login": "/login", "not found": "/reviews/none"}
+    pages = {name: path for name, path in pages.items() if not asked.only or name in asked.only}
     found: list[str] = []
     with Bot(environment(folder, address), folder) as bot, sync_playwright() as tools:
         browser = tools.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
@@ -82,7 +85,9 @@ def _looked(
             found.append(f"{name} ({scheme}, {name_of_width}): it must be scrolled sideways")
         if shots is not None:
             page.goto(url + path)
-            page.screenshot(path=shots / f"{name.replace(' ', '-')}-{scheme}-{name_of_width}.png", full_page=True)
+            page.screenshot(
+                path=shots / f"{re.sub(r'[^a-z0-9]+', '-', name)}-{scheme}-{name_of_width}.png", full_page=True
+            )
     context.close()
     return found
 

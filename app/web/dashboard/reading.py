@@ -59,8 +59,8 @@ class Reading:
         seen, latest, queues, dead = await self._engine.look(
             lambda: (
                 views.overview(
-                    figures.reviews_by_day(now=now, days=OVERVIEW_DAYS),
-                    figures.durations(),
+                    self._sums.get("days", lambda: figures.reviews_by_day(now=now, days=OVERVIEW_DAYS)),
+                    self._sums.get("durations", figures.durations),
                     self._spending(now, OVERVIEW_DAYS),
                     self._resolution(),
                 ),
