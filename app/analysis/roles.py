@@ -38,7 +38,7 @@ _SCRIPT_FOLDERS = frozenset((
     "seeds", "seeders",
 ))  # fmt: skip
 _CLIENT_FOLDERS = frozenset((
-    "client", "frontend", "front-end", "web", "webapp", "web-app", "ui", "components", "component", "views",
+    "client", "front", "frontend", "front-end", "web", "webapp", "web-app", "ui", "components", "component", "views",
     "hooks", "browser", "public", "static", "assets", "www", "mobile", "native", "ios", "android", "extension",
     "webview", "renderer", "stories", "storybook",
 ))  # fmt: skip
@@ -47,7 +47,7 @@ _SERVER_FOLDERS = frozenset((
     "controllers", "controller", "handlers", "handler", "routes", "middleware", "middlewares", "lambda", "lambdas",
     "functions", "gateway", "consumers", "queues", "cron", "daemon",
 ))  # fmt: skip
-_FRONT_FOLDERS = frozenset(("frontend", "front-end", "webapp", "web-app", "browser"))
+_FRONT_FOLDERS = frozenset(("front", "frontend", "front-end", "webapp", "web-app", "browser"))
 """Say what they are wherever they stand, also below a service."""
 _SCRIPT_FOLDER = re.compile(
     r"^(?:\.github|create-.+|(?:.+-)?cli(?:-.+)?|dev|tooling|codegen|code-generation|releases?|extra)$"
@@ -55,7 +55,7 @@ _SCRIPT_FOLDER = re.compile(
 _DESKTOP_FOLDER = re.compile(r"(?:^|-)(?:electron|desktop|tauri)$")
 _TEST_FOLDER = re.compile(r"(?:^|-)(?:tests?|testing|e2e|mocks?|fixtures?)(?:-utils|-helpers|-runner|-env)?$")
 _TEST_NAME = re.compile(
-    r"(?:[._-](?:test|spec|e2e|stories|story|mock|fixture)s?\.[cm]?[jt]sx?$)|^test_.*\.py$|_test\.(?:py|go)$|^conftest\.py$|"
+    r"(?:[._-](?:test|spec|e2e|stories|story|mock|fixture)s?\.[cm]?[jt]sx?$)|^test_.*\.py$|_test\.(?:py|go)$|^conftest\.py$|^tests?\.[cm]?[jt]sx?$|"
     r"^(?:jest|vitest|playwright|cypress)[.-]",
     re.IGNORECASE,
 )

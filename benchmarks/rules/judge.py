@@ -81,7 +81,16 @@ async def _hits(target: str, repositories: Path, rules: dict[str, Rule]) -> list
             async for portion in folder.scan(root, list(rules.values()), scanner=scanner):
                 strong = [one for one in portion.result.new if one.strength is Strength.STRONG]
                 found += [(_row(one, rules[one.rule], name, commit), _shown(root, one)) for one in strong]
+        workflows = scan(list(_workflows(root)), probes(rules.values())).new
+        strong = [one for one in workflows if one.strength is Strength.STRONG]
+        found += [(_row(one, rules[one.rule], name, commit), _shown(root, one)) for one in strong]
     return found
+
+
+def _workflows(root: Path) -> Iterable[SourceFile]:
+    """What a scan of a folder leaves out, since it is hidden, and a review reads."""
+    for path in sorted((root / ".github").rglob("*.y*ml")):
+        yield SourceFile(str(path.relative_to(root)), path.read_text("utf-8", "replace"), whole=True)
 
 
 def _row(one: Evidence, rule: Rule, repository: str, commit: str) -> Row:

@@ -17,9 +17,17 @@ _SIMPLE_LIST = re.compile(r"^[\w$.()\[\]\"']+$")
 
 @refines("async-io.for-each")
 def for_each(candidate: Candidate) -> Match | None:
-    """`forEach` with an async callback that awaits something."""
-    if candidate.file.role in (Role.TEST, Role.EXAMPLE):
-        return None
+    """`forEach` with an async callback that awaits something, in a service's code."""
+    return _for_each(candidate) if candidate.file.role is Role.SERVER else None
+
+
+@refines("async-io.for-each-elsewhere")
+def for_each_elsewhere(candidate: Candidate) -> Match | None:
+    """The same where nothing says that a service runs it: what a page draws a little later harms nobody."""
+    return _for_each(candidate) if candidate.file.role not in (Role.TEST, Role.EXAMPLE, Role.SERVER) else None
+
+
+def _for_each(candidate: Candidate) -> Match | None:
     given = calls.arguments(candidate.node)
     function = candidate.node.field("function")
     items = function.field("object") if function is not None else None

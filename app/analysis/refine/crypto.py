@@ -14,7 +14,7 @@ from app.analysis.roles import Role
 
 _HARMLESS_ROLES = frozenset((Role.TEST, Role.EXAMPLE))
 _DEVELOPMENT = re.compile(
-    r"NODE_ENV|\bis_?dev|is_?local|is_?test|is_?prod|development|__DEV__|insecure|unsafe|bypass|verify|ssl|tls|secure\b|self_?signed|(?:skip|no)[-_]?(?:tls|ssl|verif)|(?:accept|allow)[-_]?(?:invalid|insecure|self|any)|DEBUG",
+    r"NODE_ENV|\bis_?dev|is_?local|is_?test|is_?prod|development|__DEV__|insecure|unsafe|bypass|verify|ssl|tls|secure\b|self_?signed|unauthori[sz]ed|certificate|strict|(?:skip|no)[-_]?(?:tls|ssl|verif)|(?:accept|allow)[-_]?(?:invalid|insecure|self|any)|DEBUG",
     re.IGNORECASE,
 )
 _FOR_TESTS = re.compile(
@@ -97,7 +97,7 @@ _PARSED = frozenset((*languages.SCRIPT_LANGUAGES, languages.PYTHON))
 
 @refines("crypto.weak-cipher")
 def weak_cipher(candidate: Candidate) -> Match | None:
-    """`createCipher` without an IV, or any cipher in ECB mode, from Node's crypto."""
+    """`createCipher` without an IV, or any cipher in ECB mode, from Node's crypto. Deciphers read what there is already."""
     if candidate.file.role in _HARMLESS_ROLES or _OLD_PROTOCOL.search(candidate.file.path):
         return None
     name = calls.callee(candidate.node)
@@ -107,9 +107,9 @@ def weak_cipher(candidate: Candidate) -> Match | None:
     if module != "crypto" or not given:
         return None
     algorithm = (calls.literal_text(given[0]) or "").lower()
-    if verb in ("createCipher", "createDecipher"):
+    if verb == "createCipher":
         reason = "derives the key with one round of MD5 and uses no IV; Node 22 removed it"
-    elif verb in ("createCipheriv", "createDecipheriv") and re.search(r"-ecb$", algorithm):
+    elif verb == "createCipheriv" and re.search(r"-ecb$", algorithm):
         reason = "encrypts equal blocks to equal blocks"
     else:
         return None

@@ -13,7 +13,11 @@ from app.analysis.roles import Role
 _MODULES = re.compile(
     r"^(?:fs|fs-extra|graceful-fs|child_process|zlib|crypto|bcrypt(?:js)?|argon2|better-sqlite3|sync-request)$"
 )
-_CHEAP = frozenset(("existsSync", "accessSync", "statSync", "randomBytesSync", "lstatSync"))
+_CHEAP = frozenset((
+    "existsSync", "accessSync", "statSync", "randomBytesSync", "lstatSync", "renameSync", "unlinkSync", "mkdirSync", "chmodSync",
+    "closeSync", "openSync", "realpathSync", "utimesSync",
+))  # fmt: skip
+"""Ask the file system for a name and move no contents."""
 _SLOW_HASH = re.compile(r"^(?:hashSync|compareSync|genSaltSync|pbkdf2Sync|scryptSync)$")
 _COSTLY = re.compile(
     r"^(?:execSync|spawnSync|execFileSync|pbkdf2Sync|scryptSync|hashSync|compareSync|gzipSync|gunzipSync|inflateSync|deflateSync|brotliCompressSync)$"

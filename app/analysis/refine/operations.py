@@ -171,7 +171,7 @@ def started_by_npm(file: FileContext) -> Iterable[Match]:
 
 @searches("supply-chain.moving-image")
 def moving_image(file: FileContext) -> Iterable[Match]:
-    """`FROM image` with `latest`, or with no tag at all."""
+    """`FROM image` with `latest`, or with no tag at all; of several stages on one image the first."""
     name = PurePosixPath(file.path).name
     if (
         file.role in _QUIET
@@ -179,12 +179,16 @@ def moving_image(file: FileContext) -> Iterable[Match]:
         or re.search(r"dev|test|local", name, re.IGNORECASE)
     ):
         return
+    told: set[str] = set()
     stages = {one.lower() for one in re.findall(r"^FROM\s[^\n]*\sAS\s+(\S+)", file.text, re.MULTILINE | re.IGNORECASE)}
     for found in re.finditer(r"^FROM\s+(?:--platform=\S+\s+)?(?P<image>\S+)", file.text, re.MULTILINE | re.IGNORECASE):
         image = found["image"]
         tag = image.rpartition("/")[2].partition(":")[2]
         if image.lower() in stages or image == "scratch" or "@" in image or "$" in image or tag not in ("", "latest"):
             continue
+        if image in told:
+            continue
+        told.add(image)
         yield Match(
             found.start(),
             found.end(),

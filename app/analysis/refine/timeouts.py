@@ -7,7 +7,7 @@ import re
 from ast_grep_py import SgNode
 
 from app.analysis import calls
-from app.analysis.context import Candidate, Match, enclosing_function
+from app.analysis.context import Candidate, Match, enclosing_function, function_name
 from app.analysis.refine import refines
 from app.analysis.roles import Role
 
@@ -31,6 +31,8 @@ _STAYS = re.compile(
     r"\b(?:serve|Worker|listen)\(|while\s*\(true\)",
     re.MULTILINE,
 )
+_TELLS_HOME = re.compile(r"telemetry|analytics|usage-?stat", re.IGNORECASE)
+"""Names of what reports on the side; nobody waits for it, and `fetch` gives up by itself in the end."""
 LONGEST_FOCUS = 400
 _AXIOS_POSITION = {
     "get": 1, "delete": 1, "head": 1, "options": 1, "post": 2, "put": 2, "patch": 2, "postForm": 2, "putForm": 2, "patchForm": 2,
@@ -63,7 +65,7 @@ def _fetch(candidate: Candidate) -> Match | None:
     text = candidate.file.text
     if _runs_once(text) or _PAGE.search(text) or _is_left_to_itself(candidate.node):
         return None
-    if _PICTURES.intersection(candidate.file.imports.values()):
+    if _PICTURES.intersection(candidate.file.imports.values()) or _tells_home(candidate):
         return None
     if _is_a_script_of_its_own(candidate.node) or _MEANT_TO_STAY_OPEN.search(candidate.node.text()[:2000]):
         return None
@@ -294,6 +296,11 @@ def _is_a_script_of_its_own(call: SgNode) -> bool:
 def _runs_once(text: str) -> bool:
     """Whether the file is a program that ends by itself: it calls its `main`, offers nothing, and stays open for nothing."""
     return "main()" in text and _CALLS_MAIN.search(text) is not None and _STAYS.search(text) is None
+
+
+def _tells_home(candidate: Candidate) -> bool:
+    name = candidate.file.path.rpartition("/")[2]
+    return _TELLS_HOME.search(f"{name} {function_name(enclosing_function(candidate.node))}") is not None
 
 
 def _is_left_to_itself(call: SgNode) -> bool:
