@@ -11,7 +11,7 @@ import re
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cache, cached_property
+from functools import cached_property
 
 from ast_grep_py import SgNode
 
@@ -65,23 +65,16 @@ class FileContext:
         self.language = languages.of(path)
         self.expected: frozenset[str] = frozenset()
         """The kinds of nodes that detectors will ask the tree for; said before the first of them asks, or not at all."""
-        self._held: dict[str, bool] = {}
-
-    def holds(self, literals: tuple[str, ...]) -> bool:
-        """Whether one of the literals stands in the text. Many detectors ask for the same ones, so each is looked for once."""
-        held, words = self._held, self._words
-        for literal in literals:
-            known = held.get(literal)
-            if known is None:
-                known = held[literal] = literal in words or (literal in self.text if _is_spaced(literal) else False)
-            if known:
-                return True
-        return False
 
     @cached_property
-    def _words(self) -> str:
+    def words(self) -> str:
         """What stands between white space, each once: a third of the text, in which a literal without white space is found."""
         return "\n".join(dict.fromkeys(self.text.split()))
+
+    @cached_property
+    def names(self) -> str:
+        """What is left of the words without signs, each once: a tenth of the text, in which a literal without signs is found."""
+        return "\n".join(dict.fromkeys(self.words.translate(_SIGNS).split()))
 
     @cached_property
     def root(self) -> SgNode | None:
@@ -135,9 +128,7 @@ class FileContext:
         return re.search(f"{declared}|{taken}", self.text) is not None
 
 
-@cache
-def _is_spaced(literal: str) -> bool:
-    return literal.split() != [literal]
+_SIGNS = str.maketrans({sign: " " for sign in map(chr, range(128)) if not (sign.isalnum() or sign in "_$")})
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,7 @@ from types import FrameType
 
 from ast_grep_py import SgNode
 
-from app.analysis import compare, finder, languages, parses
+from app.analysis import compare, finder, languages, parses, prefilter
 from app.analysis.context import (
     LONGEST_CAPTURE,
     Candidate,
@@ -91,7 +91,7 @@ def _scan(
 ) -> ScanResult:
     kept = _Kept()
     pairs: list[Pair] = []
-    on_head = _by_language([probe for probe in wanted if probe.detector.compare is None])
+    on_head = _Probes([probe for probe in wanted if probe.detector.compare is None])
     on_both = [probe for probe in wanted if probe.detector.compare is not None]
     for file in files:
         reason = _why_not(file)
@@ -99,7 +99,7 @@ def _scan(
             watch.notes.append(ScanNote(file.path, reason))
             continue
         context = FileContext(file.path, file.text)
-        for probe in _worth_looking(on_head[context.language], context):
+        for probe in on_head.worth_running_on(context):
             for match in watch.run(probe, file.path, partial(_matches, probe.detector, context)):
                 kept.add(*_evidence(probe, match, file, context))
         if on_both and not file.whole:
@@ -112,21 +112,27 @@ def _scan(
     return ScanResult(_ordered(kept.new), _ordered(kept.existing), tuple(dict.fromkeys(watch.notes)))
 
 
-def _worth_looking(some: Iterable[Probe], file: FileContext) -> list[Probe]:
-    """The detectors whose words stand in the file, which is told what they will ask of its syntax tree."""
-    found = [one for one in some if not one.detector.prefilter or file.holds(one.detector.prefilter)]
-    asked = (finder.kinds(one.detector.ast) for one in found if one.detector.ast)
-    file.expected = frozenset().union(*asked)
-    return found
+class _Probes:
+    """Detectors, by the language of the files they look at; those of any language look also at files of none."""
 
+    def __init__(self, wanted: Sequence[Probe]) -> None:
+        self._wanted = wanted
+        self._by_language: dict[str | None, tuple[list[Probe], prefilter.Index]] = {}
 
-def _by_language(wanted: Sequence[Probe]) -> dict[str | None, list[Probe]]:
-    """The detectors that look at the files of each language; under None those that look at every file."""
-    known = (None, *languages.EXTENSIONS)
-    return {
-        name: [probe for probe in wanted if ANY in probe.detector.languages or name in probe.detector.languages]
-        for name in known
-    }
+    def worth_running_on(self, file: FileContext) -> list[Probe]:
+        """The detectors whose words stand in the file, which is told what they will ask of its syntax tree."""
+        some, index = self._of(file.language)
+        found = [some[place] for place in index.places(file)]
+        asked = (finder.kinds(one.detector.ast) for one in found if one.detector.ast)
+        file.expected = frozenset().union(*asked)
+        return found
+
+    def _of(self, language: str | None) -> tuple[list[Probe], prefilter.Index]:
+        known = self._by_language.get(language)
+        if known is None:
+            some = [one for one in self._wanted if {ANY, language}.intersection(one.detector.languages)]
+            known = self._by_language[language] = some, prefilter.Index([one.detector for one in some])
+        return known
 
 
 class _Kept:
@@ -302,7 +308,7 @@ def _why_not(file: SourceFile) -> str:
 def _applies(detector: Detector, file: FileContext) -> bool:
     if ANY not in detector.languages and file.language not in detector.languages:
         return False
-    return not detector.prefilter or file.holds(detector.prefilter)
+    return not detector.prefilter or prefilter.holds(file, detector.prefilter)
 
 
 def _matches(detector: Detector, file: FileContext, *, most: int = MATCHES_PER_DETECTOR_AND_FILE) -> list[Match]:

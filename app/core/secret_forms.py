@@ -19,7 +19,8 @@ class Certainty(IntEnum):
     PROVEN = 3
 
 
-RUN = re.compile(r"[A-Za-z0-9_.+/=%-]{16,}+")
+LEAST_RUN = 16
+RUN = re.compile(rf"[A-Za-z0-9_.+/=%-]{{{LEAST_RUN},}}+")
 """Most of a text is no token. What could be one is a tenth of it, so a hundred literals are looked for in that."""
 
 

@@ -12,13 +12,14 @@ from __future__ import annotations
 import base64
 import math
 import re
+import string
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 
-from app.core.secret_forms import FORMS, RUN, WEB_TOKEN, Certainty
+from app.core.secret_forms import FORMS, LEAST_RUN, RUN, WEB_TOKEN, Certainty
 
 __all__ = ["Certainty", "Secret", "entropy", "find", "is_placeholder", "mask", "redact"]
 
@@ -54,18 +55,24 @@ _URL = re.compile(
     r"(?<![A-Za-z0-9+.-])(?P<scheme>[A-Za-z][A-Za-z0-9+.-]{1,20})://(?P<user>[^\s:/@\"'`<>]{0,80}):"
     r"(?P<value>[^\s/@\"'`<>]{3,200})@(?P<host>[^\s/\"'`:?,;)\]}]{1,200})"
 )
+LONGEST_SCHEME = 21
+_SCHEME_CHARACTERS = frozenset(string.ascii_letters + string.digits + "+.-")
 _TELLING_WORD = (
     r"passwords?|passwd|passphrase|pwd|secrets?|api[_-]?keys?|apikeys?|access[_-]?keys?|secret[_-]?keys?|private[_-]?key|"
     r"signing[_-]?key|encryption[_-]?key|master[_-]?key|auth[_-]?key|account[_-]?key|tokens?|credentials?"
 )
 _TELLING_STARTS = (
-    *("passw", "passphrase", "pwd", "secret", "token", "credential"),
-    *(
-        f"{first}{joint}key"
-        for first in ("api", "access", "private", "signing", "encryption", "master", "auth", "account")
-        for joint in ("", "_", "-")
-    ),
+    ("pass", "passw"),
+    ("pass", "passphrase"),
+    ("pw", "pwd"),
+    ("secret", "secret"),
+    ("token", "token"),
+    ("credential", "credential"),
 )
+"""Words that tell a secret's name, each behind the hint that it begins with."""
+_KEYS_OF = ("api", "access", "private", "signing", "encryption", "master", "auth", "account")
+"""What stands before `key`, with or without a joint, where the key is to be kept."""
+LONGEST_KEY_OF = max(map(len, _KEYS_OF))
 _QUOTED = re.compile(
     rf"(?P<name>(?:{_TELLING_WORD})[\w-]{{0,30}}+)[\"'\]]{{0,2}}+[ \t]{{0,8}}+(?::[ \t]{{0,4}}[A-Za-z][\w.|<>\[\] ]{{0,30}})?"
     r"(?:=>|:=|===?|!==?|\|\||\?\?|[:=])[ \t]{0,8}+(?:\r?\n[ \t]{1,40})?(?:new |Buffer\.from\()?[bruf]?"
@@ -208,8 +215,7 @@ def find(text: str) -> tuple[Secret, ...]:
         *_encoded_keys(text),
         *_provider_tokens(text),
         *_addresses(text),
-        *_named(text),
-        *_spoken(text),
+        *_named_and_spoken(text),
     ]
     found.sort(key=lambda secret: (-secret.certainty, secret.start, -secret.end))
     kept: list[tuple[int, int, Secret]] = []
@@ -310,7 +316,9 @@ def _encoded_keys(text: str) -> Iterator[Secret]:
 
 
 def _provider_tokens(text: str) -> Iterator[Secret]:
-    runs = "\n".join(RUN.findall(text))
+    # A run holds no white space, so it stands in a word as long as itself; code repeats its words.
+    long_words = dict.fromkeys(word for word in text.split() if len(word) >= LEAST_RUN)
+    runs = "\n".join(RUN.findall("\n".join(long_words)))
     looked_for = _BY_LITERAL if runs else _SPACED
     near = dict.fromkeys(form for literal, form in looked_for if literal in (text if form.spaced else runs))
     for form in near:
@@ -339,7 +347,10 @@ def _obviously_made_up(token: str) -> bool:
 def _addresses(text: str) -> Iterator[Secret]:
     if "://" not in text or "@" not in text:
         return
-    for match in _URL.finditer(text):
+    for place in _places(text, ("://",)):
+        match = _URL.match(text, _scheme_start(text, place))
+        if match is None:
+            continue
         value, host = match["value"], match["host"]
         if _REFERENCE.search(value) or "<" in value:
             continue
@@ -351,8 +362,23 @@ def _addresses(text: str) -> Iterator[Secret]:
         yield Secret("password in an address", match.start("value"), match.end("value"), certainty)
 
 
-def _named(text: str) -> Iterator[Secret]:
-    places = _telling_places(text)
+def _scheme_start(text: str, end: int) -> int:
+    """Where the characters of a scheme begin that end there; no scheme is longer than the pattern allows."""
+    start = end
+    while start > 0 and end - start <= LONGEST_SCHEME and text[start - 1] in _SCHEME_CHARACTERS:
+        start -= 1
+    return start
+
+
+def _named_and_spoken(text: str) -> Iterator[Secret]:
+    """What a telling word stands before. The words are looked for once; in most texts there are few."""
+    lower = _lowered(text)
+    hints = {word: _places(lower, (word,)) for word in _HINTS}
+    yield from _named(text, _telling_places(lower, hints))
+    yield from _spoken(text, lower, hints)
+
+
+def _named(text: str, places: list[int]) -> Iterator[Secret]:
     for pattern in (_QUOTED, _BARE):
         end = -1
         for place in places:
@@ -367,9 +393,8 @@ def _named(text: str) -> Iterator[Secret]:
                 yield Secret("secret value", match.start("value"), match.end("value"), certainty, name)
 
 
-def _spoken(text: str) -> Iterator[Secret]:
+def _spoken(text: str, lower: str, hints: Mapping[str, list[int]]) -> Iterator[Secret]:
     """Values that are good enough to keep from a prompt: in prose, in commands, in SQL, in headers, in connection strings."""
-    lower = _lowered(text)
     for kind, words, pattern in _STATEMENTS:
         for place in _places(lower, words):
             match = pattern.match(text, place)
@@ -378,7 +403,7 @@ def _spoken(text: str) -> Iterator[Secret]:
                 certainty = Certainty.LIKELY if _is_password(value) or _is_random(value) else Certainty.POSSIBLE
                 yield Secret(kind, match.start("value"), match.end("value"), certainty)
     end = -1
-    for place in _places(lower, _HINTS):
+    for place in sorted(set().union(*hints.values())):
         hinted = _HINTED.match(text, place) if place >= end else None
         value = hinted["value"].rstrip(".:") if hinted is not None else ""
         if hinted is None:
@@ -413,9 +438,16 @@ def _has_letter(value: str) -> bool:
     return any(character.isalpha() for character in value)
 
 
-def _telling_places(text: str) -> list[int]:
+def _telling_places(lower: str, hints: Mapping[str, list[int]]) -> list[int]:
     """Where a telling word begins. Plain search for each of them is a hundred times as fast as one pattern for all."""
-    return _places(_lowered(text), _TELLING_STARTS)
+    places = {place for hint, word in _TELLING_STARTS for place in hints[hint] if lower.startswith(word, place)}
+    for place in hints["key"]:
+        before = lower[max(0, place - LONGEST_KEY_OF - 1) : place]
+        owner = before[:-1] if before.endswith(("_", "-")) else before
+        whose = next((one for one in _KEYS_OF if owner.endswith(one)), "") if owner.endswith(_KEYS_OF) else ""
+        if whose:
+            places.add(place - len(before) + len(owner) - len(whose))
+    return sorted(places)
 
 
 def _lowered(text: str) -> str:

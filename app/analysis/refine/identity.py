@@ -110,13 +110,13 @@ def charge_without_key(candidate: Candidate) -> Match | None:
 
 def _named(candidate: Candidate) -> tuple[str | None, str]:
     """The name of an id and the text that it is set to, without spaces; no name where it is none that is stored."""
-    key, value = candidate.node.field("key"), candidate.node.field("value")
-    if candidate.file.role is not Role.SERVER or key is None or value is None:
+    if candidate.file.role is not Role.SERVER:
         return None, ""
-    name = key.text().strip("\"'")
+    key, value = candidate.node.field("key"), candidate.node.field("value")
+    name = key.text().strip("\"'") if key is not None else ""
+    if value is None or not _ID.match(name) or _NOT_STORED.search(name) or value.kind() in FUNCTION_KINDS:
+        return None, ""
     object_text = above.text() if (above := candidate.node.parent()) is not None else ""
     if re.search(r"\burl\s*:|jsonrpc|\bmethod\s*:", object_text):
-        return None, ""
-    if not _ID.match(name) or _NOT_STORED.search(name) or value.kind() in FUNCTION_KINDS:
         return None, ""
     return name, re.sub(r"\s+", "", value.text())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from ast_grep_py import SgNode
 
@@ -88,20 +89,31 @@ def executor(candidate: Candidate) -> Match | None:
 @refines("async-io.floating")
 def floating(candidate: Candidate) -> Match | None:
     """A call of an async function of this file whose promise is neither awaited, returned, nor given a catch."""
-    call = candidate.node.child(0)
-    if not calls.is_served(candidate) or call is None or call.kind() != "call_expression":
+    if not calls.is_served(candidate):
+        return None
+    asynchronous = _asynchronous(candidate.file.text)
+    call = candidate.node.child(0) if asynchronous else None
+    if call is None or call.kind() != "call_expression":
         return None
     name = calls.callee(call)
-    short = name.removeprefix("this.")
-    if not re.fullmatch(r"[\w$]+", short) or enclosing_function(candidate.node) is None:
-        return None
-    declared = rf"\basync\s+function\*?\s+{re.escape(short)}\s*\(|\b(?:const|let)\s+{re.escape(short)}\s*=\s*async\b"
-    method = rf"^\s+(?:(?:public|private|protected|static)\s+)*async\s+#?{re.escape(short)}\s*[(<]"
-    if re.search(method if name.startswith("this.") else declared, candidate.file.text, re.MULTILINE) is None:
+    if name not in asynchronous or enclosing_function(candidate.node) is None:
         return None
     return candidate.match(
         captures={"call": name}, note=f"nobody waits for `{name}`, which is async, and nobody hears its rejection"
     )
+
+
+_ASYNC_FUNCTION = re.compile(r"\basync\s+function\*?\s+([\w$]+)\s*\(|\b(?:const|let)\s+([\w$]+)\s*=\s*async\b")
+_ASYNC_METHOD = re.compile(
+    r"^\s+(?:(?:public|private|protected|static)\s+)*async\s+#?([\w$]+)\s*[(<]", re.MULTILINE
+)
+
+
+@lru_cache(maxsize=2)
+def _asynchronous(text: str) -> frozenset[str]:
+    """How the file's own async functions and methods are called, as far as they can be seen."""
+    functions = (found[1] or found[2] for found in _ASYNC_FUNCTION.finditer(text))
+    return frozenset((*functions, *(f"this.{found[1]}" for found in _ASYNC_METHOD.finditer(text))))
 
 
 @refines("async-io.listener")

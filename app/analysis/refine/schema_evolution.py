@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from itertools import islice
 
 from app.analysis import languages
@@ -129,16 +130,7 @@ def locking(file: FileContext) -> Iterable[Match]:
 def _statements(file: FileContext, forms: tuple[tuple[str, re.Pattern[str]], ...]) -> Iterator[Match]:
     if not _is_migration(file):
         return
-    text = _without_comments(file)
-    turns = sorted(
-        [(turn.start(), True) for turn in _DOWN.finditer(file.text)]
-        + [(turn.start(), False) for turn in _UP.finditer(file.text)]
-    )
-    fresh = {
-        _bare(found["name"] or found["other"])
-        for found in _CREATED.finditer(text)
-        if not _is_way_back(found.start(), turns)
-    }
+    text, turns, fresh = _read(file.text, is_sql=file.path.endswith(".sql"))
     for what, form in forms:
         for found in form.finditer(text):
             name, table = _bare(found["name"] or ""), _ALTERED.match(found.group())
@@ -148,6 +140,22 @@ def _statements(file: FileContext, forms: tuple[tuple[str, re.Pattern[str]], ...
                 continue
             if name not in fresh and not _is_way_back(found.start(), turns):
                 yield Match(found.start(), found.end(), captures={"what": what, "name": name}, note=what)
+
+
+@lru_cache(maxsize=2)
+def _read(text: str, *, is_sql: bool) -> tuple[str, list[tuple[int, bool]], frozenset[str]]:
+    """The migration without comments, where it turns to its way back (or from it), and the tables it makes itself."""
+    bare = _without_comments(text, is_sql=is_sql)
+    turns = sorted(
+        [(turn.start(), True) for turn in _DOWN.finditer(text)]
+        + [(turn.start(), False) for turn in _UP.finditer(text)]
+    )
+    fresh = frozenset(
+        _bare(found["name"] or found["other"])
+        for found in _CREATED.finditer(bare)
+        if not _is_way_back(found.start(), turns)
+    )
+    return bare, turns, fresh
 
 
 def _is_known_to_none(renaming: str, text: str, turns: list[tuple[int, bool]]) -> bool:
@@ -186,10 +194,10 @@ def _is_migration(file: FileContext) -> bool:
     )
 
 
-def _without_comments(file: FileContext) -> str:
+def _without_comments(text: str, *, is_sql: bool) -> str:
     """The text with comments blanked and every offset kept."""
-    comment = _SQL_COMMENT if file.path.endswith(".sql") else _CODE_COMMENT
-    return comment.sub(lambda found: re.sub(r"[^\n]", " ", found.group()), file.text)
+    comment = _SQL_COMMENT if is_sql else _CODE_COMMENT
+    return comment.sub(lambda found: re.sub(r"[^\n]", " ", found.group()), text)
 
 
 def _is_way_back(place: int, turns: list[tuple[int, bool]]) -> bool:

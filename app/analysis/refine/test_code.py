@@ -108,8 +108,8 @@ def only(candidate: Candidate) -> Match | None:
 @refines("tests.no-assertion")
 def no_assertion(candidate: Candidate) -> Match | None:
     """A test whose body asserts nothing that can be seen."""
-    given = calls.arguments(candidate.node)
-    if candidate.file.role is not Role.TEST or len(given) < 2 or given[-1].kind() not in FUNCTION_KINDS:
+    given = calls.arguments(candidate.node) if candidate.file.role is Role.TEST else []
+    if len(given) < 2 or given[-1].kind() not in FUNCTION_KINDS:
         return None
     body = given[-1].field("body")
     if body is None or body.kind() != "statement_block" or _ASSERTS.search(given[-1].text()):

@@ -124,9 +124,13 @@ def begin_on_pool(candidate: Candidate) -> Match | None:
 @refines("transactions.several-writes")
 def several_writes(candidate: Candidate) -> Match | None:
     """The second of several awaited writes to different stores in one function, with no transaction in sight."""
+    if candidate.file.role is not Role.SERVER:
+        return None
     call = next((child for child in candidate.node.children() if child.is_named()), None)
+    if call is None or not _is_write(call):
+        return None
     function = enclosing_function(candidate.node)
-    if candidate.file.role is not Role.SERVER or call is None or function is None or not _is_write(call):
+    if function is None:
         return None
     if _IN_ONE.search(function.text()):
         return None

@@ -22,6 +22,7 @@ _STORES = re.compile(
     r"\.(?:create|insert|insertOne|update|updateOne|save|upsert|destroy|delete|deleteOne|createMany|findByIdAndUpdate|findOneAndUpdate)$"
 )
 _NOT_A_STORE = re.compile(r"(?:^|\.)(?:cache|redis|map|hash|storage|crypto|queue\w*|list|set|url)\.\w+$", re.IGNORECASE)
+_CREATES = re.compile(r"(?P<store>[\w$.]+)\.(?:create|insertOne|insert|save)$")
 _MONEY = re.compile(
     r"(?:^|[._])(?:price|amount|total|balance|cost|fee|subtotal|salary|payment|refund)\w*$", re.IGNORECASE
 )
@@ -165,12 +166,14 @@ def per_call(candidate: Candidate) -> Match | None:
 @refines("invariants.check-then-create")
 def check_then_create(candidate: Candidate) -> Match | None:
     """A `create` after a look whether there is one already, with nothing that holds the two together."""
-    call = next((child for child in candidate.node.children() if child.is_named()), None)
-    function = enclosing_function(candidate.node)
-    if candidate.file.role is not Role.SERVER or call is None or function is None or call.kind() != "call_expression":
+    if candidate.file.role is not Role.SERVER:
         return None
-    made = re.match(r"(?P<store>[\w$.]+)\.(?:create|insertOne|insert|save)$", calls.callee(call))
-    if made is None or re.search(
+    call = next((child for child in candidate.node.children() if child.is_named()), None)
+    if call is None or call.kind() != "call_expression":
+        return None
+    made = _CREATES.match(calls.callee(call))
+    function = enclosing_function(candidate.node) if made is not None else None
+    if made is None or function is None or re.search(
         r"transaction|\btrx?\b|\btx\b|P2002|11000|23505|Unique|Duplicate|lock|upsert|ON CONFLICT",
         function.text(),
         re.IGNORECASE,
@@ -226,16 +229,18 @@ def swallowed(candidate: Candidate) -> Match | None:
 @refines("outbox.write-then-publish")
 def write_then_publish(candidate: Candidate) -> Match | None:
     """A publish after a write in one function, with nothing that ties them."""
+    if candidate.file.role is not Role.SERVER:
+        return None
     call = (
         next((child for child in candidate.node.children() if child.is_named()), None)
         if candidate.node.kind() == "await_expression"
         else candidate.node
     )
-    function = enclosing_function(candidate.node)
-    if candidate.file.role is not Role.SERVER or call is None or call.kind() != "call_expression" or function is None:
+    if call is None or call.kind() != "call_expression":
         return None
     name = calls.callee(call)
-    if not _PUBLISHES.search(name) or re.search(r"outbox", function.text(), re.IGNORECASE):
+    function = enclosing_function(candidate.node) if _PUBLISHES.search(name) else None
+    if function is None or re.search(r"outbox", function.text(), re.IGNORECASE):
         return None
     for one in function.find_all({"rule": {"kind": "await_expression"}}):
         inner = next((child for child in one.children() if child.is_named()), None)
