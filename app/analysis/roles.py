@@ -28,7 +28,7 @@ LONGEST_HEAD = 20_000
 _TEST_FOLDERS = frozenset((
     "test", "tests", "__tests__", "spec", "specs", "e2e", "cypress", "playwright", "__mocks__", "mocks", "mock",
     "testdata", "test-data", "test-utils", "testutils", "testing", "fixture", "fixtures", "__fixtures__",
-    "__snapshots__", "integration-tests",
+    "__snapshots__", "integration-tests", "acceptance",
 ))  # fmt: skip
 _EXAMPLE_FOLDERS = frozenset(
     ["example", "examples", "sample", "samples", "demo", "demos", "tutorial", "tutorials", "playground"]
@@ -55,7 +55,7 @@ _SCRIPT_FOLDER = re.compile(
 _DESKTOP_FOLDER = re.compile(r"(?:^|-)(?:electron|desktop|tauri)$")
 _TEST_FOLDER = re.compile(r"(?:^|-)(?:tests?|testing|e2e|mocks?|fixtures?)(?:-utils|-helpers|-runner|-env)?$")
 _TEST_NAME = re.compile(
-    r"(?:[._-](?:test|spec|e2e|stories|story|mock|fixture)s?\.[cm]?[jt]sx?$)|^test_.*\.py$|_test\.(?:py|go)$|^conftest\.py$|^tests?\.[cm]?[jt]sx?$|"
+    r"(?:[._-](?:test|spec|e2e|stories|story|mock|fixture)s?\.[cm]?[jt]sx?$)|^test_.*\.py$|_test\.(?:py|go)$|^conftest\.py$|^tests?\.(?:py|[cm]?[jt]sx?)$|"
     r"^(?:jest|vitest|playwright|cypress)[.-]",
     re.IGNORECASE,
 )
@@ -63,7 +63,10 @@ _SCRIPT_NAME = re.compile(
     r"\.config\.[cm]?[jt]s$|^(?:build|seed)[-_.]|^(?:gulpfile|gruntfile|rollup|webpack|setup|noxfile|tasks|fabfile)\b",
     re.IGNORECASE,
 )
-_EXAMPLE_NAME = re.compile(r"[._-](?:example|sample|template|dist|tpl)(?:\.|$)", re.IGNORECASE)
+_EXAMPLE_NAME = re.compile(
+    r"[._-](?:example|sample|template|dist|tpl)(?:\.|$)|^(?:example|sample)[_-]|\.(?:backup|bak|orig)(?:\.|$)", re.IGNORECASE
+)
+"""A copy that is kept beside the code runs as seldom as an example does."""
 _BUILTINS = (
     "fs|fs/promises|http|https|http2|net|tls|crypto|child_process|cluster|dgram|dns|os|stream|stream/promises|worker_threads|"
     "zlib|perf_hooks|async_hooks|readline|module"

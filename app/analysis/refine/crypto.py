@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from ast_grep_py import SgNode
 
 from app.analysis import calls, languages
-from app.analysis.context import Candidate, FileContext, Match
+from app.analysis.context import FUNCTION_KINDS, Candidate, FileContext, Match
 from app.analysis.refine import refines, searches
 from app.analysis.roles import Role
 
@@ -34,7 +34,26 @@ _TEXT_ONLY_ENDINGS = (".md", ".mdx", ".rst", ".txt", ".adoc", ".lock", ".snap", 
 
 @refines("crypto.tls-option")
 def tls_option(candidate: Candidate) -> Match | None:
-    """`rejectUnauthorized: false` or `strictSSL: false`, with nothing around it that keeps it out of production."""
+    """`rejectUnauthorized: false` or `strictSSL: false` on every way through the code."""
+    return _tls_option(candidate) if not _is_one_of_two_ways(candidate.node) else None
+
+
+@refines("crypto.tls-option-at-times")
+def tls_option_at_times(candidate: Candidate) -> Match | None:
+    """The same where a condition decides, which may be a person's choice or a case that has its reasons."""
+    return _tls_option(candidate) if _is_one_of_two_ways(candidate.node) else None
+
+
+def _is_one_of_two_ways(node: SgNode) -> bool:
+    for above in node.ancestors():
+        if above.kind() in FUNCTION_KINDS:
+            return False
+        if above.kind() in ("if_statement", "ternary_expression", "switch_case"):
+            return True
+    return False
+
+
+def _tls_option(candidate: Candidate) -> Match | None:
     key, value = candidate.node.field("key"), candidate.node.field("value")
     if key is None or value is None or not _counts(candidate):
         return None

@@ -19,12 +19,13 @@ _SECRET_VARIABLE = re.compile(
     r"(?:SECRET|SECRET_KEY|PASSWORD|PASSWD|PRIVATE_KEY|SIGNING_KEY|ENCRYPTION_KEY|API_KEY|AUTH_TOKEN|ACCESS_TOKEN|JWT_KEY|SESSION_KEY|SALT)(?:_\d+)?$"
 )
 _HARMLESS_DEFAULT = re.compile(
-    r"^(?:|undefined|null|none|test|dummy|unset|not[-_ ]?set|missing|x+|\*+|<.*>|your[-_ ].*|process\.env.*)$",
+    r"^(?:|undefined|null|none|test|dummy|unset|not[-_ ]?set|missing|x+|\*+|<.*>|.*your[-_ ].*|process\.env.*)$",
     re.IGNORECASE,
 )
 _LOGGER = re.compile(
     r"^(?:console|(?:this\.)?_?(?:log|logger)|(?:req|request|fastify|app|server|ctx)\.log(?:ger)?|winston|pino|Sentry)\.(?:log|info|debug|warn|error|trace|fatal|verbose|silly|captureMessage)$"
 )
+_ANSWERS = re.compile(r"(?:res|response|reply)(?:\.status\(\d+\))?\.(?:json|send)$")
 _PYTHON_LOGGER = re.compile(
     r"^(?:print|(?:self\.)?_?(?:log|logger|logging|LOG|LOGGER)\.(?:info|debug|warning|error|critical|exception|warn))$"
 )
@@ -33,6 +34,11 @@ _SECRET_WORD = re.compile(
     r"jwtSecret|sessionToken|authToken|auth_token|secretKey|secret_key|cardNumber|cvv)$"
 )
 _ONLY_HASHES = re.compile(r"hash|digest|fingerprint|etag|checksum|cache", re.IGNORECASE)
+_SESSIONS = frozenset(
+    ("express-session", "cookie-session", "koa-session", "@fastify/session", "@fastify/secure-session")
+)
+_KEYED = _SESSIONS | {"jsonwebtoken", "crypto", "cookie-parser"}
+"""Modules whose functions take a key."""
 _KEY_POSITION = re.compile(r"(?:^|\.)(?:sign|verify)$")
 
 
@@ -42,8 +48,10 @@ def literal_key(candidate: Candidate) -> Match | None:
     if candidate.file.role in _QUIET:
         return None
     head, _, verb = calls.callee(candidate.node).rpartition(".")
-    module, given = candidate.file.imports.get(head or verb, ""), calls.arguments(candidate.node)
-    around = function_name(enclosing_function(candidate.node))
+    module = candidate.file.imports.get(head or verb, "")
+    if module not in _KEYED:
+        return None
+    given, around = calls.arguments(candidate.node), function_name(enclosing_function(candidate.node))
     value, use = _key_argument(module, verb, given, around=around)
     if value is None:
         return None
@@ -138,9 +146,10 @@ def logged_request(candidate: Candidate) -> Match | None:
 @refines("data-min.whole-person")
 def whole_person(candidate: Candidate) -> Match | None:
     """A whole user record given to a logger or sent as the answer."""
+    if candidate.file.role is not Role.SERVER:
+        return None
     name = calls.callee(candidate.node)
-    answers = re.match(r"(?:res|response|reply)(?:\.status\(\d+\))?\.(?:json|send)$", name)
-    if candidate.file.role is not Role.SERVER or not (_LOGGER.match(name) or answers):
+    if not (_LOGGER.match(name) or _ANSWERS.match(name)):
         return None
     for value in _values(candidate.node):
         text = value.text()
@@ -186,7 +195,7 @@ def _key_argument(module: str, verb: str, given: list[SgNode], *, around: str) -
     if module == "crypto" and verb in ("createCipheriv", "createDecipheriv") and len(given) >= 2:
         return _inside_buffer(given[1]), "encrypts"
     if (
-        module in ("express-session", "cookie-session", "koa-session", "@fastify/session", "@fastify/secure-session")
+        module in _SESSIONS
         and given
         and given[0].kind() == "object"
     ):

@@ -87,7 +87,7 @@ def _fetch(candidate: Candidate) -> Match | None:
 def axios(candidate: Candidate) -> Match | None:
     """An axios call, or an instance, whose configuration holds no limit, as far as it can be seen."""
     name, _, verb = calls.callee(candidate.node).partition(".")
-    if candidate.file.imports.get(name) != "axios" or not calls.is_served(candidate):
+    if candidate.file.imports.get(name) != "axios" or not calls.is_served(candidate) or _runs_once(candidate.file.text):
         return None
     if _has_defaults(candidate.file.text, name, verb) or calls.is_bounded_outside(candidate.node):
         return None
