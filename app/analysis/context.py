@@ -74,7 +74,7 @@ class FileContext:
     @cached_property
     def names(self) -> str:
         """What is left of the words without signs, each once: a tenth of the text, in which a literal without signs is found."""
-        return "\n".join(dict.fromkeys(self.words.translate(_SIGNS).split()))
+        return "\n".join(dict.fromkeys(_NAME.findall(self.words)))
 
     @cached_property
     def root(self) -> SgNode | None:
@@ -128,7 +128,7 @@ class FileContext:
         return re.search(f"{declared}|{taken}", self.text) is not None
 
 
-_SIGNS = str.maketrans({sign: " " for sign in map(chr, range(128)) if not (sign.isalnum() or sign in "_$")})
+_NAME = re.compile(r"[A-Za-z0-9_$]+")
 
 
 @dataclass(frozen=True, slots=True)

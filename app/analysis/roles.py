@@ -50,7 +50,7 @@ _SERVER_FOLDERS = frozenset((
 _FRONT_FOLDERS = frozenset(("front", "frontend", "front-end", "webapp", "web-app", "browser"))
 """Say what they are wherever they stand, also below a service."""
 _SCRIPT_FOLDER = re.compile(
-    r"^(?:\.github|create-.+|(?:.+-)?cli(?:-.+)?|dev|tooling|codegen|code-generation|releases?|extra)$"
+    r"^(?:\.github|create-.+|(?:.+-)?cli(?:-.+)?|dev|tooling|codegen|code-generation|releases?|extras?)$"
 )
 _DESKTOP_FOLDER = re.compile(r"(?:^|-)(?:electron|desktop|tauri)$")
 _TEST_FOLDER = re.compile(r"(?:^|-)(?:tests?|testing|e2e|mocks?|fixtures?)(?:-utils|-helpers|-runner|-env)?$")

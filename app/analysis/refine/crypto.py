@@ -32,25 +32,43 @@ _SWITCHED_OFF_IN_TEXT = re.compile(
 _TEXT_ONLY_ENDINGS = (".md", ".mdx", ".rst", ".txt", ".adoc", ".lock", ".snap", ".svg", ".map")
 
 
+_CONNECTS = re.compile(
+    r"(?:Agent|Pool|Client|Sequelize|DataSource|Redis|Cluster|Kafka|Mailer|WebSocket)$|"
+    r"(?:^|\.)(?:knex|request|get|post|put|patch|delete|connect|fetch|axios|got|create(?:Transport|Pool|Connection|Client)?)$"
+)
+
+
 @refines("crypto.tls-option")
 def tls_option(candidate: Candidate) -> Match | None:
-    """`rejectUnauthorized: false` or `strictSSL: false` on every way through the code."""
-    return _tls_option(candidate) if not _is_one_of_two_ways(candidate.node) else None
+    """`rejectUnauthorized: false` or `strictSSL: false`, given to a client that connects with it whenever the code runs."""
+    return _tls_option(candidate) if _connects_with_it(candidate.node) else None
 
 
-@refines("crypto.tls-option-at-times")
-def tls_option_at_times(candidate: Candidate) -> Match | None:
-    """The same where a condition decides, which may be a person's choice or a case that has its reasons."""
-    return _tls_option(candidate) if _is_one_of_two_ways(candidate.node) else None
+@refines("crypto.tls-option-elsewhere")
+def tls_option_elsewhere(candidate: Candidate) -> Match | None:
+    """The same where a condition decides, which may be a person's choice, and among values that somebody may overrule."""
+    return _tls_option(candidate) if not _connects_with_it(candidate.node) else None
 
 
-def _is_one_of_two_ways(node: SgNode) -> bool:
+def _connects_with_it(node: SgNode) -> bool:
+    """Whether the option stands in what a client is given, and under no condition."""
+    inside = True
     for above in node.ancestors():
-        if above.kind() in FUNCTION_KINDS:
-            return False
-        if above.kind() in ("if_statement", "ternary_expression", "switch_case"):
-            return True
-    return False
+        match above.kind():
+            case "object" | "pair" | "arguments" if inside:
+                continue
+            case "call_expression" | "new_expression" if inside:
+                called = above.field("function") or above.field("constructor")
+                inside = False
+                if called is None or not _CONNECTS.search(called.text()):
+                    return False
+            case "if_statement" | "ternary_expression" | "switch_case":
+                return False
+            case kind if inside or kind in FUNCTION_KINDS:
+                break
+            case _:
+                continue
+    return not inside
 
 
 def _tls_option(candidate: Candidate) -> Match | None:

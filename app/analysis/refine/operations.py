@@ -177,6 +177,7 @@ def moving_image(file: FileContext) -> Iterable[Match]:
         file.role in _QUIET
         or not re.match(r"(?:Dockerfile|Containerfile)", name)
         or re.search(r"dev|test|local", name, re.IGNORECASE)
+        or re.search(r"(?:^|/)(?:dev|development|local)/", file.path, re.IGNORECASE)
     ):
         return
     told: set[str] = set()

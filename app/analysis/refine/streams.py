@@ -43,6 +43,10 @@ def pipe_without_error(candidate: Candidate) -> Match | None:
     )
 
 
+_STORES = frozenset(("diskStorage", "memoryStorage"))
+"""Say where multer puts files; how large they may be is said to multer itself."""
+
+
 @refines("streams.upload-without-limit")
 def upload_without_limit(candidate: Candidate) -> Match | None:
     """An upload parser built without a limit on the size of a file."""
@@ -50,7 +54,7 @@ def upload_without_limit(candidate: Candidate) -> Match | None:
     name = calls.callee(candidate.node) or (constructor.text() if constructor is not None else "")
     module = _UPLOADS.get(candidate.file.imports.get(name, ""))
     given = calls.arguments(candidate.node)
-    if not calls.is_served(candidate) or module is None or len(given) > 1:
+    if not calls.is_served(candidate) or module is None or len(given) > 1 or name in _STORES:
         return None
     if module == "multer" and _takes_no_files(candidate.file.text):
         return None
