@@ -64,7 +64,8 @@ _SCRIPT_NAME = re.compile(
     re.IGNORECASE,
 )
 _EXAMPLE_NAME = re.compile(
-    r"[._-](?:example|sample|template|dist|tpl)(?:\.|$)|^(?:example|sample)[_-]|\.(?:backup|bak|orig)(?:\.|$)", re.IGNORECASE
+    r"[._-](?:example|sample|template|dist|tpl)(?:\.|$)|^(?:example|sample)[_-]|\.(?:backup|bak|orig)(?:\.|$)",
+    re.IGNORECASE,
 )
 """A copy that is kept beside the code runs as seldom as an example does."""
 _BUILTINS = (

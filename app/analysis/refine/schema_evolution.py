@@ -147,8 +147,7 @@ def _read(text: str, *, is_sql: bool) -> tuple[str, list[tuple[int, bool]], froz
     """The migration without comments, where it turns to its way back (or from it), and the tables it makes itself."""
     bare = _without_comments(text, is_sql=is_sql)
     turns = sorted(
-        [(turn.start(), True) for turn in _DOWN.finditer(text)]
-        + [(turn.start(), False) for turn in _UP.finditer(text)]
+        [(turn.start(), True) for turn in _DOWN.finditer(text)] + [(turn.start(), False) for turn in _UP.finditer(text)]
     )
     fresh = frozenset(
         _bare(found["name"] or found["other"])

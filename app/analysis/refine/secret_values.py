@@ -194,11 +194,7 @@ def _key_argument(module: str, verb: str, given: list[SgNode], *, around: str) -
         return given[1], "makes the signature"
     if module == "crypto" and verb in ("createCipheriv", "createDecipheriv") and len(given) >= 2:
         return _inside_buffer(given[1]), "encrypts"
-    if (
-        module in _SESSIONS
-        and given
-        and given[0].kind() == "object"
-    ):
+    if module in _SESSIONS and given and given[0].kind() == "object":
         return calls.value_of(given[0], "secret") or calls.value_of(given[0], "keys"), "signs session cookies"
     if module == "cookie-parser" and given:
         return given[0], "signs cookies"

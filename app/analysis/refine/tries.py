@@ -173,10 +173,14 @@ def check_then_create(candidate: Candidate) -> Match | None:
         return None
     made = _CREATES.match(calls.callee(call))
     function = enclosing_function(candidate.node) if made is not None else None
-    if made is None or function is None or re.search(
-        r"transaction|\btrx?\b|\btx\b|P2002|11000|23505|Unique|Duplicate|lock|upsert|ON CONFLICT",
-        function.text(),
-        re.IGNORECASE,
+    if (
+        made is None
+        or function is None
+        or re.search(
+            r"transaction|\btrx?\b|\btx\b|P2002|11000|23505|Unique|Duplicate|lock|upsert|ON CONFLICT",
+            function.text(),
+            re.IGNORECASE,
+        )
     ):
         return None
     store = made["store"]
