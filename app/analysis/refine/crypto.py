@@ -33,14 +33,14 @@ _TEXT_ONLY_ENDINGS = (".md", ".mdx", ".rst", ".txt", ".adoc", ".lock", ".snap", 
 
 
 _CONNECTS = re.compile(
-    r"(?:Agent|Pool|Client|Sequelize|DataSource|Redis|Cluster|Kafka|Mailer|WebSocket)$|"
+    r"(?:Agent|Pool|Client|Sequelize|DataSource|Redis|Cluster|Kafka|Mailer|WebSocket|Connection|Dispatcher)$|"
     r"(?:^|\.)(?:knex|request|get|post|put|patch|delete|connect|fetch|axios|got|create(?:Transport|Pool|Connection|Client)?)$"
 )
 
 
 @refines("crypto.tls-option")
 def tls_option(candidate: Candidate) -> Match | None:
-    """`rejectUnauthorized: false` or `strictSSL: false`, given to a client that connects with it whenever the code runs."""
+    """`rejectUnauthorized: false` or `strictSSL: false`, given to a client that connects with it."""
     return _tls_option(candidate) if _connects_with_it(candidate.node) else None
 
 
@@ -51,24 +51,22 @@ def tls_option_elsewhere(candidate: Candidate) -> Match | None:
 
 
 def _connects_with_it(node: SgNode) -> bool:
-    """Whether the option stands in what a client is given, and under no condition."""
-    inside = True
+    """Whether the option stands in what a client is given, or in values under no condition that may go to one."""
+    given = True
     for above in node.ancestors():
         match above.kind():
-            case "object" | "pair" | "arguments" if inside:
+            case "object" | "pair" | "arguments" | "parenthesized_expression" | "as_expression":
                 continue
-            case "call_expression" | "new_expression" if inside:
+            case "call_expression" | "new_expression" if given:
                 called = above.field("function") or above.field("constructor")
-                inside = False
-                if called is None or not _CONNECTS.search(called.text()):
-                    return False
+                return called is not None and _CONNECTS.search(called.text()) is not None
             case "if_statement" | "ternary_expression" | "switch_case":
                 return False
-            case kind if inside or kind in FUNCTION_KINDS:
+            case kind if kind in FUNCTION_KINDS:
                 break
             case _:
-                continue
-    return not inside
+                given = False
+    return True
 
 
 def _tls_option(candidate: Candidate) -> Match | None:
