@@ -86,7 +86,7 @@ _SERVER_TEXT = re.compile(
 )
 _CLIENT_TEXT = re.compile(
     r"(?:from\s+|require\(\s*)[\"'](?:react(?:-dom|-native|-router[\w-]*|-query)?|preact|vue|svelte|solid-js|@angular/[\w/]+|"
-    r"next/(?:router|navigation|link)|@tanstack/[\w-]+|swr|redux|@reduxjs/[\w-]+|zustand|expo[\w-]*)[\"'/]|[\"']use client[\"']|"
+    r"next/(?:router|navigation|link)|@tanstack/[\w-]+|swr|redux|@reduxjs/[\w-]+|zustand|obsidian|expo[\w-]*)[\"'/]|[\"']use client[\"']|"
     r"\bwindow\.\w|\bdocument\.\w|\blocalStorage\b|\bsessionStorage\b|\bnavigator\.\w|\bchrome\.\w+\.|\bself\.addEventListener\b|"
     r"\baddEventListener\(\s*[\"']fetch[\"']"
 )
@@ -114,6 +114,7 @@ _CLIENT_WORDS = (
         "swr",
         "redux",
         "zustand",
+        "obsidian",
         "'expo",
         '"expo',
     ),

@@ -15,16 +15,19 @@ from app.analysis.roles import Role
 _SIMPLE_LIST = re.compile(r"^[\w$.()\[\]\"']+$")
 
 
+_QUIET = frozenset((Role.TEST, Role.EXAMPLE, Role.CLIENT))
+
+
 @refines("async-io.for-each")
 def for_each(candidate: Candidate) -> Match | None:
-    """`forEach` with an async callback that awaits something, in a service's code."""
-    return _for_each(candidate) if candidate.file.role is Role.SERVER else None
+    """`forEach` with an async callback that awaits something, anywhere but in a page."""
+    return _for_each(candidate) if candidate.file.role not in _QUIET else None
 
 
 @refines("async-io.for-each-elsewhere")
 def for_each_elsewhere(candidate: Candidate) -> Match | None:
-    """The same where nothing says that a service runs it: what a page draws a little later harms nobody."""
-    return _for_each(candidate) if candidate.file.role not in (Role.TEST, Role.EXAMPLE, Role.SERVER) else None
+    """The same in a page: what it draws a little later harms nobody."""
+    return _for_each(candidate) if candidate.file.role is Role.CLIENT else None
 
 
 def _for_each(candidate: Candidate) -> Match | None:
@@ -37,7 +40,7 @@ def _for_each(candidate: Candidate) -> Match | None:
     if body is None or not _awaits(body) or _looks_after_itself(candidate.node, body):
         return None
     if candidate.file.role is not Role.SERVER and not awaits_unguarded(body):
-        # A page that catches what it awaits has nothing that could get lost.
+        # What catches all that it awaits has nothing that could get lost.
         return None
     statement = _statement(candidate.node)
     why = _why_no_patch(items, given[0], body, candidate.node, statement)
