@@ -86,7 +86,8 @@ _SERVER_TEXT = re.compile(
 )
 _CLIENT_TEXT = re.compile(
     r"(?:from\s+|require\(\s*)[\"'](?:react(?:-dom|-native|-router[\w-]*|-query)?|preact|vue|svelte|solid-js|@angular/[\w/]+|"
-    r"next/(?:router|navigation|link)|@tanstack/[\w-]+|swr|redux|@reduxjs/[\w-]+|zustand|obsidian|expo[\w-]*)[\"'/]|[\"']use client[\"']|"
+    r"next/(?:router|navigation|link)|@tanstack/[\w-]+|swr|redux|@reduxjs/[\w-]+|zustand|obsidian|expo[\w-]*)[\"'/]|"
+    r"[\"']use client[\"']|"
     r"\bwindow\.\w|\bdocument\.\w|\blocalStorage\b|\bsessionStorage\b|\bnavigator\.\w|\bchrome\.\w+\.|\bself\.addEventListener\b|"
     r"\baddEventListener\(\s*[\"']fetch[\"']"
 )
