@@ -135,7 +135,7 @@ def test_after_forty_pushes_each_problem_was_said_once_and_every_fixed_one_is_cl
 def test_one_pull_reviewed_ten_times_in_whatever_order_it_is_heard_of_has_no_comment_twice(github, tmp_path):
     """Ten deliveries of a pull: as they were sent, the other way round, and shuffled; some of them twice."""
     orders = [list(range(10)), list(range(9, -1, -1))]
-    for seed in range(4):
+    for seed in range(2):
         shuffled = list(range(10))
         random.Random(seed).shuffle(shuffled)
         orders.append([*shuffled, *shuffled[:3]])
