@@ -111,7 +111,9 @@ def test_r33_what_came_while_the_bot_was_down_is_reviewed_after_its_start_and_no
         wait_for_sweeps(github)
         assert len(attempts(github)) == asked
     assert [len(pull.reviews) for pull in [*pulls, draft]] == [1] * 5
-    assert [len(pull.check_runs) for pull in [*pulls, draft]] == [1] * 5
+    assert [len(pull.check_runs) for pull in pulls] == [1] * 4
+    # The draft that was opened may be decided on, and told so, before the request for it is.
+    assert len([run for run in draft.check_runs if "it is a draft" not in run.output.title]) == 1
     assert waiting.reviews == []
     assert [run.output.title for run in waiting.check_runs] == ["Not reviewed: it is a draft (drafts: false)"]
 
