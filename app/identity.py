@@ -83,7 +83,7 @@ def read(folder: Path) -> dict[str, str]:
         with file.open("rb") as opened:
             refuse_shared(file, os.fstat(opened.fileno()), named="PRINCIPAL_DATA_DIR")
             given = json.loads(opened.read(AT_MOST_BYTES))
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return {}
     except OSError as error:
         raise UserError(f"{file} cannot be read: {error.strerror}", Code.SETTINGS_INVALID) from error

@@ -316,6 +316,45 @@ class GitHub:
 
         return await self._surely(send, look)
 
+    async def tell_check(
+        self,
+        repository: str,
+        *,
+        head: Sha,
+        name: str,
+        external_id: str,
+        conclusion: Conclusion,
+        title: Outgoing,
+        summary: Outgoing,
+    ) -> int:
+        """The id of a check run that is completed from the start: a word about a head, not a piece of work on it."""
+        request = in_repository(
+            "POST",
+            "/check-runs",
+            repository,
+            "tell by a check run",
+            Effect.ONCE,
+            body={
+                "name": name,
+                "head_sha": head,
+                "external_id": external_id,
+                "status": "completed",
+                "conclusion": conclusion.value,
+                "output": _output(title=title, summary=summary),
+            },
+        )
+        found = self._runs_of(repository, head=head, name=name)
+
+        async def look() -> int | None:
+            runs = replies.read(replies.Checks, await self._attempt(found), found).values()
+            same = (run.id for run in runs if (run.external_id, run.conclusion) == (external_id, conclusion.value))
+            return max(same, default=None)
+
+        async def send() -> int:
+            return replies.read(replies.Created, await self._attempt(request), request).id
+
+        return await self._surely(send, look)
+
     async def update_check(self, repository: str, check_id: int, *, title: Outgoing, summary: Outgoing) -> None:
         """Show how far a check run in progress is."""
         body = {"status": "in_progress", "output": _output(title=title, summary=summary)}

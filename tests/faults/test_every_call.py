@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fnmatch import fnmatchcase
 
 import pytest
 
-from tests.faults.world import CALLS, World
+from tests.faults.world import CALLS, TIMING, World
+from tests.stories.bot import Bot
+
+UNSWEPT = replace(TIMING, sweep_seconds=0.0)
+"""A sweep that falls into a review makes calls of its own, which are counted in tests/stories/test_sweeps.py."""
 
 pytestmark = pytest.mark.timeout(300)
 
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory):
-    with World(tmp_path_factory.mktemp("bot")) as made:
+    with World(tmp_path_factory.mktemp("bot"), bot=lambda environ: Bot(environ, timing=UNSWEPT)) as made:
         yield made
 
 

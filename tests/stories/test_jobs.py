@@ -266,8 +266,8 @@ def test_a_new_base_is_a_new_review_of_the_same_head(service, repository):
     assert states(jobs) == ["done", "done"]
     assert [job.key.split(":")[4] for job in jobs] == ["push", "base"]
     assert len(pull.reviews) == 2
-    title_only = pull.edit(title="Another title")
-    assert answer(title_only)[0] == 200
+    text_only = pull.edit(body="Another text")
+    assert answer(text_only)[0] == 200
 
 
 @pytest.mark.parametrize("seed", range(4))
