@@ -122,12 +122,16 @@ def system(
     opening: str, *, personas: Sequence[Persona] = (), references: Sequence[Reference] = (), rules: Sequence[Rule] = ()
 ) -> str:
     """The stable prefix: what holds for every answer, then the personas' knowledge, then the names of their rules."""
-    parts = [opening.strip()]
-    parts += [f"# Persona: {persona.title}\n\n{persona.knowledge()}" for persona in personas]
-    parts += [f"# Reference: {reference.name}\n\n{reference.text.strip()}" for reference in references]
+    parts = [opening.strip(), *knowledge(personas, references)]
     if rules:
         parts.append("# Rule ids\n\n" + "\n".join(_named(rules)))
     return "\n\n".join(parts)
+
+
+def knowledge(personas: Sequence[Persona], references: Sequence[Reference]) -> list[str]:
+    """What the personas know, a part for each of them and for each of their references."""
+    parts = [f"# Persona: {persona.title}\n\n{persona.knowledge()}" for persona in personas]
+    return parts + [f"# Reference: {reference.name}\n\n{reference.text.strip()}" for reference in references]
 
 
 def shared(

@@ -5,7 +5,7 @@ Change ── plan ──► Plan(batches, left over) ── ask each persona gr
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from app.core import choose, context, prompt, verify
@@ -15,7 +15,7 @@ from app.core.diagram import Fate, FlowStep
 from app.core.finding import Finding
 from app.core.forecast import Cost, Forecast, Ready, forecast
 from app.core.passes import CLAIMS, SECOND_LOOK, Passes
-from app.core.persona import Persona
+from app.core.persona import Persona, Reference
 from app.core.prompt import Envelope
 from app.core.reply import ReviewReply, SummaryReply
 from app.core.report import NotReviewed
@@ -47,16 +47,24 @@ async def to_nobody(readings: Sequence[Ready]) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Personas that share a model, and so a prompt."""
+    """Personas that share a model, and so a prompt.
+
+    `own` is what the repository's own skills know: it stands with the task and not in `system`, which the sceptic repeats.
+    """
 
     personas: tuple[Persona, ...]
     model: Model
     system: str
+    own: str = ""
 
     @property
     def name(self) -> str:
         """The personas' names, for a finding's source."""
         return "+".join(persona.name for persona in self.personas)
+
+    def task(self, *parts: str) -> str:
+        """What this group is asked, after what only it is told."""
+        return "\n\n".join(part.strip() for part in (self.own, *parts) if part)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,21 +129,19 @@ def groups(
     by_model: dict[str, list[Persona]] = {}
     for persona in personas:
         by_model.setdefault(models[persona.name].name, []).append(persona)
-    return tuple(
-        Group(
-            tuple(some),
-            models[some[0].name],
-            prompt.system(
-                opening,
-                personas=some,
-                references=choose.sections(
-                    [one for persona in some for one in choose.references(persona, text)], code=code
-                ),
-                rules=_rules_of(some, rules),
-            ),
+
+    def references(some: Iterable[Persona]) -> tuple[Reference, ...]:
+        return choose.sections([one for persona in some for one in choose.references(persona, text)], code=code)
+
+    def group(some: Sequence[Persona]) -> Group:
+        ours = [persona for persona in some if persona.trusted]
+        theirs = [persona for persona in some if not persona.trusted]
+        opened = prompt.system(opening, personas=ours, references=references(ours), rules=_rules_of(some, rules))
+        return Group(
+            tuple(some), models[some[0].name], opened, "\n\n".join(prompt.knowledge(theirs, references(theirs)))
         )
-        for some in by_model.values()
-    )
+
+    return tuple(group(some) for some in by_model.values())
 
 
 async def find(
@@ -165,7 +171,7 @@ async def find(
         else ()
     )
     shared = prompt.shared(change, envelope=envelope, rules=touched, background=reading.background)
-    overhead = max((estimate_tokens(group.system) for group in groups), default=0) + estimate_tokens(shared)
+    overhead = max((estimate_tokens(group.system + group.own) for group in groups), default=0) + estimate_tokens(shared)
     batches, left_over = cut(
         change.files,
         batch_tokens=BATCH_TOKENS,
@@ -250,7 +256,7 @@ def _questions(
         Question(
             group,
             one.batch,
-            prompt.review(group.system, one.shared, body=body, task=f"{tasks[task].strip()}\n\n{tasks[CLAIMS]}"),
+            prompt.review(group.system, one.shared, body=body, task=group.task(tasks[task], tasks[CLAIMS])),
         )
         for one in material
         for group in groups
