@@ -103,7 +103,7 @@ def columns(
 def rows(data: Sequence[Column], *, legend: Sequence[str], told: Callable[[float], str]) -> Chart:
     """A bar to the right for each name, its series behind each other, and what they come to."""
     longest = max((sum(values) for _, values in data), default=0.0) or 1.0
-    scale = (WIDTH - ROW_LABEL - 90) / longest
+    room = WIDTH - ROW_LABEL - 90
     bars: list[Bar] = []
     names: list[Label] = []
     sums: list[Label] = []
@@ -112,10 +112,10 @@ def rows(data: Sequence[Column], *, legend: Sequence[str], told: Callable[[float
         names.append(Label(0, y + ROW_BAR - 3, name))
         for series, value in enumerate(values):
             if value > 0:
-                bars.append(
-                    Bar(x, y, value * scale, ROW_BAR, series, f"{name}: {told(value)} {legend[series]}".strip())
-                )
-                x += value * scale
+                # The share first: the room over a vanishing sum would be infinite.
+                width = value / longest * room
+                bars.append(Bar(x, y, width, ROW_BAR, series, f"{name}: {told(value)} {legend[series]}".strip()))
+                x += width
         sums.append(Label(x + 8, y + ROW_BAR - 3, told(sum(values))))
     return Chart(WIDTH, max(len(data), 1) * ROW, tuple(bars), tuple(sums), tuple(names), tuple(legend))
 

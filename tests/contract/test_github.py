@@ -48,6 +48,18 @@ VERBS: dict[str, tuple[Callable[[GitHub], Awaitable[object]], list[str]]] = {
         lambda door: door.start_check(SHOP, head=HEAD, name="principal", external_id="7", title="t", summary="s"),
         ["checks/create"],
     ),
+    "tell_check": (
+        lambda door: door.tell_check(
+            SHOP,
+            head=HEAD,
+            name="principal",
+            external_id="7",
+            conclusion=Conclusion.SKIPPED,
+            title="t",
+            summary="s",
+        ),
+        ["checks/create"],
+    ),
     "update_check": (lambda door: door.update_check(SHOP, 5, title="t", summary="s"), ["checks/update"]),
     "finish_check": (
         lambda door: door.finish_check(

@@ -104,7 +104,9 @@ def floating(candidate: Candidate) -> Match | None:
 
 
 _ASYNC_FUNCTION = re.compile(r"\basync\s+function\*?\s+([\w$]+)\s*\(|\b(?:const|let)\s+([\w$]+)\s*=\s*async\b")
-_ASYNC_METHOD = re.compile(r"^\s+(?:(?:public|private|protected|static)\s+)*async\s+#?([\w$]+)\s*[(<]", re.MULTILINE)
+_ASYNC_METHOD = re.compile(
+    r"^\s+(?:(?:public|private|protected|static)\s+){0,3}async\s+#?([\w$]+)\s*[(<]", re.MULTILINE
+)
 
 
 @lru_cache(maxsize=2)
