@@ -11,10 +11,10 @@ from tests.faults.world import World
 
 SEEDS = 300
 """What two cores play in some minutes. `python -m benchmarks.faults --seeds N` plays as many as there is time for."""
-GROUP = 50
+GROUP = 25
 AT_ONCE = 8
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = pytest.mark.timeout(900)
 
 
 @pytest.fixture
