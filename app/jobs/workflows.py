@@ -45,11 +45,11 @@ from app.events import (
     RerunEvent,
     ReviewRequest,
 )
-from app.jobs import answers
+from app.jobs import answers, queueing
 from app.jobs import plan as planning
 from app.jobs.chances import DIED, Chances
 from app.jobs.inbox import EVENT
-from app.jobs.lanes import Lanes, take_seat
+from app.jobs.lanes import Lanes
 from app.jobs.overload import making_room, waiting
 from app.jobs.plan import Plan
 from app.jobs.removal import Removal, Scope
@@ -356,55 +356,22 @@ class Workflows:
         request = plan.request
         if request is None or request.head is None:
             raise Permanent(Code.INTERNAL, "a review was queued without a head")
-        # The engine ignores an id it has seen, so a job that is begun again needs a new one: ids end in the attempt.
-        workflow_id = f"{request.key}:{attempt}"
         queue = MANUAL if request.by_hand else REVIEWS
-        installation = request.installation or 0
-        seat = take_seat(
+        queueing.put(
             connection,
-            installation=installation,
-            repository_id=request.repository_id,
-            number=request.number,
+            request,
+            _REQUEST.dump_python(request, mode="json"),
+            # What deciding read of the pull is handed on: reading it again would cost a call of the review's eight.
+            self._vault.wrap(json.dumps(_PULL.dump_python(pull, mode="json"))),
+            workflow="review_pull",
             queue=queue,
-            workflow_id=workflow_id,
             lanes=LANES[queue],
-        )
-        options: EnqueueOptions = {
-            "workflow_name": "review_pull",
-            "queue_name": queue,
-            "workflow_id": workflow_id,
-            "queue_partition_key": f"{installation}:{seat.lane}",
-            "priority": seat.place,
-        }
-        if plan.delay_seconds:
-            options["delay_seconds"] = plan.delay_seconds
-        asked = _REQUEST.dump_python(request, mode="json")
-        # What deciding read of the pull is handed on: reading it again would cost a call of the review's eight.
-        seen = self._vault.wrap(json.dumps(_PULL.dump_python(pull, mode="json")))
-        self._client.enqueue_in_transaction(connection, options, asked, seen)
-        self._store.put_job(
-            connection,
-            {
-                "key": request.key,
-                "repository": request.repository,
-                "repository_id": request.repository_id,
-                "number": request.number,
-                "head": request.head,
-                "trigger": request.trigger,
-                "installation": request.installation,
-                "asked_by": request.asked_by,
-                "request": json.dumps(asked),
-                "queue": queue,
-                "attempt": attempt,
-                "workflow_id": workflow_id,
-                "state": JobState.WAITING,
-                "code": "",
-                "detail": "",
-                "review_id": None,
-                "created_at": time.time(),
-                "started_at": None,
-                "ended_at": None,
-            },
+            head=request.head,
+            trigger=request.trigger,
+            attempt=attempt,
+            store=self._store,
+            client=self._client,
+            delay_seconds=plan.delay_seconds,
         )
 
     async def _put_back(
