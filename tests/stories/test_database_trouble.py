@@ -8,16 +8,9 @@ from contextlib import closing
 
 import pytest
 
-from tests.fakes.contract import described_github
 from tests.fakes.deliveries import PING, get, post, rows
 from tests.fakes.ledger import Ledger
 from tests.fakes.service import SECRET, Process, environment, until
-
-
-@pytest.fixture
-def github():
-    with described_github() as sandbox:
-        yield sandbox
 
 
 @pytest.fixture

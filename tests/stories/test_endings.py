@@ -5,44 +5,19 @@ One check run with what, why and what to do, one log line, one metric, and a cod
 
 from __future__ import annotations
 
-import io
-import json
-import logging
 from pathlib import Path
 
-import pytest
-import structlog
-
-from app import main, telemetry, web
+from app import main, web
 from app.core import gate
 from app.errors import MEANINGS, Code, Permanent
 from app.jobs import Engine
 from app.settings import Settings
 from app.telemetry import REGISTRY
-from tests.fakes.contract import described_github
 from tests.fakes.service import QUICK, until
 from tests.stories.bot import SECRET, Bot, environment, wait_for
 
 DOCS = Path(__file__).parents[2] / "docs" / "errors.md"
 BASE = "export const total = 1;\n"
-
-
-@pytest.fixture
-def github():
-    with described_github() as sandbox:
-        yield sandbox
-
-
-@pytest.fixture
-def lines():
-    """The log as the operator reads it: every line so far, parsed."""
-    stream = io.StringIO()
-    before, root = structlog.get_config(), logging.getLogger()
-    handlers, level = root.handlers[:], root.level
-    telemetry.configure(stream=stream)
-    yield lambda: [json.loads(line) for line in stream.getvalue().splitlines()]
-    root.handlers[:], root.level = handlers, level
-    structlog.configure(**before)
 
 
 def open_pull(github, bot, name="acme/shop", **how):

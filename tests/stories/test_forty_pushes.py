@@ -7,7 +7,6 @@ from collections import Counter
 
 import pytest
 
-from tests.fakes.contract import described_github
 from tests.stories.bot import SECRET, Bot, environment, wait_for
 from tests.stories.test_increments import AGENT, BASE, NIGHTLY, SAFE, Pushes
 
@@ -31,12 +30,6 @@ GOOD_PAGE = PAGE.replace("send(`<h1>${req.query.name}</h1>`)", "json({ name: req
 pytestmark = pytest.mark.timeout(400)
 PROBLEMS = ("certificate", "forEach", "shell", "SQL", "page")
 """A word of each problem's headline."""
-
-
-@pytest.fixture
-def github():
-    with described_github() as sandbox:
-        yield sandbox
 
 
 class Branch(Pushes):

@@ -5,9 +5,6 @@ from __future__ import annotations
 import sqlite3
 from contextlib import closing
 
-import pytest
-
-from tests.fakes.contract import described_github
 from tests.stories.bot import SECRET, WAIT_SECONDS, Bot, completed, environment, wait_for
 
 BASE = "export const total = (items) => items.length;\n"
@@ -22,12 +19,6 @@ NIGHTLY = """export async function nightly(orders) {
 }
 """
 SAFE = AGENT.replace(", rejectUnauthorized: false", "")
-
-
-@pytest.fixture
-def github():
-    with described_github() as sandbox:
-        yield sandbox
 
 
 class Pushes:

@@ -4,15 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.fakes.contract import described_github
 from tests.fakes.ledger import Ledger
 from tests.fakes.service import SECRET, Process, environment, until
-
-
-@pytest.fixture
-def github():
-    with described_github() as sandbox:
-        yield sandbox
 
 
 @pytest.fixture

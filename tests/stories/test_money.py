@@ -22,7 +22,6 @@ from app.jobs.store import Store
 from app.llm.models import Models
 from app.settings import Settings
 from tests.fakes import postgres
-from tests.fakes.contract import described_github
 from tests.fakes.models import FakeModels
 from tests.stories.bot import SECRET, Bot, completed, environment
 
@@ -43,12 +42,6 @@ DOLLAR = json.dumps({"overview": "x" * (4000 - len('{"overview": ""}'))})
 """A reply of exactly a thousand tokens."""
 BASE = "export const total = 1;\n"
 UNSAFE = 'import https from "node:https";\n\nexport const agent = new https.Agent({ rejectUnauthorized: false });\n'
-
-
-@pytest.fixture
-def github():
-    with described_github() as sandbox:
-        yield sandbox
 
 
 @pytest.fixture

@@ -2,30 +2,19 @@
 
 from __future__ import annotations
 
-import io
-import json
-import logging
 import re
 import shutil
 import subprocess
 import urllib.request
 
 import pytest
-import structlog
 
-from app import telemetry, tracing
+from app import tracing
 from tests.fakes.collector import Collector
-from tests.fakes.contract import described_github
 from tests.fakes.models import FakeModels
 from tests.stories.bot import SECRET, Bot, completed, environment, wait_for
 
 BASE = "export const total = 1;\n"
-
-
-@pytest.fixture
-def github():
-    with described_github() as sandbox:
-        yield sandbox
 
 
 @pytest.fixture
@@ -39,18 +28,6 @@ def models():
 def collector():
     with Collector() as server:
         yield server
-
-
-@pytest.fixture
-def lines():
-    """The log as the operator reads it: every line so far, parsed."""
-    stream = io.StringIO()
-    before, root = structlog.get_config(), logging.getLogger()
-    handlers, level = root.handlers[:], root.level
-    telemetry.configure(stream=stream)
-    yield lambda: [json.loads(line) for line in stream.getvalue().splitlines()]
-    root.handlers[:], root.level = handlers, level
-    structlog.configure(**before)
 
 
 def reviewed(github, bot, name="acme/shop"):

@@ -8,21 +8,12 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
-from tests.fakes.contract import described_github
 from tests.stories.bot import SECRET, Bot, completed, environment, wait_for
 
 ROOT = Path(__file__).parents[2]
 NEW_SECRET = "another webhook secret for the tests"
 BASE = "export const total = 1;\n"
 AGENT = 'import https from "node:https";\n\nexport const agent = new https.Agent({ rejectUnauthorized: false });\n'
-
-
-@pytest.fixture
-def github():
-    with described_github() as sandbox:
-        yield sandbox
 
 
 def principal(*words, **environ):

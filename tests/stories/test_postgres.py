@@ -15,7 +15,6 @@ import pytest
 
 from app.jobs import JobState
 from tests.fakes import postgres
-from tests.fakes.contract import described_github
 from tests.fakes.ledger import Ledger
 from tests.fakes.service import SECRET, Process, Service, environment, until
 from tests.fakes.workers import Worker
@@ -34,12 +33,6 @@ def server():
 def address(server):
     with postgres.address(server) as address:
         yield address
-
-
-@pytest.fixture
-def github():
-    with described_github() as sandbox:
-        yield sandbox
 
 
 @pytest.fixture

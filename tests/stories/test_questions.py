@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from tests.fakes.contract import described_github
 from tests.fakes.models import FakeModels
 from tests.stories.bot import Bot, environment, wait_for
 from tests.stories.test_main_job import CLAIM, FIX, VERDICT, with_model
@@ -29,12 +28,6 @@ ANSWER = {
     ],
     "unknown": "Who catches the error: look for callers of `pay` outside this repository.",
 }
-
-
-@pytest.fixture
-def github():
-    with described_github() as sandbox:
-        yield sandbox
 
 
 @pytest.fixture

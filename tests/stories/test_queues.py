@@ -10,17 +10,10 @@ import itertools
 import pytest
 
 from app.jobs.workflows import LANES, MANUAL, REVIEWS
-from tests.fakes.contract import described_github
 from tests.fakes.ledger import Ledger
 from tests.fakes.service import SECRET, Service, environment, until
 
 names = itertools.count()
-
-
-@pytest.fixture
-def github():
-    with described_github() as sandbox:
-        yield sandbox
 
 
 @pytest.fixture

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
-
-from tests.fakes.contract import described_github
 from tests.stories.bot import Bot, environment
 from tests.stories.test_increments import AGENT, BASE, NIGHTLY, Pushes
 
@@ -12,12 +9,6 @@ KNOWN = "// principal-ignore crypto -- the staging gateway has no certificate"
 CARELESS = "  // principal-ignore async-io -- the process outlives every order"
 QUIET_NIGHTLY = NIGHTLY.replace("  orders.forEach", f"{CARELESS}\n  orders.forEach")
 OLD_AGENT = AGENT.replace("export const", f"{KNOWN}\nexport const")
-
-
-@pytest.fixture
-def github():
-    with described_github() as sandbox:
-        yield sandbox
 
 
 def test_a_change_may_silence_a_rule_but_not_acquit_itself_and_all_of_it_is_told(github, tmp_path):

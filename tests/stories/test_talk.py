@@ -5,16 +5,9 @@ from __future__ import annotations
 import pytest
 
 from app.jobs import Timing
-from tests.fakes.contract import described_github
 from tests.fakes.service import FREELY
 from tests.stories.bot import Bot, environment, wait_for
 from tests.stories.test_increments import AGENT, NIGHTLY, Pushes
-
-
-@pytest.fixture
-def github():
-    with described_github() as sandbox:
-        yield sandbox
 
 
 class Talk(Pushes):
