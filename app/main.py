@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractContextManager, asynccontextmanager
 from dataclasses import dataclass
 from functools import cached_property, partial
-from typing import Any, Protocol
+from typing import Protocol
 
 from pydantic import TypeAdapter
 
@@ -29,12 +29,12 @@ from app.git import Mirrors
 from app.github import App, GitHub
 from app.github import Call as GitHubCall
 from app.github.transport import Transport
-from app.jobs import PUT_OFF, Ending, Engine, Timing
+from app.jobs import PUT_OFF, Ending, Engine, Left, Timing
 from app.llm.models import Models
 from app.llm.purse import Purse
 from app.llm.talk import Call as ModelCall
 from app.retry import Breaker, State
-from app.review import AtOnce, House, Outcome, Reviewer, Step, review_pull, settle
+from app.review import AtOnce, House, Outcome, Reviewer, Step, review_pull
 from app.settings import Settings
 from app.stages import post, talk
 from app.stages.diary import Diary
@@ -199,25 +199,31 @@ class PullStory:
         """The question answered where it was asked."""
         return await commands.answer(question, house=self._house(), step=step)
 
-    async def settle(self, asked: ReviewRequest | Question, *, ending: Ending, effects: Mapping[str, Any]) -> None:
+    async def settle(self, asked: ReviewRequest | Question, *, ending: Ending, left: Left) -> None:
         """People told how a review or an answer ended that could not say so itself."""
         is_bad = ending.state in ("failed", PUT_OFF)
         if isinstance(asked, ReviewRequest):
-            await self._settle_review(asked, ending=ending, effects=effects)
+            await self._settle_review(asked, ending=ending, left=left)
             if is_bad:
                 await talk.react(asked, "confused", github=await self.door(asked.place), step=AtOnce())
         elif is_bad:
             error = Permanent(ending.code or Code.INTERNAL, ending.detail)
             await commands.apologise(asked, error, house=self._house(), step=AtOnce())
 
-    async def _settle_review(self, request: ReviewRequest, *, ending: Ending, effects: Mapping[str, Any]) -> None:
+    async def _settle_review(self, request: ReviewRequest, *, ending: Ending, left: Left) -> None:
         """The check run of a review that ended from outside, ended as well; one of its own where it had none to tell with."""
-        standing = effects.get(f"{post.CHECK_KEY}{request.key}")
-        if standing is not None:
-            check = TypeAdapter(post.Check).validate_python(standing)
-            await settle(request, _ending_text(ending), check=check, house=self._house())
-        elif ending.state in ("failed", PUT_OFF):
-            await post.tell(_ending_text(ending), request=request, github=await self.door(request.place))
+        key, text = f"{post.CHECK_KEY}{request.key}", _ending_text(ending)
+        must_be_told = ending.state in ("failed", PUT_OFF)
+        if not (key in left.stands or key in left.unheard or must_be_told):
+            return
+        github = await self.door(request.place)
+        if key in left.stands:
+            await post.finish_check(text, check=_CHECK.validate_python(left.stands[key]), github=github)
+            return
+        held = {_CHECK.validate_python(one).id for name, one in left.held if name.startswith(post.CHECK_KEY)}
+        ended = key in left.unheard and await post.end_unheard(text, request=request, held=held, github=github)
+        if must_be_told and not ended:
+            await post.tell(text, request=request, github=github)
 
     async def answer_group(self, place: Place, *, head: Sha) -> None:
         """A check run on the head of a merge group, which says where its pull requests were reviewed."""
@@ -283,6 +289,9 @@ def _github_app(settings: Settings, book: Callable[[], Book], transport: Transpo
         book=book,
         transport=transport,
     )
+
+
+_CHECK = TypeAdapter(post.Check)
 
 
 def _ending_text(ending: Ending) -> CheckText:

@@ -72,7 +72,6 @@ __all__ = [
     "read_pull",
     "review",
     "review_pull",
-    "settle",
 ]
 
 PUSH = "push"
@@ -287,7 +286,7 @@ async def review_pull(
     """A pull request reviewed and answered on GitHub: posted, overtaken, or with the reason why not where a person sees it.
 
     `pull` is what GitHub said of it when the request came in; `told` hears of the finished review before it is posted. What
-    may go better later is raised as `Transient`; whoever gives up calls `settle`.
+    may go better later is raised as `Transient`; whoever gives up tells people of it (`app.jobs.story`).
     """
     if not pull.is_open:
         return Outcome("skipped", detail="the pull request is closed")
@@ -394,11 +393,6 @@ def governed(reviewer: Reviewer, reading: Read, *, asked: str = "") -> tuple[Rev
         *own_skills.told_of(touched),
         *notes,
     )
-
-
-async def settle(request: ReviewRequest, text: comment.CheckText, *, check: post.Check, house: House) -> None:
-    """The check run of a review that was given up, ended with this text, so that nothing stays in progress for ever."""
-    await post.finish_check(text, check=check, github=await house.github(request.place))
 
 
 async def _finish(text: comment.CheckText, *, check: post.Check, github: GitHub, step: Step) -> None:

@@ -34,7 +34,7 @@ from app.core.pull import (
     StatusState,
     Verdict,
 )
-from app.errors import Code, Permanent, Transient
+from app.errors import Code, Permanent, PrincipalError, Transient
 from app.github import replies
 from app.github.conversation import Conversation, Reaction
 from app.github.credentials import RESOLVING, Credentials, PersonalToken
@@ -393,9 +393,14 @@ class GitHub:
 
     async def find_check(self, repository: str, *, head: Sha, name: str, external_id: str) -> CheckRun | None:
         """The newest check run of this name and `external_id` on `head`, if there is one: to adopt it after a crash."""
+        runs = await self.find_checks(repository, head=head, name=name, external_id=external_id)
+        return max(runs, key=lambda run: run.id, default=None)
+
+    async def find_checks(self, repository: str, *, head: Sha, name: str, external_id: str) -> tuple[CheckRun, ...]:
+        """Our check runs of this name and `external_id` on `head`."""
         request = self._runs_of(repository, head=head, name=name)
         runs = replies.read(replies.Checks, await self._send(request), request).values()
-        return max((run for run in runs if run.external_id == external_id), key=lambda run: run.id, default=None)
+        return tuple(run for run in runs if run.external_id == external_id)
 
     async def set_status(
         self,
@@ -466,7 +471,13 @@ class GitHub:
                 lost = True
                 raise Transient(Code.GITHUB_UNAVAILABLE, error.what) from error
 
-        return await self._retried(attempt)
+        try:
+            return await self._retried(attempt)
+        except PrincipalError as error:
+            if not lost:
+                raise
+            # Whatever the looks came to: what was sent may stand there.
+            raise Transient(Code.GITHUB_ANSWER_UNKNOWN, error.what) from error
 
     async def _created(self, request: Request) -> int:
         return replies.read(replies.Created, await self._send(request), request).id

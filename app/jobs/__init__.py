@@ -8,7 +8,7 @@ from app.jobs.delivery import Delivery, Receipt, Taken
 from app.jobs.engine import DeliveryRecord, Engine, JobRecord
 from app.jobs.step import Timing
 from app.jobs.store import DeliveryState, JobState
-from app.jobs.story import PUT_OFF, Door, Doors, Ending, Outcome, Story
+from app.jobs.story import PUT_OFF, Door, Doors, Ending, Left, Outcome, Story
 
 __all__ = [
     "PUT_OFF",
@@ -21,6 +21,7 @@ __all__ = [
     "Engine",
     "JobRecord",
     "JobState",
+    "Left",
     "Outcome",
     "Receipt",
     "Story",

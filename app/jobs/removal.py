@@ -95,7 +95,7 @@ class Removal:
 
     def _forget_jobs(self, rows: Sequence[sa.Row[Any]]) -> None:
         reviews = [f"{row.key}:{attempt}" for row in rows for attempt in range(1, row.attempt + 1)]
-        self._delete_workflows([*reviews, *(f"settle:{one}" for one in reviews)])
+        self._delete_workflows([*reviews, *(f"settle:{one}{again}" for one in reviews for again in ("", ":late"))])
         keys = [row.key for row in rows]
         with self._store.begin() as connection:
             connection.execute(sa.delete(outbox).where(outbox.c.job_key.in_(keys)))

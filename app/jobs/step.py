@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any, TypeVar
 
+import sqlalchemy as sa
 from dbos import DBOS
 from dbos import error as engine_error
 from pydantic import TypeAdapter
@@ -122,6 +123,10 @@ class Stop:
                 await asyncio.wait({task})
 
 
+def _nothing_more(_connection: sa.Connection) -> None:
+    """A send needs no more than to be written down."""
+
+
 async def _coroutine(work: Callable[[], Awaitable[T]]) -> T:
     return await work()
 
@@ -145,14 +150,19 @@ class DurableStep:
         stop: Stop,
         timing: Timing,
         run: str | None = None,
+        after_send: Callable[[sa.Connection], None] = _nothing_more,
     ) -> None:
-        """`run` is what marks this execution of the job; what the steps return is kept as the repository's, sealed."""
+        """`run` is what marks this execution of the job; what the steps return is kept as the repository's, sealed.
+
+        `after_send` is called after every send that may have had its effect, inside the transaction that says so.
+        """
         self.workflow_id = workflow_id
         self._store = store
         self._vault = vault
         self._repository_id = repository_id
         self._after_each: Callable[[], None] | None = None
         self._run = run
+        self._after_send = after_send
         self._job_key = job_key
         self._stop = stop
         self._timing = timing
@@ -288,6 +298,7 @@ class DurableStep:
                     raise
                 log.warning("answer_lost", effect=key)
                 lost = error
+                await self._store.call(self._lose_answer)
             else:
                 await self._end_send(key, _as_text(adapter, sent))
                 return sent
@@ -322,9 +333,18 @@ class DurableStep:
             self._store.put_send(connection, workflow_id=self.workflow_id, job_key=self._job_key, key=key)
 
     async def _end_send(self, key: str, remote: str) -> None:
-        await self._store.call(
-            self._store.end_send, workflow_id=self.workflow_id, job_key=self._job_key, key=key, remote=remote
-        )
+        await self._store.call(self._write_end_of_send, key, remote)
+
+    def _write_end_of_send(self, key: str, remote: str) -> None:
+        with self._store.begin() as connection:
+            self._store.end_send(
+                connection, workflow_id=self.workflow_id, job_key=self._job_key, key=key, remote=remote
+            )
+            self._after_send(connection)
+
+    def _lose_answer(self) -> None:
+        with self._store.begin() as connection:
+            self._after_send(connection)
 
 
 @cache

@@ -489,14 +489,13 @@ class Store:
         statement = self.insert(outbox).values(workflow_id=workflow_id, job_key=job_key, key=key, **now)
         connection.execute(statement.on_conflict_do_update(index_elements=["workflow_id", "key"], set_=now))
 
-    def end_send(self, *, workflow_id: str, job_key: str, key: str, remote: str) -> None:
+    def end_send(self, connection: sa.Connection, *, workflow_id: str, job_key: str, key: str, remote: str) -> None:
         """Record what stands on the other side."""
         values = {"state": SendState.SENT, "remote": remote}
-        with self.begin() as connection:
-            statement = self.insert(outbox).values(
-                workflow_id=workflow_id, job_key=job_key, key=key, sending_at=time.time(), **values
-            )
-            connection.execute(statement.on_conflict_do_update(index_elements=["workflow_id", "key"], set_=values))
+        statement = self.insert(outbox).values(
+            workflow_id=workflow_id, job_key=job_key, key=key, sending_at=time.time(), **values
+        )
+        connection.execute(statement.on_conflict_do_update(index_elements=["workflow_id", "key"], set_=values))
 
     def drop_send(self, *, workflow_id: str, key: str) -> None:
         """Forget an intent that was refused: nothing stands there."""
@@ -508,6 +507,17 @@ class Store:
         with self._database.own.connect() as connection:
             rows = connection.execute(sa.select(outbox).where(outbox.c.workflow_id == workflow_id))
             return {row.key: _sent(row) for row in rows}
+
+    def effects_beside(self, workflow_id: str, *, repository_id: int, number: int) -> list[tuple[str, str]]:
+        """Key and JSON of what the other jobs under way on this pull request have on the other side."""
+        others = (jobs.c.repository_id == repository_id, jobs.c.number == number, jobs.c.state.in_(ACTIVE))
+        query = (
+            sa.select(outbox.c.key, outbox.c.remote)
+            .join(jobs, jobs.c.workflow_id == outbox.c.workflow_id)
+            .where(*others, outbox.c.workflow_id != workflow_id, outbox.c.remote.is_not(None))
+        )
+        with self._database.own.connect() as connection:
+            return [(row.key, row.remote) for row in connection.execute(query)]
 
     # Artifacts.
 

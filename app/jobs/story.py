@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from app.commands import Door as CommandDoor
@@ -53,6 +53,19 @@ class Ending:
     detail: str
 
 
+@dataclass(frozen=True, slots=True)
+class Left:
+    """What an ended job has left on the other side; nothing of it can still be on its way.
+
+    `stands` holds what `step.once` returned, as JSON by its key. `unheard` are the keys of what was sent and never answered:
+    it may stand or not. `held` is what jobs under way on the same pull request have there themselves, by key.
+    """
+
+    stands: Mapping[str, Any] = field(default_factory=dict)
+    unheard: frozenset[str] = frozenset()
+    held: tuple[tuple[str, Any], ...] = ()
+
+
 class Story(Protocol):
     """Reviews and answers, as the jobs see them. Everything is called on the engine's own event loop, not on the web's."""
 
@@ -68,11 +81,10 @@ class Story(Protocol):
         """Answer what a person asked, where they asked it. Errors are as those of `review`."""
         ...
 
-    async def settle(self, asked: ReviewRequest | Question, *, ending: Ending, effects: Mapping[str, Any]) -> None:
+    async def settle(self, asked: ReviewRequest | Question, *, ending: Ending, left: Left) -> None:
         """Tell people about the end of a review or an answer that could not say so itself: no check run stays in progress.
 
-        `effects` holds what `step.once` has left on the other side, by its key, as JSON. Called when nothing of
-        it can still be on its way, perhaps twice, perhaps for one that never reached GitHub: look, then write.
+        Called perhaps twice, perhaps for one that never reached GitHub: look, then write.
         """
         ...
 

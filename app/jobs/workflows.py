@@ -55,7 +55,7 @@ from app.jobs.plan import Plan
 from app.jobs.removal import Removal, Scope
 from app.jobs.step import DurableStep, Stop, Timing
 from app.jobs.store import ACTIVE, DeliveryState, JobState, Start, Store
-from app.jobs.story import PUT_OFF, Doors, Ending, Outcome, Story
+from app.jobs.story import PUT_OFF, Doors, Ending, Left, Outcome, Story
 from app.jobs.vault import Vault
 from app.telemetry import FAILURES, JOB_SECONDS, JOBS, bind, log
 
@@ -449,7 +449,8 @@ class Workflows:
             if not await self._its_turn(workflow_id, run, stop, patient=isinstance(asked, ReviewRequest)):
                 return JobState.SUPERSEDED.value
             began = time.monotonic()
-            step = self._step(workflow_id, asked.key, place.repository_id, stop, run=run)
+            late = functools.partial(self._settle_if_ended, workflow_id=workflow_id, asked=asked)
+            step = self._step(workflow_id, asked.key, place.repository_id, stop, run=run, after_send=late)
             try:
                 async with self._chances.begin(step):
                     outcome = await self._in_rounds(functools.partial(tell, step=step), step, stop)
@@ -514,9 +515,8 @@ class Workflows:
         own_id = _workflow_id()
 
         async def tell() -> None:
-            sent = await self._store.call(self._store.effects, workflow_id)
-            effects = {key: json.loads(row.remote) for key, row in sent.items() if row.remote is not None}
-            await self._story.settle(request, ending=ending, effects=effects)
+            left = await self._store.call(self._left, workflow_id, request.place)
+            await self._story.settle(request, ending=ending, left=left)
 
         with (
             tracing.job("settle", request.delivery, workflow=own_id),
@@ -530,6 +530,23 @@ class Workflows:
                     await self._in_rounds(telling, step, stop)
             except PrincipalError as error:
                 log.error("settle_failed", code=error.code, what=error.what)
+
+    def _left(self, workflow_id: str, place: Place) -> Left:
+        sent = self._store.effects(workflow_id)
+        beside = self._store.effects_beside(workflow_id, repository_id=place.repository_id, number=place.number)
+        return Left(
+            stands={key: json.loads(row.remote) for key, row in sent.items() if row.remote is not None},
+            unheard=frozenset(key for key, row in sent.items() if row.remote is None),
+            held=tuple((key, json.loads(remote)) for key, remote in beside),
+        )
+
+    def _settle_if_ended(self, connection: sa.Connection, *, workflow_id: str, asked: ReviewRequest | Question) -> None:
+        """Have people told of a review's end once more: what it sent while it was ended may have come after they were told."""
+        row = self._store.job_of(connection, workflow_id)
+        if row is None or row.state in ACTIVE or not isinstance(asked, ReviewRequest):
+            return
+        ending = Ending(row.state, Code(row.code) if row.code else None, row.detail)
+        self._enqueue_settle(connection, workflow_id, asked, ending, again=":late")
 
     def _fail(self, workflow_id: str, ending: Ending) -> None:
         with self._store.begin() as connection:
@@ -558,7 +575,13 @@ class Workflows:
         return ended
 
     def _enqueue_settle(
-        self, connection: sa.Connection, workflow_id: str, request: ReviewRequest | Question, ending: Ending
+        self,
+        connection: sa.Connection,
+        workflow_id: str,
+        request: ReviewRequest | Question,
+        ending: Ending,
+        *,
+        again: str = "",
     ) -> None:
         # The wait lets a request that was on its way when the job was stopped take effect, so that it can be found.
         self._client.enqueue_in_transaction(
@@ -566,7 +589,7 @@ class Workflows:
             {
                 "workflow_name": "settle",
                 "queue_name": INGEST,
-                "workflow_id": f"settle:{workflow_id}",
+                "workflow_id": f"settle:{workflow_id}{again}",
                 # What is put off comes in crowds: one after the other, so that deliveries keep their slots.
                 "queue_partition_key": f"settle:{request.place.installation if ending.state == PUT_OFF else workflow_id}",
                 "delay_seconds": self._timing.settle_seconds,
@@ -654,9 +677,7 @@ class Workflows:
             if self._running.get(workflow_id) is stop:
                 del self._running[workflow_id]
 
-    def _step(
-        self, workflow_id: str, job_key: str, repository_id: int, stop: Stop, *, run: str | None = None
-    ) -> DurableStep:
+    def _step(self, workflow_id: str, job_key: str, repository_id: int, stop: Stop, **more: Any) -> DurableStep:
         return DurableStep(
             self._store,
             self._vault,
@@ -665,7 +686,7 @@ class Workflows:
             repository_id=repository_id,
             stop=stop,
             timing=self._timing,
-            run=run,
+            **more,
         )
 
 

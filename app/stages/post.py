@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
@@ -103,6 +104,25 @@ async def tell(text: CheckText, *, request: ReviewRequest, github: GitHub) -> No
         )
         return
     await finish_check(text, check=Check(0, request.repository, request.head), github=github)
+
+
+async def end_unheard(text: CheckText, *, request: ReviewRequest, held: Collection[int], github: GitHub) -> bool:
+    """A review's check run whose start was never answered, completed with this text; False where none stands in progress.
+
+    The runs that are `held` by reviews under way stay as they are.
+    """
+    if request.head is None:
+        return False
+    if not github.may_write_checks:
+        await finish_check(text, check=Check(0, request.repository, request.head), github=github)
+        return True
+    standing = await github.find_checks(
+        request.repository, head=request.head, name=CHECK_NAME, external_id=str(request.number)
+    )
+    strays = [run.id for run in standing if run.status != "completed" and run.id not in held]
+    for stray in strays:
+        await finish_check(text, check=Check(stray, request.repository, request.head), github=github)
+    return bool(strays)
 
 
 async def update_check(text: CheckText, *, check: Check, github: GitHub) -> None:

@@ -77,6 +77,10 @@ VERBS: dict[str, tuple[Callable[[GitHub], Awaitable[object]], list[str]]] = {
         lambda door: door.find_check(SHOP, head=HEAD, name="principal", external_id="7"),
         ["checks/list-for-ref"],
     ),
+    "find_checks": (
+        lambda door: door.find_checks(SHOP, head=HEAD, name="principal", external_id="7"),
+        ["checks/list-for-ref"],
+    ),
     "set_status": (
         lambda door: door.set_status(
             SHOP, HEAD, state=StatusState.PENDING, context="principal", description="d", target_url="https://x.invalid"

@@ -28,7 +28,7 @@ from app.core.pull import Conclusion, Pull
 from app.errors import Code, Transient
 from app.events import Place, Question, ReviewRequest
 from app.github import App, GitHub
-from app.jobs import Ending, Engine, Timing
+from app.jobs import Ending, Engine, Left, Timing
 from app.settings import Settings
 from app.stages.step import Step
 
@@ -100,7 +100,7 @@ class ShortStory:
 
         return Outcome("posted", review_id=await step.run("say", say, int))
 
-    async def settle(self, request: ReviewRequest, *, ending: Ending, effects: Mapping[str, Any]) -> None:
+    async def settle(self, request: ReviewRequest, *, ending: Ending, left: Left) -> None:
         github = await self._github(place_of(request))
         run = await github.find_check(
             request.repository, head=request.head, name="principal", external_id=str(request.number)

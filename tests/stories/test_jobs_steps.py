@@ -87,8 +87,8 @@ class Told:
     async def review(self, request, *, pull, step):
         return await self._tell(step) or Outcome("posted")
 
-    async def settle(self, request, *, ending, effects):
-        self.endings.append((ending.state, ending.code, dict(effects)))
+    async def settle(self, request, *, ending, left):
+        self.endings.append((ending.state, ending.code, left.stands))
 
 
 class Refusing(OnePull):
@@ -505,8 +505,8 @@ def test_telling_about_the_end_is_tried_again_while_github_is_away(tmp_path, err
     said = []
 
     class Stubborn(Told):
-        async def settle(self, request, *, ending, effects):
-            said.append(effects)
+        async def settle(self, request, *, ending, left):
+            said.append(left.stands)
             if len(said) <= errors:
                 raise Transient(Code.GITHUB_UNAVAILABLE, "Away") if errors == 2 else Permanent(Code.GITHUB_GONE, "Gone")
 
