@@ -51,8 +51,6 @@ from app.telemetry import (
     log,
 )
 
-GRACE_SECONDS = 24.0
-"""With the server's own end, below the thirty seconds after which most platforms kill."""
 DAY_SECONDS = 86_400.0
 MIRROR_IDLE_SECONDS = 3600.0
 """A review may read its mirror for so long after it was filled: none is pruned before."""
@@ -79,7 +77,7 @@ async def service(
     story = PullStory(settings, kept=lambda: engine, transport=transport)
     engine = _engine(settings, story, timing=timing, executes=executes)
     application = web.build(settings, engine, library=story.library)
-    async with _running(engine, story, executes=executes):
+    async with _running(engine, story, grace_seconds=settings.grace_seconds, executes=executes):
         yield Service(engine, application)
 
 
@@ -96,7 +94,7 @@ def _engine(settings: Settings, story: PullStory, *, timing: Timing | None, exec
 
 
 @asynccontextmanager
-async def _running(engine: Engine, story: PullStory, *, executes: bool) -> AsyncIterator[None]:
+async def _running(engine: Engine, story: PullStory, *, grace_seconds: float, executes: bool) -> AsyncIterator[None]:
     with story.traced():
         try:
             if executes:
@@ -106,14 +104,14 @@ async def _running(engine: Engine, story: PullStory, *, executes: bool) -> Async
                 await story.scanner.start()
             yield
         finally:
-            await engine.stop(GRACE_SECONDS)
+            await engine.stop(grace_seconds)
             await story.close()
 
 
 async def work(settings: Settings, *, timing: Timing | None = None) -> None:
     """Run the jobs that `serve` has taken on the same PostgreSQL, until SIGTERM or Ctrl-C; no port is opened.
 
-    What does not finish within half a minute then goes back to the other processes.
+    What does not finish within PRINCIPAL_GRACE_SECONDS then goes back to the other processes.
     """
     if settings.database_url.startswith("sqlite"):
         what = "DATABASE_URL must name a PostgreSQL database: SQLite belongs to the one process that serves"
@@ -124,7 +122,7 @@ async def work(settings: Settings, *, timing: Timing | None = None) -> None:
     engine = _engine(settings, story, timing=timing, executes=True)
     ended = asyncio.Event()
     on_signals(ended.set)
-    async with _running(engine, story, executes=True):
+    async with _running(engine, story, grace_seconds=settings.grace_seconds, executes=True):
         log.info("working", model=settings.model or "default", version=__version__)
         await ended.wait()
     log.info("stopped")

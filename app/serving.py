@@ -22,7 +22,7 @@ SWITCH_SECONDS = 0.0001
 
 
 async def serve(environ: Mapping[str, str], *, tell: Callable[[str], None], executes: bool = True) -> None:
-    """Serve until SIGTERM or Ctrl-C, then let what runs finish within half a minute.
+    """Serve until SIGTERM or Ctrl-C, then let what runs finish within PRINCIPAL_GRACE_SECONDS.
 
     Without an App the server is set up first: `tell` is given the address to open.
     """
@@ -93,17 +93,17 @@ async def _serve(settings: Settings, stop: asyncio.Event, *, executes: bool, doo
             executes=executes,
         )
         server = web.server(running.app, settings)
-        stopping = asyncio.create_task(_stop(stop, running.engine, server))
+        stopping = asyncio.create_task(_stop(stop, running.engine, server, grace_seconds=settings.grace_seconds))
         await server.serve([door.dup()] if door else None)
         stopping.cancel()
     log.info("stopped")
 
 
-async def _stop(stop: asyncio.Event, engine: Engine, server: web.Server) -> None:
+async def _stop(stop: asyncio.Event, engine: Engine, server: web.Server, *, grace_seconds: float) -> None:
     """Let the work end before the door closes: whoever balances the load hears of it, and what still comes in is kept."""
     await stop.wait()
     log.info("stopping")
     try:
-        await engine.stop(main.GRACE_SECONDS)
+        await engine.stop(grace_seconds)
     finally:
         server.should_exit = True

@@ -144,6 +144,7 @@ class Settings(BaseModel):
     public_url: Url | None = Field(None, alias="PRINCIPAL_PUBLIC_URL")
     quiet_seconds: float = Field(15.0, alias="PRINCIPAL_QUIET_SECONDS", ge=0, le=3600)
     retention_days: float = Field(30.0, alias="PRINCIPAL_RETENTION_DAYS", gt=0, le=3660)
+    grace_seconds: float = Field(2.0, alias="PRINCIPAL_GRACE_SECONDS", ge=0, le=600)
     reviews_at_once: int = Field(300, alias="PRINCIPAL_REVIEWS_AT_ONCE", ge=1, le=2000)
     repositories: Words = Field((), alias="PRINCIPAL_REPOSITORIES")
     allow_verdict: bool = Field(default=False, alias="PRINCIPAL_ALLOW_VERDICT")

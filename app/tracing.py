@@ -9,6 +9,7 @@ https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables
 from __future__ import annotations
 
 import hashlib
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -21,6 +22,9 @@ from opentelemetry.trace import NonRecordingSpan, Span, SpanContext, SpanKind, S
 
 from app.errors import PrincipalError
 from app.telemetry import NAME
+
+LAST_SPANS_SECONDS = 1.0
+"""How long the process waits at its end for the collector to take the last spans."""
 
 Value = str | int | float | bool
 
@@ -130,7 +134,10 @@ def exporting(endpoint: str | None, *, service: str, version: str) -> Iterator[N
         yield
     finally:
         _sending = None
-        provider.shutdown()
+        # In a thread that nobody waits for any longer: a collector that is away would hold up the end of the process.
+        last = threading.Thread(target=provider.shutdown, name="last-spans", daemon=True)
+        last.start()
+        last.join(LAST_SPANS_SECONDS)
 
 
 @contextmanager

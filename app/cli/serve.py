@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 
 import typer
 
 from app import telemetry
+from app.cli import leaving
 from app.settings import Settings
 
 
@@ -23,7 +23,7 @@ def serve(
     from app import serving  # noqa: PLC0415 - the job engine and the server take seconds to load
 
     telemetry.configure(level=Settings.load(os.environ).log_level)
-    asyncio.run(serving.serve(os.environ, tell=_tell, executes=not accept_only))
+    leaving.run(serving.serve(os.environ, tell=_tell, executes=not accept_only))
 
 
 def _tell(address: str) -> None:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 
 import typer
 
 from app import telemetry
+from app.cli import leaving
 from app.settings import Settings
 
 
@@ -26,4 +26,4 @@ def worker(
     settings = Settings.load(os.environ)
     telemetry.configure(level=settings.log_level)
     with telemetry.served(settings.host, metrics_port):
-        asyncio.run(main.work(settings))
+        leaving.run(main.work(settings))

@@ -21,7 +21,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from http.client import HTTPException
 from http.cookiejar import DefaultCookiePolicy
-from typing import TypeVar
+from typing import Any, TypeVar
 from urllib.parse import SplitResult, urljoin, urlsplit
 
 import github
@@ -41,6 +41,7 @@ PER_PAGE = 100
 WORKERS = 8
 """Calls at the same time. GitHub allows 100 for an App, over all its processes."""
 MAX_REDIRECTS = 3
+CLOSE_SECONDS = 0.5
 CHUNK_BYTES = 65_536
 PORTS = {"http": 80, "https": 443}
 
@@ -70,12 +71,15 @@ class Transport:
         self._on_call = on_call
         self._limits = limits or Limits()
         self._threads = ThreadPoolExecutor(max_workers=WORKERS, thread_name_prefix="github")
+        self._running: set[Future[Any]] = set()
         self._own = threading.local()
         self._connections: list[Connection] = []
 
     async def run(self, work: Callable[[], T], request: Request) -> T:
         """The result of `work` done in a worker thread, within `call_seconds`; `request` is what it is about."""
         job: Future[T] = self._threads.submit(contextvars.copy_context().run, work)
+        self._running.add(job)
+        job.add_done_callback(self._running.discard)
         try:
             async with asyncio.timeout(self._limits.call_seconds):
                 return await asyncio.wrap_future(job)
@@ -108,8 +112,13 @@ class Transport:
         return reply
 
     async def close(self) -> None:
-        """Drop what has not started, wait for what runs (each exchange is bounded), close the connections."""
-        await asyncio.to_thread(self._threads.shutdown, wait=True, cancel_futures=True)
+        """Drop what has not started, give what runs a moment, close the connections.
+
+        An exchange that takes longer is left to its own bounds: whoever closes has no use for its answer any more.
+        """
+        self._threads.shutdown(wait=False, cancel_futures=True)
+        if running := [asyncio.wrap_future(job) for job in tuple(self._running)]:
+            await asyncio.wait(running, timeout=CLOSE_SECONDS)
         for connection in self._connections:
             connection.close()
 

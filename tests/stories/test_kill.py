@@ -12,6 +12,8 @@ from tests.fakes.models import FakeModels
 from tests.stories.bot import SECRET, START_SECONDS, WAIT_SECONDS, BotProcess, completed, environment, wait_for
 from tests.stories.test_main_job import BASE, CLAIM, FIX, HEAD, VERDICT, with_model
 
+LESS_THAN_GITHUB_SECONDS = 25
+"""The bot gives GitHub thirty seconds to answer."""
 REPLIES = {
     "review": {"overview": "It charges orders.", "findings": [CLAIM]},
     "verify": {"verdicts": [VERDICT]},
@@ -94,7 +96,8 @@ def test_r07_told_to_stop_it_finishes_what_runs_begins_nothing_more_and_takes_wh
 
     with Sandbox() as github, FakeModels() as models:
         models.answers_instantly({**REPLIES, "review": review})
-        with BotProcess(environment(github, tmp_path, **with_model(models))) as bot:
+        patient = environment(github, tmp_path, PRINCIPAL_GRACE_SECONDS="60", **with_model(models))
+        with BotProcess(patient) as bot:
             running = open_pull(github, bot)
             models.wait_for_requests(1)
             bot.process.send_signal(signal.SIGTERM)
@@ -110,6 +113,24 @@ def test_r07_told_to_stop_it_finishes_what_runs_begins_nothing_more_and_takes_wh
             completed(late)
             assert bot.terminate() == 0
         assert (len(running.reviews), len(late.reviews)) == (1, 1)
+        assert contract.violations(github.requests) == []
+
+
+def test_told_to_stop_while_github_keeps_it_waiting_it_goes_at_once_and_posts_at_the_next_start(tmp_path):
+    """Nothing that it waits for holds up its end: not GitHub's answer, for which it would wait half a minute."""
+    with Sandbox() as github:
+        gate = github.faults.hold("POST", "*/reviews")
+        with BotProcess(environment(github, tmp_path)) as bot:
+            pull = open_pull(github, bot)
+            gate.wait_until_reached(WAIT_SECONDS)
+            bot.process.send_signal(signal.SIGTERM)
+            assert bot.process.wait(LESS_THAN_GITHUB_SECONDS) == 0
+            gate.release()
+            wait_for(lambda: len(pull.reviews) == 1, why="the review that was sent did not stand")
+            bot.start()
+            completed(pull)
+            assert bot.terminate() == 0
+        assert len(pull.reviews) == 1
         assert contract.violations(github.requests) == []
 
 
