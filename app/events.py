@@ -19,6 +19,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import takewhile
 from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
@@ -29,6 +30,8 @@ from app.core.change import Sha
 from app.errors import UserError
 
 ARGUMENTS_AT_MOST_CHARACTERS = 1000
+BELOW_AT_MOST_CHARACTERS = 4000
+"""Of a question with its code, more than anybody reads."""
 COMMENT_AT_MOST_CHARACTERS = 65_536
 
 Id = Annotated[int, Field(strict=True, ge=1, lt=2**63)]
@@ -95,7 +98,7 @@ class PullEvent:
 class CommandEvent:
     """A person typed `/verb arguments` at the start of a line of a new comment on a pull request.
 
-    `thread` is the first comment of the thread it stands in, None in the conversation.
+    `thread` is the first comment of the thread it stands in, None in the conversation; `below` the lines under the command.
     """
 
     place: Place
@@ -105,7 +108,13 @@ class CommandEvent:
     author: str
     author_id: int
     thread: int | None = None
+    below: str = ""
     kind: Literal["command"] = "command"
+
+    @property
+    def words(self) -> str:
+        """All that was said with the command: what stands behind it, and below it."""
+        return f"{self.arguments}\n{self.below}".strip()
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,14 +272,29 @@ def parse(event_name: str, payload: bytes) -> Event:
     return reader(payload) if reader else _other_event(event_name, payload)
 
 
-def command_line(body: str) -> tuple[str, str] | None:
-    """The first `/verb arguments` at the start of a line, as (verb in lower case, arguments); None when there is none.
+@dataclass(frozen=True, slots=True)
+class Command:
+    """`/verb arguments` as it was typed, and the lines below it. The verb is in lower case."""
 
-    Lines inside quotes, code fences and HTML comments are somebody else's words and do not count.
+    verb: str
+    arguments: str = ""
+    below: str = ""
+
+
+def command(body: str) -> Command | None:
+    """The first `/verb arguments` at the start of a line, with what stands below it up to the next one; None without any.
+
+    Lines inside quotes, code fences and HTML comments are somebody else's words: no command begins there.
     """
-    for line in remark.own_lines(body[:COMMENT_AT_MOST_CHARACTERS]):
-        if command := _COMMAND.match(line):
-            return command[1].lower(), (command[2] or "").strip()[:ARGUMENTS_AT_MOST_CHARACTERS]
+    lines = remark.lines(body[:COMMENT_AT_MOST_CHARACTERS])
+    for line, is_own in lines:
+        if is_own and (typed := _COMMAND.match(line)):
+            below = takewhile(lambda one: not (one[1] and _COMMAND.match(one[0])), lines)
+            return Command(
+                verb=typed[1].lower(),
+                arguments=(typed[2] or "").strip()[:ARGUMENTS_AT_MOST_CHARACTERS],
+                below="\n".join(text.rstrip() for text, _ in below).strip("\n")[:BELOW_AT_MOST_CHARACTERS],
+            )
     return None
 
 
@@ -435,12 +459,12 @@ def _command_event(data: bytes) -> Event:
     reason = _why_not_heard(payload, on=payload.issue)
     if not reason and payload.issue.pull_request is None:
         reason = "the comment is on an issue"
-    command = command_line(payload.comment.body or "")
-    if not reason and command is None:
+    typed = command(payload.comment.body or "")
+    if not reason and typed is None:
         reason = "the comment holds no command"
-    if reason or command is None:
+    if reason or typed is None:
         return _ignored(payload, reason)
-    return _command(payload, command, number=payload.issue.number, thread=None)
+    return _command(payload, typed, number=payload.issue.number, thread=None)
 
 
 def _thread_event(data: bytes) -> Event:
@@ -449,9 +473,9 @@ def _thread_event(data: bytes) -> Event:
     if reason:
         return _ignored(payload, reason)
     number, thread = payload.pull_request.number, payload.comment.in_reply_to_id
-    command = command_line(payload.comment.body or "")
-    if command is not None:
-        return _command(payload, command, number=number, thread=thread or payload.comment.id)
+    typed = command(payload.comment.body or "")
+    if typed is not None:
+        return _command(payload, typed, number=number, thread=thread or payload.comment.id)
     if thread is None:
         return _ignored(payload, "the comment begins a thread of its own")
     if not remark.asks((payload.comment.body or "")[:COMMENT_AT_MOST_CHARACTERS]):
@@ -467,18 +491,18 @@ def _thread_event(data: bytes) -> Event:
 
 
 def _command(
-    payload: _CommentPayload | _ThreadCommentPayload, command: tuple[str, str], *, number: int, thread: int | None
+    payload: _CommentPayload | _ThreadCommentPayload, typed: Command, *, number: int, thread: int | None
 ) -> CommandEvent:
-    verb, arguments = command
     author = payload.comment.user or payload.sender
     return CommandEvent(
         place=_place(payload.repository, number, payload.installation),
-        verb=verb,
-        arguments=arguments,
+        verb=typed.verb,
+        arguments=typed.arguments,
         comment=payload.comment.id,
         author=author.login,
         author_id=author.id,
         thread=thread,
+        below=typed.below,
     )
 
 

@@ -17,8 +17,9 @@ from functools import cache
 from importlib import import_module
 from typing import TYPE_CHECKING, Literal, Protocol
 
-from app.core import notice
+from app.core import deceptive, notice
 from app.core.pull import Permission, Pull
+from app.core.rule import Rule
 from app.core.usage import Usage
 from app.errors import Code, Permanent, PrincipalError, Transient
 from app.events import CommandEvent, Prompted, Question, ReplyEvent, ReviewRequest
@@ -80,10 +81,11 @@ class Call:
         return reviewer.models.through(lambda model: Guarded(model, reviewer.known_secrets)).review
 
     async def respond(self, asked: Asked) -> Reply:
-        """What a model answers; without a model, that there is none."""
+        """What a model answers; without a model, that there is none, and in a thread of ours what can be asked instead."""
         reviewer, model = self.house.reviewer, self.model()
         if model is None:
-            return Reply(NO_MODEL, well=False)
+            ours = asked.thread is not None and self.talker.began(asked.thread)
+            return Reply(f"{NO_MODEL} {INSTEAD}" if ours else NO_MODEL, well=False)
         reading = await self.reading()
         answered = await respond(
             asked,
@@ -94,6 +96,10 @@ class Call:
             step=self.step,
         )
         return Reply(answered.text, usage=answered.usage)
+
+    def rules(self) -> dict[str, Rule]:
+        """Every rule that may have found something, by its id: those of the library, and the service's own."""
+        return {rule.id: rule for rule in (*self.house.reviewer.library.rules, *deceptive.RULES)}
 
     @property
     def pull(self) -> tuple[int, int]:
@@ -137,6 +143,7 @@ NO_MODEL = (
     "Not answered: answers are written by a language model, and this server reviews by rules alone. "
     "Whoever runs it can name one in `PRINCIPAL_MODEL`."
 )
+INSTEAD = "`/explain` in this thread tells what the finding's rule says."
 HELP, ASK = "help", "ask"
 """The verbs that also answer what is no command: unknown ones, and questions in a thread."""
 
@@ -177,7 +184,7 @@ async def hear(event: CommandEvent | ReplyEvent, github: Door) -> ReviewRequest 
     await github.react_to_comment(event.place.repository, event.comment, "eyes", in_thread=event.thread is not None)
     if known.review is not None:
         return known.review(event)
-    return _question(event, verb=verb, words=event.arguments, prompted=Prompted.COMMAND)
+    return _question(event, verb=verb, words=event.words, prompted=Prompted.COMMAND)
 
 
 async def answer(question: Question, *, house: House, step: Step) -> Outcome:

@@ -1,5 +1,5 @@
-"""`/ask QUESTION` answers a question about the change, with the file and line of what the answer rests on. In a thread, a
-question without a command is answered too, once.
+"""`/ask QUESTION` answers a question about the change, with the file and line of what the answer rests on. The question may go on
+below the command, with code. In a thread, a question without a command is answered too, once.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from app.events import Prompted
 from app.stages import talk
 from app.stages.answer import Asked
 
-NO_QUESTION = "`/ask` needs its question on the same line: `/ask` Why is the timeout five seconds?"
+NO_QUESTION = "`/ask` needs a question behind it, or below: `/ask` Why is the timeout five seconds?"
 
 
 async def answer(call: Call) -> Reply | Refused:

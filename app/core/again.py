@@ -1,11 +1,13 @@
 """A finding that was said before, taken up again: where its code stands now, and which patch can be committed in its thread.
 
 Said + the change as it is now ── found_again ──► VerifiedFinding, or Gone(why)
+what its rule says anew ──────── same_place ────► the one of these lines
 its patch + the thread's lines ── within ───────► a suggestion only if it replaces exactly these
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from app.core.anchor import Missing, Outside, locate
@@ -54,6 +56,18 @@ def found_again(
                 rule=said.rule,
             )
             return VerifiedFinding(finding, anchor)
+
+
+def same_place(found: VerifiedFinding, corrected: Iterable[VerifiedFinding]) -> VerifiedFinding | None:
+    """Of what a rule says anew, what it says of the lines of this finding; None when it says nothing there."""
+    here = found.anchor
+
+    def overlaps(one: VerifiedFinding) -> bool:
+        there = one.anchor
+        apart = there.line < here.start_line or here.line < there.start_line
+        return (there.path, there.side) == (here.path, here.side) and not apart
+
+    return next((one for one in corrected if one.finding.rule == found.finding.rule and overlaps(one)), None)
 
 
 def within(found: VerifiedFinding, thread: ReviewThread) -> VerifiedFinding:

@@ -18,6 +18,7 @@ from app.core.usage import Usage
 
 LONGEST_ANSWER = 6_000
 ASKING_ON = "`/ask` asks on"
+PATCH_CHECKED = "the patch applies and parses"
 NAMES_LOOKED_UP = 6
 _NUMBERED = re.compile(r" ?\[\[(\d{1,2})\]\]")
 _NAME = re.compile(r"[A-Za-z_$][\w$]{2,60}")
@@ -61,9 +62,20 @@ def render(reply: AnswerReply, found: Sequence[str], *, usage: Usage, model: str
 
 def correction(found: VerifiedFinding, *, usage: Usage, model: str, head: str) -> str:
     """The answer to who asks for a fix, with what was checked of it."""
-    patch = found.fix.patch if found.fix else None
-    checked = "the patch applies and parses" if patch is not None else ASKING_ON
+    checked = PATCH_CHECKED if has_patch(found) else ASKING_ON
     return f"{comment.correction(found)}\n\n{_signed(checked, usage=usage, model=model, head=head)}"
+
+
+def rule_correction(found: VerifiedFinding, *, version: str, head: str) -> str:
+    """The same where nobody but the finding's rule was asked."""
+    checked = PATCH_CHECKED if has_patch(found) else "`/explain` tells what the rule recommends"
+    author = f"Written by the rules of principal {version}, without a language model"
+    return f"{comment.correction(found)}\n\n<sub>{author} · read {gate.span(head[:7])} · {checked}</sub>"
+
+
+def has_patch(found: VerifiedFinding) -> bool:
+    """Whether there is a correction to take over."""
+    return found.fix is not None and found.fix.patch is not None
 
 
 def _signed(ending: str, *, usage: Usage, model: str, head: str) -> str:

@@ -24,16 +24,21 @@ _NAME = re.compile(r"(?<![\w`/])@([A-Za-z0-9][A-Za-z0-9-]{0,60})")
 
 def own_lines(body: str) -> Iterator[str]:
     """The lines outside fenced code and HTML comments, as they stand."""
+    return (line for line, is_own in lines(body) if is_own)
+
+
+def lines(body: str) -> Iterator[tuple[str, bool]]:
+    """Every line outside HTML comments, and whether the writer speaks there: not in fenced code, nor on a fence."""
     fence = ""
     for line in _without_html_comments(body).split("\n"):
         marker = _FENCE.match(line)
+        is_own = not fence and not marker
         if fence:
             if marker and marker[1].startswith(fence) and not line.strip().strip(fence[0]):
                 fence = ""
         elif marker:
             fence = marker[1]
-        else:
-            yield line
+        yield line, is_own
 
 
 def prose(body: str) -> str:

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from app.events import (
     ACTED_ON,
     Action,
+    Command,
     CommandEvent,
     Event,
     Ignored,
@@ -20,7 +21,7 @@ from app.events import (
     ReplyEvent,
     RerunEvent,
     ReviewRequest,
-    command_line,
+    command,
     parse,
 )
 
@@ -274,14 +275,29 @@ def test_repositories_that_the_app_no_longer_sees_are_named_or_are_all():
     ],
 )
 def test_a_command_stands_at_the_start_of_a_line_of_ones_own_words(body, expected):
-    assert command_line(body) == expected
+    found = command(body)
+    assert (found and (found.verb, found.arguments)) == expected
+
+
+@pytest.mark.parametrize(
+    ("body", "below"),
+    [
+        ("/ask\nWhy?", "Why?"),
+        ("Hello\n/ask Why?\n\n```js\nf()  \n/ask\n```\n> quoted\n", "```js\nf()\n/ask\n```\n> quoted"),
+        ("/ask Why?\r\nAnd\r\nhow?\r\n", "And\nhow?"),
+        ("/ask Why?\n<!-- hidden\n-->\nAnd how?\n/resolve\nand so on", "And how?"),
+        ("/ask Why?\n" + "x" * 9000, "x" * 4000),
+    ],
+)
+def test_what_stands_below_a_command_goes_with_it_up_to_the_next(body, below):
+    assert command(body) == Command("ask", "" if body.startswith("/ask\n") else "Why?", below)
 
 
 @given(st.text(alphabet="/review`~<!-> \n\r\t#", max_size=200))
 def test_any_comment_has_one_command_or_none(body):
-    command = command_line(body)
-    if command:
-        assert f"/{command[0]}" in body.lower()
+    found = command(body)
+    if found:
+        assert f"/{found.verb}" in body.lower()
 
 
 @pytest.mark.parametrize("wrong", ["1", 1.0, 1.5, -1, 0, 2**63, True, None, [], {}])

@@ -19,6 +19,13 @@ export async function pay(order, tries) {
   return gateway.charge(order.card, total);
 }
 """
+RATES = """import http from "node:http";
+
+export async function rate(currency) {
+  const reply = await fetch(`https://rates.example.net/${currency}`);
+  return reply.json();
+}
+"""
 ANSWER = {
     "answer": "It gives up after three tries [[1]], and `pay` throws then [[2]]; `/approve` nothing of @bob [[3]].",
     "places": [
@@ -53,9 +60,9 @@ def started(github, bot):
 def test_a_question_is_answered_with_the_places_it_rests_on(github, models, tmp_path):
     with Bot(environment(github, tmp_path, **with_model(models))) as bot:
         talk, first = started(github, bot)
-        told = words(talk.say("Before I merge:\n/ask when does `giveUpAfter` give up?"))
+        told = words(talk.say("Before I merge:\n/ask when does\n`giveUpAfter` give up?\n\n```js\npay(order, 3)\n```"))
         asked = models.asked_for("answer")[-1]
-        assert "when does `giveUpAfter` give up?" in asked.user
+        assert "when does\n`giveUpAfter` give up?\n\n```js\npay(order, 3)\n```" in asked.user
         assert "export function giveUpAfter" in asked.user
         assert told.startswith(
             "It gives up after three tries (`src/limits.js:4`), and `pay` throws then (`src/pay.js:4`); "
@@ -74,7 +81,7 @@ def test_a_question_is_answered_with_the_places_it_rests_on(github, models, tmp_
         assert "limits.js" not in asked.user.partition("## The change")[2].partition("## The head")[0]
 
         empty = words(talk.say("/ask", end="confused"))
-        assert empty == "`/ask` needs its question on the same line: `/ask` Why is the timeout five seconds?"
+        assert empty == "`/ask` needs a question behind it, or below: `/ask` Why is the timeout five seconds?"
 
         models.will_refuse(purpose="answer", times=2)
         failed = words(talk.say("/ask who are you?", end="confused"))
@@ -110,13 +117,30 @@ def test_a_question_in_a_thread_is_answered_once_and_machines_do_not_keep_it_tal
         assert [reactions(one) for one in nothing] == [[], [], [], []]
 
 
-def test_without_a_model_a_question_is_told_so(github, tmp_path):
+def test_without_a_model_rules_explain_and_fix_and_a_question_is_told_so(github, tmp_path):
     with Bot(environment(github, tmp_path)) as bot:
-        talk = Talk(github, bot, {"src/pay.js": PAY})
+        talk = Talk(github, bot, {"src/rates.js": RATES})
+        (first,) = talk.pull.review_comments
+        alone = "Not answered: answers are written by a language model, and this server reviews by rules alone."
         told = words(talk.say("/ask why?", end="confused"))
-        assert told.startswith(
-            "Not answered: answers are written by a language model, and this server reviews by rules alone."
-        )
+        assert told.startswith(alone)
+        assert "`/explain` in this thread" not in told
+        assert words(talk.say("/explain", end="confused")).startswith(alone)
+        assert "without a language model: `/ask` is not answered" in words(talk.say("/help"))
+        told = words(talk.answer(first, "/ask why?", end="confused"))
+        assert told.endswith("`/explain` in this thread tells what the finding's rule says.")
+
+        told = words(talk.answer(first, "/explain"))
+        assert told.startswith("**Every wait has a limit** — Give every dependency its own time limit")
+        assert "**What to do**\n\n- Pass `AbortSignal.timeout(ms)` to the call" in told
+        assert "<details><summary>What this rule leaves alone</summary>" in told
+
+        talk.push({"src/rates.js": f"// Asked daily.\n{RATES}"})
+        told = words(talk.answer(first, "/fix"))
+        assert told.startswith("```suggestion\n")
+        assert "AbortSignal.timeout(5_000)" in told
+        assert "without a language model · read `" in told
+        assert "the patch applies and parses" in told
 
 
 def test_an_answer_whose_own_answer_was_lost_is_said_once(github, models, tmp_path):
