@@ -42,6 +42,7 @@ class Code(StrEnum):
     OUTPUT_BLOCKED_SECRET = "OUTPUT_BLOCKED_SECRET"  # noqa: S105 - a word, not a password
     BUDGET_SPENT = "BUDGET_SPENT"
     QUEUE_FULL = "QUEUE_FULL"
+    TOO_MANY_QUESTIONS = "TOO_MANY_QUESTIONS"
     ASKED_TOO_OFTEN = "ASKED_TOO_OFTEN"
     ANALYSIS_FAILED = "ANALYSIS_FAILED"
     SETTINGS_INVALID = "SETTINGS_INVALID"
@@ -159,6 +160,10 @@ MEANINGS: dict[Code, Meaning] = {
     Code.QUEUE_FULL: Meaning(
         "More reviews wait than the bot can make soon, so this one was put off.",
         "Nothing to do: it is made when the queue is short again; `/review` asks for it now.",
+    ),
+    Code.TOO_MANY_QUESTIONS: Meaning(
+        "More questions wait than the bot can answer soon, so this one is not.",
+        "Ask again in a few minutes; reviews are made as before.",
     ),
     Code.ASKED_TOO_OFTEN: Meaning(
         "One person asked for so many reviews that others would have to wait for theirs, or pay for them.",

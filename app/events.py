@@ -159,6 +159,14 @@ class RemovedEvent:
 
 
 @dataclass(frozen=True, slots=True)
+class AnewEvent:
+    """A reason is over for which the pull was skipped. No payload's: it comes from ourselves."""
+
+    place: Place
+    kind: Literal["anew"] = "anew"
+
+
+@dataclass(frozen=True, slots=True)
 class Ignored:
     """An event that we do not act on, and why, in words for the delivery's record."""
 
@@ -168,7 +176,7 @@ class Ignored:
     kind: Literal["ignored"] = "ignored"
 
 
-Actionable = PullEvent | CommandEvent | ReplyEvent | RerunEvent | MergeGroupEvent | RemovedEvent
+Actionable = PullEvent | CommandEvent | ReplyEvent | RerunEvent | MergeGroupEvent | RemovedEvent | AnewEvent
 Event = Actionable | Ignored
 
 

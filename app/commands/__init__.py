@@ -144,6 +144,7 @@ NO_MODEL = (
     "Whoever runs it can name one in `PRINCIPAL_MODEL`."
 )
 INSTEAD = "`/explain` in this thread tells what the finding's rule says."
+RESUME = "resume"
 HELP, ASK = "help", "ask"
 """The verbs that also answer what is no command: unknown ones, and questions in a thread."""
 

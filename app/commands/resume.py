@@ -1,4 +1,4 @@
-"""`/resume` takes automatic reviews up again after `/pause`."""
+"""`/resume` takes automatic reviews up again after `/pause`, beginning with a head that was left out."""
 
 from __future__ import annotations
 
@@ -13,5 +13,5 @@ async def answer(call: Call) -> Reply:
 
     await call.step.run("resume", resume, type(None), preemptible=False)
     return Reply(
-        "Resumed: the next push is reviewed, with all that came since the last review; `/review` reviews it now."
+        "Resumed: pushes are reviewed again, and now this head, if its review was left out while they were paused."
     )

@@ -17,7 +17,7 @@ from typing import Protocol
 
 from app.core.change import Sha
 from app.core.pull import Pull
-from app.events import Action, PullEvent, ReviewRequest
+from app.events import Action, AnewEvent, PullEvent, ReviewRequest
 from app.jobs.store import ACTIVE, JobState
 
 DEAD = frozenset({"ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"})
@@ -61,7 +61,7 @@ class JobRow(Protocol):
     detail: str
 
 
-def plan(asked: PullEvent | ReviewRequest, pull: Pull, *, quiet_seconds: float) -> Plan:
+def plan(asked: PullEvent | ReviewRequest | AnewEvent, pull: Pull, *, quiet_seconds: float) -> Plan:
     """What to do now. A push waits `quiet_seconds`, so that a row of pushes is one review; everything else starts at once."""
     if not pull.is_open:
         return Plan(None, Loses.ALL, "the pull request is closed")
@@ -70,17 +70,16 @@ def plan(asked: PullEvent | ReviewRequest, pull: Pull, *, quiet_seconds: float) 
         return Plan(None, Loses.AUTOMATIC, "draft")
     if isinstance(asked, ReviewRequest):
         return Plan(replace(asked, head=pull.head_sha, repository=pull.repository), Loses.OLDER)
+    place = asked.place
     request = ReviewRequest(
-        repository=pull.repository,
-        repository_id=asked.place.repository_id,
-        number=asked.place.number,
-        installation=asked.place.installation,
-        head=pull.head_sha,
-        # The payload's base, not the pull's: a redelivery must be the same job.
-        trigger=f"base:{asked.base}" if asked.action is Action.BASE_CHANGED else "push",
+        pull.repository, place.repository_id, place.number, place.installation, head=pull.head_sha, trigger="push"
     )
+    if isinstance(asked, AnewEvent):
+        return Plan(request, Loses.OLDER, only_if_skipped=True)
+    # The payload's base, not the pull's: a redelivery must be the same job.
+    trigger = f"base:{asked.base}" if asked.action is Action.BASE_CHANGED else request.trigger
     return Plan(
-        request,
+        replace(request, trigger=trigger),
         Loses.OLDER,
         delay_seconds=quiet_seconds if asked.action is Action.SYNCHRONIZE else 0.0,
         only_if_skipped=asked.action.decides_skips_anew,

@@ -60,6 +60,7 @@ class Timing:
     `turn_seconds`: how long a review waits for another of the same pull request, which has not ended, before it begins
     all the same.
     `reviews_at_most` and `commands_at_most`: how many may be waited for, over all processes, before some are put off;
+    the latter holds for the reviews that people ask for, and for answers;
     `asked_at_most`: how many reviews one person may ask an installation for in an hour.
     """
 

@@ -298,6 +298,11 @@ class Store:
         """Change columns of a delivery."""
         connection.execute(sa.update(deliveries).where(deliveries.c.guid == guid).values(**values))
 
+    def reword_deliveries(self, connection: sa.Connection, job_key: str, *, reason: str, now: str) -> bool:
+        """Whether deliveries of this job gave that reason; they give the new one now."""
+        of_job = (deliveries.c.job_key == job_key, deliveries.c.reason == reason)
+        return connection.execute(sa.update(deliveries).where(*of_job).values(reason=now)).rowcount > 0
+
     def taken_deliveries(self, connection: sa.Connection) -> Sequence[sa.Row[Any]]:
         """Every delivery that a workflow is to decide on, and has not yet."""
         waiting = sa.select(inbox.c.guid).where(~inbox.c.queued)
@@ -450,14 +455,25 @@ class Store:
         """The run that was the last to begin this workflow."""
         return connection.scalar(sa.select(runs.c.token).where(runs.c.workflow_id == workflow_id).with_for_update())
 
-    def finish_job(self, workflow_id: str, *, state: JobState, code: str, detail: str, review_id: int | None) -> None:
-        """Record how a job ended, unless it was ended from outside first."""
+    def finish_job(
+        self,
+        workflow_id: str,
+        *,
+        state: JobState,
+        code: str,
+        detail: str,
+        review_id: int | None,
+        then: Callable[[sa.Connection], None],
+    ) -> None:
+        """Record how a job ended, and do what follows from it, unless it was ended from outside first."""
         with self.begin() as connection:
-            connection.execute(
+            ended = connection.execute(
                 sa.update(jobs)
                 .where(jobs.c.workflow_id == workflow_id, jobs.c.state.in_(ACTIVE))
                 .values(state=state, code=code, detail=detail, review_id=review_id, ended_at=time.time())
             )
+            if ended.rowcount:
+                then(connection)
 
     def active_jobs(self, connection: sa.Connection) -> Sequence[sa.Row[Any]]:
         """Every job that has not ended."""

@@ -35,6 +35,7 @@ from app.core.pull import Pull
 from app.errors import Code, Permanent, PrincipalError, Transient
 from app.events import (
     Actionable,
+    AnewEvent,
     CommandEvent,
     MergeGroupEvent,
     Place,
@@ -47,8 +48,9 @@ from app.events import (
 )
 from app.jobs import answers, queueing
 from app.jobs import plan as planning
+from app.jobs.anew import UNDER_WAY, Anew
 from app.jobs.chances import DIED, Chances
-from app.jobs.inbox import EVENT
+from app.jobs.inbox import EVENT, Inbox
 from app.jobs.lanes import Lanes
 from app.jobs.overload import making_room, waiting
 from app.jobs.plan import Plan
@@ -125,6 +127,7 @@ class Workflows:
         self._quiet_seconds = quiet_seconds
         self._timing = timing
         self._ring = ring
+        self._anew = Anew(store, Inbox(store, self.enqueue_delivery))
         self._chances = Chances(store, client)
         self._running: dict[str, Stop] = {}
         self._stopped_before: set[str] = set()
@@ -180,7 +183,7 @@ class Workflows:
         if isinstance(event, RemovedEvent):
             return await self._forget(event, step)
         github = await self._github(event.place)
-        asked: PullEvent | ReviewRequest
+        asked: PullEvent | ReviewRequest | AnewEvent
         match event:
             case MergeGroupEvent():
                 answering = functools.partial(self._story.answer_group, event.place, head=event.head)
@@ -223,7 +226,10 @@ class Workflows:
         return Placed(None, f"the App was removed from {len(scope.repositories)} known repositories")
 
     async def _see(
-        self, event: Actionable, asked: PullEvent | ReviewRequest, read: Callable[[str, int], Awaitable[Pull]]
+        self,
+        event: Actionable,
+        asked: PullEvent | ReviewRequest | AnewEvent,
+        read: Callable[[str, int], Awaitable[Pull]],
     ) -> Seen:
         pull = await self._current_pull(event, read)
         plan = planning.plan(asked, pull, quiet_seconds=self._quiet_seconds)
@@ -297,6 +303,9 @@ class Workflows:
             if wanted.request is None:
                 return Placed(None, wanted.reason)
             standing = planning.standing(wanted.request, [row for row in rows if row not in lost], statuses)
+            if standing is not None and wanted.only_if_skipped and standing.state in ACTIVE:
+                self._anew.wait_for(connection, guid=wanted.request.delivery, job_key=standing.key)
+                return Placed(standing.key, UNDER_WAY)
             if standing is not None:
                 return Placed(standing.key, "the same review is a job already")
             if wanted.only_if_skipped and not planning.was_skipped(pull.head_sha, rows):
@@ -325,6 +334,9 @@ class Workflows:
                 return Placed(None, "the job was begun too often")
             if self._asks_too_often(connection, question):
                 return Placed(None, "this person has asked too much")
+            if waiting(connection, answers.ANSWERS) >= self._timing.commands_at_most:
+                self._enqueue_settle(connection, f"{question.key}:{attempt}", question, _UNANSWERED)
+                return Placed(None, "too many questions wait")
             answers.enqueue(connection, question, attempt=attempt, store=self._store, client=self._client)
             return Placed(question.key, "queued")
 
@@ -461,7 +473,9 @@ class Workflows:
                 state, end = JobState.FAILED, {"code": cause.code.value, "detail": cause.what, "review_id": None}
                 await self._store.call(self._fail, workflow_id, Ending("failed", cause.code, cause.what))
             else:
-                await self._store.call(lambda: self._store.finish_job(workflow_id, state=state, **end))
+                anew = functools.partial(self._anew.at_end_of, asked=asked, state=state, workflow_id=workflow_id)
+                await self._store.call(lambda: self._store.finish_job(workflow_id, state=state, then=anew, **end))
+                self._ring(INGEST)
                 JOBS.labels(kind, state.value).inc()
                 if outcome.code:
                     FAILURES.labels(kind, outcome.code).inc()
@@ -693,6 +707,7 @@ class Workflows:
 _GIVEN_UP = "given up"
 _HEARD: Any = ReviewRequest | Question | Refused
 _PUT_OFF = Ending(PUT_OFF, Code.QUEUE_FULL, "Too many reviews wait already")
+_UNANSWERED = Ending(PUT_OFF, Code.TOO_MANY_QUESTIONS, "Too many questions wait already")
 _TOO_OFTEN = Ending(
     PUT_OFF, Code.ASKED_TOO_OFTEN, "One person has asked for as many reviews and answers as an hour allows"
 )

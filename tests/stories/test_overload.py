@@ -25,6 +25,7 @@ QUEUE = Timing(
     commands_at_most=1,
 )
 CLEAN = {"overview": "It counts.", "findings": []}
+ANSWER = {"answer": "Because.", "places": [], "unknown": ""}
 
 
 @pytest.fixture
@@ -133,6 +134,22 @@ def test_a_command_too_many_is_seen_and_answered(github, models, go_on, tmp_path
         assert "QUEUE_FULL" in told(second)[0]
         assert [reaction.content for reaction in comment.reactions] == ["eyes"]
         go_on.set()
+
+
+def test_a_question_too_many_is_told_so(github, models, go_on, tmp_path):
+    with bot_of(github, models, tmp_path) as bot:
+        listen(github, bot)
+        (pull,) = open_pulls(repository_of(github, "acme/shop"), 1, deliver=False)
+        models.answers_instantly({"answer": lambda _: go_on.wait(WAIT_SECONDS) and ANSWER})
+        pull.comment("/ask why?", by="alice")
+        models.wait_for_requests(1)
+        pull.comment("/ask what?", by="alice")
+        wait_for(lambda: len(pull.issue_comments) == 3, why="the second question got no answer")
+        told = pull.issue_comments[-1].body
+        assert told.startswith("Not answered: Too many questions wait already.")
+        assert "(`TOO_MANY_QUESTIONS`)" in told
+        go_on.set()
+        wait_for(lambda: len(pull.issue_comments) == 4, why="the first question got no answer")
 
 
 def test_what_was_put_off_is_made_by_a_sweep_when_there_is_room(github, clock, models, go_on, tmp_path):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.fakes.contract import described_github
-from tests.stories.bot import SECRET, Bot, completed, environment, wait_for
+from tests.stories.bot import SECRET, WAIT_SECONDS, Bot, completed, environment, wait_for
 
 POLICY = ".github/principal.yml"
 BASE = "export const total = (items) => items.length;\n"
@@ -95,6 +95,21 @@ def test_a_label_and_a_title_decide_a_skip_anew_and_begin_nothing_else(github, b
     assert "still open" in completed(pull, runs=5)[4].output.title
     assert len(pull.check_runs) == 5
     assert len(pull.reviews) == 2
+
+
+def test_a_label_that_comes_while_a_review_finds_out_that_it_is_not_wanted_lets_it_in_all_the_same(github, bot):
+    gate = github.faults.hold("POST", "*/labelled-late/check-runs")
+    files = {"src/a.js": BASE, POLICY: "labels: {only: [ready]}"}
+    pull = github.create_repository("acme/labelled-late", files=files).open_pull(
+        files={"src/a.js": BAD}, title="T", body=""
+    )
+    gate.wait_until_reached(WAIT_SECONDS)
+    read = len(github.requests)
+    pull.add_label("ready")
+    wait_for(lambda: any("/pulls/" in one.path for one in github.requests[read:]), why="the label was not decided on")
+    gate.release()
+    titles = [run.output.title for run in completed(pull, runs=2)]
+    assert titles == ["Not reviewed: no label of it matches labels.only", "One problem worth fixing before merge"]
 
 
 def test_what_the_policy_excludes_or_silences_is_not_said_and_its_severity_decides_the_check(github, bot):

@@ -58,8 +58,15 @@ def test_reviews_are_paused_and_resumed_and_asked_for_in_between(github, tmp_pat
         wait_for(lambda: reactions(asked) == ["eyes", "rocket"], why="the review did not show that it is over")
         assert len(talk.pull.reviews) == 2
 
-        assert words(talk.say("/resume")).startswith("Resumed: the next push is reviewed, with all that came")
-        talk.push({"src/more.js": NIGHTLY.replace("nightly", "daily").replace("settle", "close")})
+        skipped = talk.push({"src/more.js": NIGHTLY.replace("nightly", "daily").replace("settle", "close")})
+        assert skipped.conclusion == "neutral"
+        told = (
+            "Resumed: pushes are reviewed again, and now this head, if its review was left out while they were paused."
+        )
+        assert words(talk.say("/resume")) == told
+        assert talk.next().output.title == "One problem worth fixing before merge"
+        talk.say("/resume")
+        assert len(talk.pull.check_runs) == talk.runs, "a head that was reviewed is not reviewed again"
         assert [one.path for one in talk.pull.review_comments] == ["src/agent.js", "src/nightly.js", "src/more.js"]
 
 
