@@ -1,7 +1,7 @@
 """What a repository asks of its reviewer: the text of `.github/principal.yml` → `Policy`, or what is wrong with it and where.
 
     parse(text) ──► Policy                     everything has a default, so an empty file is a policy
-         └────────► BrokenPolicy               file, line, key, reason, and the nearest key that exists
+         └────────► BrokenPolicy               all that is wrong with it (broken_policy.py)
 
     Policies(root, (Part("services/api", …),)).of("services/api/orders.ts") ──► what applies to one file
 
@@ -11,15 +11,15 @@ change how a review reads and nothing else. The form is published as JSON Schema
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Annotated, Any, Literal, TypeVar, get_args
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from app.core import glob, strict
+from app.core.broken_policy import BrokenPolicy, Problem, problems
 from app.core.finding import Severity
 
 PATH = ".github/principal.yml"
@@ -32,19 +32,6 @@ Effort = Literal["quick", "standard", "deep"]
 _Form = TypeVar("_Form", bound=BaseModel)
 BotReviews = Literal["off", "supply-chain", "full"]
 FailOn = Literal["critical", "high", "medium", "low"]
-
-
-class BrokenPolicy(ValueError):
-    """A policy that cannot be used. `line` is 1-based; `nearest` is the key that was perhaps meant."""
-
-    def __init__(self, *, path: str, line: int, key: str, reason: str, nearest: str = "") -> None:
-        said = f"`{key}` {reason}" if key else reason
-        super().__init__(f"{path}:{line}: {said}" + (f"; did you mean `{nearest}`?" if nearest else ""))
-        self.path = path
-        self.line = line
-        self.key = key
-        self.reason = reason
-        self.nearest = nearest
 
 
 def _listed(value: Any) -> Any:
@@ -309,77 +296,12 @@ def schema() -> dict[str, Any]:
 def _parse(text: str, path: str, form: type[_Form]) -> _Form:
     if len(text) > LONGEST_POLICY:
         reason = f"the file is longer than {LONGEST_POLICY:,} characters"
-        raise BrokenPolicy(path=path, line=1, key="", reason=reason)
+        raise BrokenPolicy([Problem(path=path, line=1, reason=reason)])
     try:
         document = strict.load(text)
     except strict.NotStrict as error:
-        raise BrokenPolicy(path=path, line=error.line, key="", reason=error.reason) from error
+        raise BrokenPolicy([Problem(path=path, line=error.line, reason=error.reason)]) from error
     try:
         return form.model_validate({} if document.value is None else document.value)
     except ValidationError as error:
-        raise _first_problem(error, document=document, path=path, form=form) from None
-
-
-def _first_problem(
-    error: ValidationError, *, document: strict.Document, path: str, form: type[BaseModel]
-) -> BrokenPolicy:
-    """The problem that stands first in the file, in our words."""
-    problems = error.errors(include_url=False, include_context=True, include_input=False)
-    placed = [(_place(problem["loc"], document), problem) for problem in problems]
-    key, problem = min(placed, key=lambda one: document.line(one[0]))
-    name = ".".join(str(part + 1) if isinstance(part, int) else part for part in key)
-    nearest = ""
-    if problem["type"] == "extra_forbidden":
-        nearest = next(iter(difflib.get_close_matches(str(key[-1]), _known(form, key[:-1]), n=1, cutoff=0.5)), "")
-    return BrokenPolicy(path=path, line=document.line(key), key=name, reason=_reason(problem), nearest=nearest)
-
-
-def _place(loc: tuple[int | str, ...], document: strict.Document) -> strict.Key:
-    """The part of the way that stands in the file: a short form was widened before it was checked."""
-    while loc and loc not in document.lines:
-        loc = loc[:-1]
-    return loc
-
-
-def _reason(problem: Mapping[str, Any]) -> str:
-    context = problem.get("ctx", {})
-    match problem["type"]:
-        case "extra_forbidden":
-            return "is not a key"
-        case "missing":
-            return f"lacks `{problem['loc'][-1]}`"
-        case "literal_error" | "enum":
-            return f"must be {context['expected']}"
-        case "value_error":
-            return str(context["error"])
-        case "model_type" | "dict_type" | "mapping_type":
-            return "must hold keys with values"
-        case "tuple_type":
-            return "must be a list"
-        case "string_type":
-            return "must be text"
-        case "string_pattern_mismatch":
-            return "must be the name of a repository, as `name` or `owner/name`"
-        case "less_than_equal" | "greater_than_equal":
-            return f"must be {'at most' if 'le' in context else 'at least'} {context.get('le', context.get('ge'))}"
-        case _:
-            said = str(problem["msg"])
-            return said[:1].lower() + said[1:]
-
-
-def _known(form: type[BaseModel], key: strict.Key) -> list[str]:
-    """The keys that exist where this one stands."""
-    for part in key:
-        if isinstance(part, str) and part in form.model_fields:
-            inner = next(iter(_models(form.model_fields[part].annotation)), None)
-            if inner is None:
-                return []
-            form = inner
-    return list(form.model_fields)
-
-
-def _models(annotation: Any) -> Iterable[type[BaseModel]]:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        yield annotation
-    for inner in get_args(annotation):
-        yield from _models(inner)
+        raise BrokenPolicy(problems(error, document=document, path=path, form=form)) from None

@@ -11,17 +11,21 @@ A file that cannot be used is told with its line, and what it would have said is
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from app.core import policy
-from app.core.policy import FOLDER_FILE, MOST_FOLDERS, PATH, BrokenPolicy, Part, Policies, Policy
+from app.core.broken_policy import BrokenPolicy, Problem
+from app.core.policy import FOLDER_FILE, MOST_FOLDERS, PATH, Part, Policies, Policy
 
 OWNERS = ".github"
 """The owner's repository whose policy counts for those of its repositories that have none."""
 GUIDANCE = ("AGENTS.md", "CLAUDE.md", ".github/copilot-instructions.md", "CONTRIBUTING.md")
 """Where a repository tells people and assistants how it wants to be worked on."""
+CUT = "[cut]"
+"""Stands at the end of a text that was too long."""
+MOST_PROBLEMS_TOLD = 4
 LONGEST_GUIDE = 4_000
 LONGEST_GUIDANCE = 8_000
 """Characters: two thousand tokens of each prompt, at most."""
@@ -110,7 +114,7 @@ def _guidance(files: Sequence[Source]) -> tuple[Source, ...]:
         if not room or not text or any(text == one.text for one in kept):
             continue
         cut = min(room, LONGEST_GUIDE)
-        kept.append(Source(source.path, text if len(text) <= cut else f"{text[:cut].rstrip()}\n[cut]"))
+        kept.append(Source(source.path, text if len(text) <= cut else f"{text[:cut].rstrip()}\n{CUT}"))
         room -= min(len(text), cut)
     return tuple(kept)
 
@@ -131,7 +135,7 @@ def _parsed(source: Source | None, notes: list[str]) -> Policy | None:
     try:
         return policy.parse(source.text, path=source.path)
     except BrokenPolicy as error:
-        notes.append(f"The policy cannot be used, so the defaults were: {error}.")
+        notes.append(f"The policy cannot be used, so the defaults were: {_first_of(error.problems)}.")
         return None
 
 
@@ -139,22 +143,29 @@ def _part(source: Source, notes: list[str]) -> Part | None:
     try:
         return policy.parse_folder(source.text, folder=str(PurePosixPath(source.path).parent))
     except BrokenPolicy as error:
-        notes.append(f"The policy of a folder cannot be used: {error}.")
+        notes.append(f"The policy of a folder cannot be used: {_first_of(error.problems)}.")
         return None
 
 
 def _of_proposed(source: Source) -> str:
-    problem = next(problems(source), "")
+    wrong = problems(source)
     said = f"This pull request changes `{source.path}`: that takes effect once it is merged, not for this review."
-    return f"{said} The new text cannot be used: {problem}." if problem else f"{said} The new text is valid."
+    return f"{said} The new text cannot be used: {_first_of(wrong)}." if wrong else f"{said} The new text is valid."
 
 
-def problems(source: Source) -> Iterator[str]:
-    """What is wrong with a policy file's text, with file and line; nothing when it can be used."""
+def problems(source: Source) -> tuple[Problem, ...]:
+    """Everything that is wrong with a policy file's text, in the order of its lines; nothing when it can be used."""
     try:
         if source.path.endswith(f"/{FOLDER_FILE}") or source.path == FOLDER_FILE:
             policy.parse_folder(source.text, folder=str(PurePosixPath(source.path).parent))
         else:
             policy.parse(source.text, path=source.path)
     except BrokenPolicy as error:
-        yield str(error)
+        return error.problems
+    return ()
+
+
+def _first_of(wrong: Sequence[Problem]) -> str:
+    """The problems of one file in a sentence that stays short."""
+    more = len(wrong) - MOST_PROBLEMS_TOLD
+    return "; ".join(str(one) for one in wrong[:MOST_PROBLEMS_TOLD]) + (f"; and {more} more" if more > 0 else "")

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from markdown_it import MarkdownIt
 
 from app.core import diff, gate, policy
+from app.core.broken_policy import BrokenPolicy
 from app.core.diff import UnsupportedDiff
-from app.core.policy import BrokenPolicy
 from app.core.reply import FixReply, ReviewReply, VerifyReply
 from app.events import ACTED_ON, InvalidPayload, parse
 from app.llm.form import Misread, read

@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.core import policy, strict
+from app.core.broken_policy import BrokenPolicy
 from app.core.finding import Severity
-from app.core.policy import BrokenPolicy, Part, Policies, Policy, parse, parse_folder
+from app.core.policy import Part, Policies, Policy, parse, parse_folder
 
 EVERYTHING = """\
 extends: house-rules
@@ -88,6 +89,18 @@ def test_what_cannot_be_used_is_said_with_its_place(text, said):
     assert said in str(broken.value)
 
 
+def test_everything_that_is_wrong_is_said_in_the_order_of_its_lines():
+    with pytest.raises(BrokenPolicy) as broken:
+        parse("drafts: perhaps\nmax_coments: 2\nrules:\n  timeouts: loud\nmax_comments: 99\nbots: all\n")
+    assert [str(one) for one in broken.value.problems] == [
+        ".github/principal.yml:1: `drafts` must be `true` or `false`",
+        ".github/principal.yml:2: `max_coments` is not a key; did you mean `max_comments`?",
+        ".github/principal.yml:4: `rules.timeouts` must be 'critical', 'high', 'medium' or 'low'",
+        ".github/principal.yml:5: `max_comments` must be at most 30",
+        ".github/principal.yml:6: `bots` must be 'off', 'supply-chain' or 'full'",
+    ]
+
+
 def test_a_policy_that_is_too_long_is_refused_unread():
     with pytest.raises(BrokenPolicy, match="longer than"):
         parse("#" * (policy.LONGEST_POLICY + 1))
@@ -113,7 +126,8 @@ def test_the_published_schema_is_the_one_in_the_code_and_takes_what_the_parser_t
 @given(st.text(max_size=300))
 def test_any_text_is_a_policy_or_is_refused_with_a_line(text):
     broken = _why_not(text)
-    assert broken is None or 1 <= broken.line <= 2 + sum(text.count(end) for end in "\n\r\x85\u2028\u2029")
+    last = 2 + sum(text.count(end) for end in "\n\r\x85\u2028\u2029")
+    assert broken is None or all(1 <= one.line <= last for one in broken.problems)
 
 
 # --- which file it applies to -----------------------------------------------------------------------------------------

@@ -22,9 +22,10 @@ def test_a_policy_is_checked_with_file_and_line_before_anybody_pushes_it(tmp_pat
     file.write_text(POLICY)
     good = principal("policy", "check", folder=folder)
     assert (good.returncode, good.stdout) == (0, ".github/principal.yml: this policy can be used\n")
-    file.write_text(f"{POLICY}min_severty: high\n")
+    file.write_text(f"{POLICY}min_severty: high\nmax_comments: many\n")
     bad = principal("policy", "check", folder=folder)
     said = ".github/principal.yml:8: `min_severty` is not a key; did you mean `min_severity`?\n"
+    said += ".github/principal.yml:9: `max_comments` must be a whole number\n"
     assert (bad.returncode, bad.stdout) == (1, said)
     missing = principal("policy", "check", "other.yml", folder=folder)
     assert (missing.returncode, missing.stdout) == (2, "")
@@ -33,7 +34,14 @@ def test_a_policy_is_checked_with_file_and_line_before_anybody_pushes_it(tmp_pat
 
 def test_what_applies_to_a_pull_request_and_to_each_file_is_explained(tmp_path):
     with Sandbox() as github:
-        files = {"src/a.ts": "one\n", "vendor/b.ts": "one\n", ".github/principal.yml": POLICY}
+        files = {
+            "src/a.ts": "one\n",
+            "vendor/b.ts": "one\n",
+            ".github/principal.yml": POLICY,
+            "AGENTS.md": "Keep it simple.\n",
+            ".github/principal/skills/money/SKILL.md": "---\nname: money\ndescription: Money.\n---\nRound once.\n",
+            ".github/principal/skills/empty/notes.md": "Nothing.\n",
+        }
         repository = github.create_repository("acme/shop", files=files)
         repository.add_collaborator("alice", "write")
         pull = repository.open_pull(files={"src/a.ts": "two\n", "vendor/b.ts": "two\n"}, title="Two", draft=True)
@@ -49,9 +57,12 @@ def test_what_applies_to_a_pull_request_and_to_each_file_is_explained(tmp_path):
     assert done.returncode == 0, done.stderr
     assert done.stdout.split("\n") == [
         "policy: .github/principal.yml",
+        "note: `.github/principal/skills/empty/` is no skill, because it has no `SKILL.md`.",
         "reviewed by itself",
         "check run: fails from high on (`fail_on`)",
         "comments: at most 5 (`max_comments`)",
+        "guidance: AGENTS.md (15 characters)",
+        "skill: money, where it applies (.github/principal/skills/money/)",
         "",
         "src/a.ts",
         "  said from low on (`min_severity`)",
