@@ -9,12 +9,13 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
-from app.core import comment, context, destructive, gate
+from app.core import context, destructive, gate, telling
 from app.core.anchor import Missing, Outside, locate
 from app.core.change import Change, FileDiff, FileStatus
 from app.core.finding import Side, VerifiedFinding
 from app.core.reply import AnswerReply, PlaceReply
 from app.core.usage import Usage
+from app.core.wording import spent
 
 LONGEST_ANSWER = 6_000
 ASKING_ON = "`/ask` asks on"
@@ -63,14 +64,14 @@ def render(reply: AnswerReply, found: Sequence[str], *, usage: Usage, model: str
 def correction(found: VerifiedFinding, *, usage: Usage, model: str, head: str) -> str:
     """The answer to who asks for a fix, with what was checked of it."""
     checked = PATCH_CHECKED if has_patch(found) else ASKING_ON
-    return f"{comment.correction(found)}\n\n{_signed(checked, usage=usage, model=model, head=head)}"
+    return f"{telling.correction(found)}\n\n{_signed(checked, usage=usage, model=model, head=head)}"
 
 
 def rule_correction(found: VerifiedFinding, *, version: str, head: str) -> str:
     """The same where nobody but the finding's rule was asked."""
     checked = PATCH_CHECKED if has_patch(found) else "`/explain` tells what the rule recommends"
     author = f"Written by the rules of principal {version}, without a language model"
-    return f"{comment.correction(found)}\n\n<sub>{author} · read {gate.span(head[:7])} · {checked}</sub>"
+    return f"{telling.correction(found)}\n\n<sub>{author} · read {gate.span(head[:7])} · {checked}</sub>"
 
 
 def has_patch(found: VerifiedFinding) -> bool:
@@ -80,7 +81,7 @@ def has_patch(found: VerifiedFinding) -> bool:
 
 def _signed(ending: str, *, usage: Usage, model: str, head: str) -> str:
     author = gate.line(model, longest=80)
-    written = f"Written by a language model ({author}) · read {gate.span(head[:7])} · {comment.spent(usage)} · {ending}"
+    written = f"Written by a language model ({author}) · read {gate.span(head[:7])} · {spent(usage)} · {ending}"
     return f"<sub>{written}</sub>"
 
 

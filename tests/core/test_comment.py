@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from app.core import comment
+from app.core import comment, layout
 from app.core.change import Skipped
 from app.core.finding import Anchor, Category, Elsewhere, Fix, Kind, Patch, Severity, Side, TestFile
 from app.core.pull import AnnotationLevel, Conclusion
@@ -346,7 +346,7 @@ def test_the_table_has_a_row_for_each_comment():
 
 
 def test_a_table_that_is_too_long_to_read_counts_the_rest():
-    many = [verified(title=f"t{number}.") for number in range(comment.MOST_ROWS)]
+    many = [verified(title=f"t{number}.") for number in range(layout.MOST_ROWS)]
     assert "more." not in body(review(*many))
     told = body(review(*many, verified(), verified()))
     assert "| t39. |\n\n… and 2 more.\n\n" in told
@@ -691,7 +691,7 @@ EVERYTHING_HUGE = replace(
 @pytest.mark.parametrize("kind", Kind)
 def test_a_huge_comment_fits_and_leaves_nothing_half_open(kind):
     said = inline(replace(EVERYTHING_HUGE, finding=replace(EVERYTHING_HUGE.finding, kind=kind)))
-    assert len(said.body) <= comment.LONGEST_COMMENT < GITHUBS_LIMIT
+    assert len(said.body) <= layout.LONGEST_COMMENT < GITHUBS_LIMIT
     assert left_open(said.body) == []
     assert said.body.startswith("**🔴 High")
     assert said.body.endswith("confidence 0.9 · `/explain` `/fix` `/ignore`</sub>")
@@ -710,9 +710,9 @@ def test_the_longest_parts_are_left_out_first():
 
 def test_a_text_of_just_the_longest_length_is_kept_whole():
     empty = len(inline(verified(explanation="e"), patch=patch(replacement="x")).body)
-    room = comment.LONGEST_COMMENT - empty - 1
+    room = layout.LONGEST_COMMENT - empty - 1
     fits = inline(verified(explanation="e"), patch=patch(replacement="x" * room)).body
-    assert comment.LONGEST_COMMENT - 3 <= len(fits) <= comment.LONGEST_COMMENT
+    assert layout.LONGEST_COMMENT - 3 <= len(fits) <= layout.LONGEST_COMMENT
     assert "left out" not in fits
     assert "left out" in inline(verified(explanation="e"), patch=patch(replacement="x" * (room + 3))).body
 
@@ -732,12 +732,12 @@ def test_a_body_with_hundreds_of_folded_findings_tells_some_lists_some_and_count
     long = "An explanation of some length. " * 12
     some = tuple(verified(title=f"folded {n}.", severity=MEDIUM, explanation=long, at=n + 1) for n in range(500))
     told = body(review(verified(), folded=some))
-    assert len(told) <= comment.LONGEST_COMMENT
+    assert len(told) <= layout.LONGEST_COMMENT
     assert left_open(told) == []
     in_full = told.count("**🟡 Medium")
     assert 50 < in_full < 80
-    assert told.count("- 🟡 `src/charge.ts:") == comment.MOST_ROWS
-    assert f"- … and {500 - in_full - comment.MOST_ROWS} more\n</details>" in told
+    assert told.count("- 🟡 `src/charge.ts:") == layout.MOST_ROWS
+    assert f"- … and {500 - in_full - layout.MOST_ROWS} more\n</details>" in told
     assert "<summary>500 more findings, less severe</summary>" in told
     assert told.endswith(MARKER)
 
@@ -756,7 +756,7 @@ def test_a_body_with_hundreds_of_findings_elsewhere_stays_short():
         assert len(told) < 20_000
         assert left_open(told) == []
         assert told.count("\n\n**🔴 High") == 10
-        assert told.count("- 🔴 `src/charge.ts:") == comment.MOST_ROWS
+        assert told.count("- 🔴 `src/charge.ts:") == layout.MOST_ROWS
         assert "- … and 250 more" in told
 
 
@@ -774,7 +774,7 @@ def test_a_body_of_huge_parts_fits_and_keeps_verdict_footer_and_marker(said):
         models=(HUGE,) * 6,
     )
     for told in (body(one), comment.check(one, version="0.4").summary):
-        assert len(told) <= comment.LONGEST_COMMENT
+        assert len(told) <= layout.LONGEST_COMMENT
         assert left_open(told) == []
         assert "worth fixing before merge" in told.split("\n")[0]
         assert "<sub>Written by" in told
