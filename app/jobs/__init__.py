@@ -1,7 +1,8 @@
 """The engine room: events become durable jobs. The one door to DBOS.
 
-database.py where · store.py what is remembered · writer.py safe before the answer · plan.py what to do · workflows.py the
-jobs · step.py steps and effects that survive · sweep.py what was missed · engine.py all of it together
+database.py where · store.py what is remembered · writer.py safe before the answer · plan.py what to do · deciding.py and
+placing.py event → job · workflows.py the jobs · runs.py what runs here · step.py steps and effects that survive ·
+endings.py how jobs end · sweep.py what was missed · engine.py all of it together
 """
 
 from app.jobs.delivery import Delivery, Receipt, Taken

@@ -1,6 +1,6 @@
 """The engine room: deliveries go in and are safe when `accept` returns; reviews happen, whatever crashes in between.
 
-    accept ─► writer ─► one transaction: delivery rows + inbox ─► hand over: `on_delivery` in the queue ─► workflows.py
+    accept ─► writer ─► one transaction: delivery rows + inbox ─► hand over: `on_delivery` in the queue ─► deciding.py
 
 SQLite is one executing process, held by a lock; PostgreSQL is any number of them (presence.py). The engine runs its
 workflows on a loop of its own, so that a busy review never slows a webhook's answer; the story and everything it opens
@@ -31,6 +31,7 @@ from app.jobs.answers import ANSWERS
 from app.jobs.board import Board
 from app.jobs.book import PaceBook
 from app.jobs.database import Database
+from app.jobs.deciding import delivery_workflow_id
 from app.jobs.delivery import Delivery, Receipt, Taken
 from app.jobs.desk import Desk
 from app.jobs.diary import StoredDiary
@@ -41,6 +42,7 @@ from app.jobs.nudge import Nudge
 from app.jobs.presence import Presence, Reaper, Watch, checked_in
 from app.jobs.purse import StoredPurse
 from app.jobs.purse import purge as purge_spending
+from app.jobs.queueing import INGEST, MANUAL, REVIEWS
 from app.jobs.removal import Removal
 from app.jobs.step import Timing
 from app.jobs.store import ACTIVE, DeliveryState, JobState, Store
@@ -48,13 +50,14 @@ from app.jobs.story import Doors, Story
 from app.jobs.sweep import AppDoor, Sweep, Tidy
 from app.jobs.timeline import Timeline
 from app.jobs.vault import Vault
-from app.jobs.workflows import APPLICATION, INGEST, MANUAL, REVIEWS, Workflows, delivery_workflow_id
+from app.jobs.workflows import Workflows
 from app.jobs.writer import Writer
 from app.settings import Settings
 from app.telemetry import QUEUE_AGE, QUEUE_DEPTH, SWEEPS, log
 
 T = TypeVar("T")
 
+APPLICATION = "principal"
 APPLICATION_VERSION = "1"
 """Pinned: by default the engine would take the hash of the sources, and strand running work at every upgrade.
 
@@ -298,7 +301,7 @@ class Engine:
     @property
     def desk(self) -> Desk:
         """What an operator may do. Known once started."""
-        return Desk(self._store, self._client, accept=self.accept, stop=self._workflows.stop_review)
+        return Desk(self._store, self._client, accept=self.accept, stop=self._workflows.endings.stop_review)
 
     @property
     def executor_id(self) -> str:
@@ -346,7 +349,7 @@ class Engine:
         self._launch(self._database)
         if self._presence is not None:
             self._watch = self._watched(self._presence)
-        self._inbox = Inbox(self._store, self._workflows.enqueue_delivery)
+        self._inbox = Inbox(self._store, self._workflows.deliveries.enqueue)
         self._hand_over = HandOver(self._inbox.hand_over, on_queued=lambda: self._ring(INGEST))
         self._writer = Writer(self._commit)
 
@@ -491,7 +494,7 @@ class Engine:
             row.guid: row.workflow_id for row in rows if row.state == DeliveryState.TAKEN and row.guid not in waiting
         }
         under_way |= {guid: job.workflow_id for guid, job in reviews.items() if job and job.state in ACTIVE}
-        statuses = self._workflows.statuses(under_way.values())
+        statuses = self._workflows.endings.statuses(under_way.values())
         return {
             *(row.guid for row in rows if row.state == DeliveryState.FAILED),
             *(guid for guid, job in reviews.items() if job and job.state == JobState.FAILED),
@@ -557,7 +560,7 @@ class Engine:
         purge_at = 0.0
         while True:
             try:
-                buried = await asyncio.to_thread(self._workflows.bury)
+                buried = await asyncio.to_thread(self._workflows.endings.bury)
                 if buried:
                     log.warning("jobs_buried", number=buried)
                 if time.monotonic() >= purge_at:
@@ -638,7 +641,7 @@ def _register(workflows: Workflows) -> None:
     # Plain functions around the bound methods: the engine hangs its marks on what it decorates.
     @DBOS.workflow(name="on_delivery", max_recovery_attempts=RECOVERIES_AT_MOST)
     async def on_delivery(guid: str, event: dict[str, Any]) -> str:
-        return await workflows.on_delivery(guid, event)
+        return await workflows.deciding.on_delivery(guid, event)
 
     @DBOS.workflow(name="review_pull", max_recovery_attempts=RECOVERIES_AT_MOST)
     async def review_pull(request: dict[str, Any], pull: str) -> str:

@@ -13,6 +13,8 @@ from app.events import Question, ReviewRequest
 from app.jobs.lanes import Lanes, take_seat
 from app.jobs.store import JobState, Store
 
+INGEST, REVIEWS, MANUAL = "ingest", "reviews", "manual"
+
 
 def put(
     connection: sa.Connection,

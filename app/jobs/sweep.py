@@ -24,9 +24,10 @@ from app.core.pull import CHECK_NAME, CheckRun, Conclusion, OpenPull
 from app.errors import Code, PrincipalError, Transient
 from app.events import ACTED_ON, Action, Place, PullEvent
 from app.jobs import plan as planning
+from app.jobs.deciding import PUT_BACK_AT_MOST
 from app.jobs.delivery import Delivery, Receipt, Taken
+from app.jobs.queueing import MANUAL, REVIEWS
 from app.jobs.store import DeliveryState, Store
-from app.jobs.workflows import MANUAL, PUT_BACK_AT_MOST, REVIEWS
 from app.telemetry import SWEEPS, SWEPT, log
 
 DAY_SECONDS = 86_400.0

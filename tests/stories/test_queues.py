@@ -9,7 +9,8 @@ import itertools
 
 import pytest
 
-from app.jobs.workflows import LANES, MANUAL, REVIEWS
+from app.jobs.placing import LANES
+from app.jobs.queueing import MANUAL, REVIEWS
 from tests.fakes.ledger import Ledger
 from tests.fakes.service import SECRET, Service, environment, until
 
