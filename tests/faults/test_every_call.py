@@ -13,7 +13,7 @@ from tests.stories.bot import Bot
 UNSWEPT = replace(TIMING, sweep_seconds=0.0)
 """A sweep that falls into a review makes calls of its own, which are counted in tests/stories/test_sweeps.py."""
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(900)
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ import pytest
 
 from tests.faults.world import Asked, World
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = pytest.mark.timeout(600)
 
 
 @pytest.fixture(scope="module")

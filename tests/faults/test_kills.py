@@ -6,7 +6,7 @@ import pytest
 
 from tests.faults.kills import POINTS, kill_at, world
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(900)
 
 AT_ONCE = 8
 """Reviews killed together: the bot holds so many calls to GitHub at once with threads to spare."""

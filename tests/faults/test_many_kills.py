@@ -12,7 +12,7 @@ from tests.faults.many_kills import Killing
 
 KILLS, REVIEWS = 8, 16
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(900)
 
 
 def test_kill_after_kill_nothing_is_lost_doubled_or_bought_again_on_sqlite(tmp_path):

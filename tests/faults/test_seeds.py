@@ -14,7 +14,7 @@ SEEDS = 300
 GROUP = 25
 AT_ONCE = 8
 
-pytestmark = pytest.mark.timeout(900)
+pytestmark = pytest.mark.timeout(1800)
 
 
 @pytest.fixture
