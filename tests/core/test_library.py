@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app import library
-from app.core import rule_file, skill, strict
+from app.core import activation, front_matter, rule_file, skill, strict
 from app.core.persona import Persona
 from app.library import Library
 
@@ -216,7 +216,7 @@ def test_keys_may_stand_outside_metadata_and_be_written_otherwise() -> None:
 
 def test_a_huge_document_is_cut_with_a_warning() -> None:
     made, warnings = persona("# Title\n\n" + "word " * 100_000)
-    assert len(made.body) <= skill.LONGEST_DOCUMENT
+    assert len(made.body) <= front_matter.LONGEST_DOCUMENT
     assert any("longer than" in warning for warning in warnings)
 
 
@@ -232,7 +232,7 @@ def test_a_heading_may_be_underlined() -> None:
 
 def test_of_many_warnings_only_the_first_are_told() -> None:
     _, warnings = persona(f"---\nmetadata:\n  rules: {[f'rule-{number}' for number in range(45)]}\n---\nText.")
-    assert len(warnings) == skill.MOST_WARNINGS + 1
+    assert len(warnings) == front_matter.MOST_WARNINGS + 1
     assert warnings[-1] == "and 15 more warnings"
 
 
@@ -298,7 +298,7 @@ PHRASES = ("backend", "fix backend", "node memory leak")
     ],
 )
 def test_phrases_are_read_from_a_description_in_any_shape(description: str) -> None:
-    found, labelled = skill.phrases(description)
+    found, labelled = activation.phrases(description)
     assert found == PHRASES
     assert labelled
 
@@ -324,7 +324,7 @@ def test_phrases_in_prose_are_known_and_do_not_silence_the_skill() -> None:
     "description", ["", "Reviews code.", "Use when reviewing services.", "Trigger happy people beware."]
 )
 def test_a_description_without_phrases_has_none(description: str) -> None:
-    assert skill.phrases(description)[0] == ()
+    assert activation.phrases(description)[0] == ()
 
 
 # --- rules inside a body ----------------------------------------------------------------------------------------------
@@ -468,7 +468,7 @@ def test_pipes_binaries_and_large_files_are_left_out_or_cut(tmp_path: Path) -> N
     put(tmp_path / "mine" / "references" / "image.md", b"\x89PNG\x00\x00\x00")
     os.mkfifo(tmp_path / "mine" / "references" / "pipe.md")
     loaded = skills(tmp_path)
-    assert len(added(loaded)[0].body) <= skill.LONGEST_DOCUMENT
+    assert len(added(loaded)[0].body) <= front_matter.LONGEST_DOCUMENT
     told = "\n".join(map(str, loaded.warnings))
     assert "image.md: left out: not text" in told
     assert "pipe.md: left out: not a regular file" in told
