@@ -6,17 +6,13 @@ import re
 
 from ast_grep_py import SgNode
 
-from app.analysis.context import Candidate, enclosing_function
-from app.analysis.roles import Role
+from app.analysis.context import enclosing_function
 
-NOT_SERVED = frozenset((Role.TEST, Role.EXAMPLE, Role.SCRIPT, Role.CLIENT))
 _STRINGS = frozenset(("string", "template_string"))
 _LOOPBACK = re.compile(
     r"^(?:[a-z+]+:)?//(?:localhost|127\.0\.0\.1|0\.0\.0\.0|\[::1\]|host\.docker\.internal)\b", re.IGNORECASE
 )
 _NOT_REMOTE = re.compile(r"^(?:/(?!/)|\.{1,2}/|\?|#|data:|blob:|file:|about:)")
-_OTHER_PACKAGE = re.compile(r"(?:^|/)(?:packages|libs|apps|plugins|extensions)/[^/]+/")
-"""One of many packages of a repository: nothing says that a service runs it, when its imports do not."""
 _BOUND = re.compile(r"timeout|race|deadline|abort|withlimit|timebox", re.IGNORECASE)
 
 
@@ -134,9 +130,3 @@ def _opening(literal: SgNode, option: str) -> str:
         indent = re.search(r"[ \t]*$", before)
         return f"\n{indent.group() if indent else ''}{option},"
     return f" {option}," if before.endswith(" ") else f"{option}, "
-
-
-def is_served(candidate: Candidate) -> bool:
-    """Whether the code may run in a service: not a test, an example, a script or a page."""
-    file = candidate.file
-    return file.role not in NOT_SERVED and not (file.role is Role.UNKNOWN and _OTHER_PACKAGE.search(file.path))

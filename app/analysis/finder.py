@@ -17,6 +17,9 @@ from typing import Any, cast
 
 from ast_grep_py import Config, Rule, SgNode
 
+from app.analysis import needed
+
+Needs = tuple[frozenset[str], ...]
 Path = tuple[str, ...]
 """From a node through fields to the one that is looked at; `=kind` requires the kind of the node that was reached."""
 
@@ -27,6 +30,8 @@ class _Test:
 
     path: Path
     text: re.Pattern[str] | None
+    source: str = ""
+    """The pattern as the rule has it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +133,11 @@ def kinds(rule: dict[str, object]) -> frozenset[str]:
     return _kinds(_key(rule))
 
 
+def names(rule: dict[str, object]) -> tuple[Needs, ...]:
+    """What a file must hold for the rule to match in it: for one of the alternatives, one name of each set."""
+    return _names(_key(rule))
+
+
 def as_config(ast: dict[str, object]) -> Config:
     """The matcher's configuration: a rule object stands for a configuration that has only a rule."""
     return cast("Config", ast if "rule" in ast else {"rule": ast})
@@ -162,6 +172,15 @@ _keys: dict[int, tuple[dict[str, object], str]] = {}
 @cache
 def _kinds(key: str) -> frozenset[str]:
     return frozenset(alternative.kind for alternative in _plan(key) or ())
+
+
+@cache
+def _names(key: str) -> tuple[Needs, ...]:
+    alternatives = _plan(key)
+    if alternatives is None:
+        return ((),)
+    asked = [[needed.names(test.source) for test in one.tests if test.source] for one in alternatives]
+    return tuple(tuple(some for some in each if some) for each in asked)
 
 
 @cache
@@ -209,4 +228,4 @@ def _of_regex(source: str, path: Path) -> list[_Test] | None:
         pattern = re.compile(re.sub(r"(?<!\\)\$$", r"\\Z", source))
     except re.error:
         return None
-    return [_Test(path, pattern)] if not re.search(r"\\[pPzZAG]|\[\[|&&|\(\?P?<|\\x\{|\\u\{", source) else None
+    return [_Test(path, pattern, source)] if not re.search(r"\\[pPzZAG]|\[\[|&&|\(\?P?<|\\x\{|\\u\{", source) else None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import PurePosixPath
 
 import tree_sitter
@@ -29,6 +29,7 @@ _BY_EXTENSION = {
 EXTENSIONS = {JAVASCRIPT: "js", TYPESCRIPT: "ts", TSX: "tsx", PYTHON: "py"}
 
 
+@lru_cache(maxsize=4_096)
 def of(path: str) -> str | None:
     """The language whose grammar reads the file, or None where there is no grammar for it."""
     return _BY_EXTENSION.get(PurePosixPath(path).suffix.lower())

@@ -35,7 +35,7 @@ from app.analysis.context import (
     exported_name,
     function_name,
 )
-from app.analysis.refine import refine, search
+from app.analysis.refine import is_asked, refine, search
 from app.core import evidence
 from app.core.finding import Side
 from app.core.rule import Comparison, Detector, Evidence, Rule
@@ -91,8 +91,7 @@ def _scan(
 ) -> ScanResult:
     kept = _Kept()
     pairs: list[Pair] = []
-    on_head = _Probes([probe for probe in wanted if probe.detector.compare is None])
-    on_both = [probe for probe in wanted if probe.detector.compare is not None]
+    on_head, on_both = _sorted_out(wanted)
     for file in files:
         reason = _why_not(file)
         if reason:
@@ -112,6 +111,19 @@ def _scan(
     return ScanResult(_ordered(kept.new), _ordered(kept.existing), tuple(dict.fromkeys(watch.notes)))
 
 
+def _sorted_out(wanted: Sequence[Probe]) -> tuple[_Probes, list[Probe]]:
+    """The detectors that look at a file alone, and those that compare; kept, because a worker is asked with the same ones."""
+    known = _last.get(id(wanted))
+    if known is None or known[0] is not wanted:
+        alone = _Probes([probe for probe in wanted if probe.detector.compare is None])
+        _last.clear()
+        _last[id(wanted)] = known = wanted, alone, [probe for probe in wanted if probe.detector.compare is not None]
+    return known[1], known[2]
+
+
+_last: dict[int, tuple[Sequence[Probe], _Probes, list[Probe]]] = {}
+
+
 class _Probes:
     """Detectors, by the language of the files they look at; those of any language look also at files of none."""
 
@@ -122,7 +134,7 @@ class _Probes:
     def worth_running_on(self, file: FileContext) -> list[Probe]:
         """The detectors whose words stand in the file, which is told what they will ask of its syntax tree."""
         some, index = self._of(file.language)
-        found = [some[place] for place in index.places(file)]
+        found = [some[place] for place in index.places(file) if _may_tell(some[place].detector, file)]
         asked = (finder.kinds(one.detector.ast) for one in found if one.detector.ast)
         file.expected = frozenset().union(*asked)
         return found
@@ -308,7 +320,16 @@ def _why_not(file: SourceFile) -> str:
 def _applies(detector: Detector, file: FileContext) -> bool:
     if ANY not in detector.languages and file.language not in detector.languages:
         return False
-    return not detector.prefilter or prefilter.holds(file, detector.prefilter)
+    if detector.prefilter and not prefilter.holds(file, detector.prefilter):
+        return False
+    return _may_tell(detector, file)
+
+
+def _may_tell(detector: Detector, file: FileContext) -> bool:
+    """Whether the detector's step wants the file, and the file holds the names that its pattern asks for."""
+    if not is_asked(detector.refine, file):
+        return False
+    return not detector.ast or prefilter.meets(file, finder.names(detector.ast))
 
 
 def _matches(detector: Detector, file: FileContext, *, most: int = MATCHES_PER_DETECTOR_AND_FILE) -> list[Match]:

@@ -1,7 +1,7 @@
 """The refine steps of the detectors, by the names that `rules/` uses. One file per rule; each is found by being here.
 
-A refine looks at the context of one candidate and says whether the rule is broken there. A search does the whole work on
-a file's text, for detectors without a pattern.
+A refine looks at the context of one candidate and says whether the rule is broken there; of which files it wants candidates
+at all, it says before they are parsed. A search does the whole work on a file's text, for detectors without a pattern.
 """
 
 from __future__ import annotations
@@ -12,19 +12,22 @@ from collections.abc import Callable, Iterable
 from functools import cache
 
 from app.analysis.context import Candidate, FileContext, Match
+from app.analysis.where import Where, anywhere
 
 Refine = Callable[[Candidate], Match | None]
 Search = Callable[[FileContext], Iterable[Match]]
 
 _refines: dict[str, Refine] = {}
 _searches: dict[str, Search] = {}
+_wheres: dict[str, Where] = {}
 
 
-def refines(name: str) -> Callable[[Refine], Refine]:
-    """Registers a refine step under the name that detectors use."""
+def refines(name: str, *, where: Where = anywhere) -> Callable[[Refine], Refine]:
+    """Registers a refine step under the name that detectors use, for the files of which `where` is true."""
 
     def register(step: Refine) -> Refine:
         _refines[name] = step
+        _wheres[name] = where
         return step
 
     return register
@@ -44,6 +47,12 @@ def refine(name: str) -> Refine:
     """The refine step of that name; without a name every candidate counts. Raises `KeyError` for an unknown one."""
     _load()
     return _refines[name] if name else _as_it_is
+
+
+def is_asked(name: str, file: FileContext) -> bool:
+    """Whether the step of that name may have something to say about the file; searches and unknown names always may."""
+    _load()
+    return _wheres.get(name, anywhere)(file)
 
 
 def search(name: str) -> Search:

@@ -6,7 +6,7 @@ import re
 
 from ast_grep_py import SgNode
 
-from app.analysis import calls, flow
+from app.analysis import calls, flow, where
 from app.analysis.context import FUNCTION_KINDS, Candidate, Match
 from app.analysis.refine import refines
 from app.analysis.roles import Role
@@ -17,10 +17,10 @@ _DEVELOPMENT = re.compile(
 _SAYS_FAILED = re.compile(r"^(?:error|err|errors|failed|failure)$")
 
 
-@refines("api-contracts.stack-in-reply")
+@refines("api-contracts.stack-in-reply", where=where.served)
 def stack_in_reply(candidate: Candidate) -> Match | None:
     """The stack of an error sent to the client."""
-    if not calls.is_served(candidate) or _DEVELOPMENT.search(flow.text_around(candidate.node)):
+    if _DEVELOPMENT.search(flow.text_around(candidate.node)):
         return None
     for given in calls.arguments(candidate.node):
         found = re.search(r"\b(?:e|err|error|ex|exception|reason)\??\.stack\b", given.text())
@@ -33,12 +33,12 @@ def stack_in_reply(candidate: Candidate) -> Match | None:
     return None
 
 
-@refines("api-contracts.error-as-success")
+@refines("api-contracts.error-as-success", where=where.served)
 def error_as_success(candidate: Candidate) -> Match | None:
     """An answer from a catch that says `error` and leaves the status at 200."""
     caught = _catch_around(candidate.node)
     given = calls.arguments(candidate.node)
-    if not calls.is_served(candidate) or caught is None or len(given) != 1 or given[0].kind() != "object":
+    if caught is None or len(given) != 1 or given[0].kind() != "object":
         return None
     keys = calls.keys(given[0]) or frozenset()
     success = calls.value_of(given[0], "success") or calls.value_of(given[0], "ok")
@@ -62,15 +62,11 @@ def error_as_success(candidate: Candidate) -> Match | None:
     )
 
 
-@refines("api-contracts.no-error-handler")
+@refines("api-contracts.no-error-handler", where=where.only(Role.SERVER))
 def no_error_handler(candidate: Candidate) -> Match | None:
     """An Express service that listens, in a file without the one function that answers every error."""
     text = candidate.file.text
-    if (
-        candidate.file.role is not Role.SERVER
-        or candidate.file.imports.get("express") != "express"
-        or ".listen(" not in text
-    ):
+    if candidate.file.imports.get("express") != "express" or ".listen(" not in text:
         return None
     if re.search(
         r"\(\s*_?(?:err|error|e|ex)\w*(?:\s*:[^,()]+)?\s*,\s*_?req\w*|errorHandler|errorMiddleware|handleErrors?\b|onError",

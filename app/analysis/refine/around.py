@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from app.analysis import calls, flow
+from app.analysis import flow, where
 from app.analysis.context import Candidate, Match
 from app.analysis.refine import refines
 from app.analysis.roles import Role
@@ -10,33 +10,33 @@ from app.analysis.roles import Role
 _QUIET = frozenset((Role.TEST, Role.EXAMPLE))
 
 
-@refines("around.served")
+@refines("around.served", where=where.served)
 def served(candidate: Candidate) -> Match | None:
     """Anything in code that a service may run."""
-    return candidate.match() if calls.is_served(candidate) else None
+    return candidate.match()
 
 
-@refines("around.server")
+@refines("around.server", where=where.only(Role.SERVER))
 def server(candidate: Candidate) -> Match | None:
     """Anything in code that something shows to be a service's."""
-    return candidate.match() if candidate.file.role is Role.SERVER else None
+    return candidate.match()
 
 
-@refines("around.shipped")
+@refines("around.shipped", where=where.outside(_QUIET))
 def shipped(candidate: Candidate) -> Match | None:
     """Anything outside tests and examples: also in scripts and pages."""
-    return candidate.match() if candidate.file.role not in _QUIET else None
+    return candidate.match()
 
 
-@refines("around.handler")
+@refines("around.handler", where=where.served)
 def handler(candidate: Candidate) -> Match | None:
     """Anything that runs while a request waits: directly in the function that answers it."""
-    if not calls.is_served(candidate) or flow.handler_around(candidate.node) is None:
+    if flow.handler_around(candidate.node) is None:
         return None
     return candidate.match()
 
 
-@refines("around.test")
+@refines("around.test", where=where.only(Role.TEST))
 def test(candidate: Candidate) -> Match | None:
     """Anything in a test."""
-    return candidate.match() if candidate.file.role is Role.TEST else None
+    return candidate.match()

@@ -6,7 +6,7 @@ import re
 
 from ast_grep_py import SgNode
 
-from app.analysis import calls
+from app.analysis import calls, where
 from app.analysis.context import FUNCTION_KINDS, Candidate, Match, enclosing_function
 from app.analysis.refine import refines
 from app.analysis.refine.promises import awaits_unguarded
@@ -18,16 +18,16 @@ _SIMPLE_LIST = re.compile(r"^[\w$.()\[\]\"']+$")
 _QUIET = frozenset((Role.TEST, Role.EXAMPLE, Role.CLIENT))
 
 
-@refines("async-io.for-each")
+@refines("async-io.for-each", where=where.outside(_QUIET))
 def for_each(candidate: Candidate) -> Match | None:
     """`forEach` with an async callback that awaits something, anywhere but in a page."""
-    return _for_each(candidate) if candidate.file.role not in _QUIET else None
+    return _for_each(candidate)
 
 
-@refines("async-io.for-each-elsewhere")
+@refines("async-io.for-each-elsewhere", where=where.only(Role.CLIENT))
 def for_each_elsewhere(candidate: Candidate) -> Match | None:
     """The same in a page: what it draws a little later harms nobody."""
-    return _for_each(candidate) if candidate.file.role is Role.CLIENT else None
+    return _for_each(candidate)
 
 
 def _for_each(candidate: Candidate) -> Match | None:

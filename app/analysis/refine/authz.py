@@ -6,7 +6,7 @@ import re
 
 from ast_grep_py import SgNode
 
-from app.analysis import calls, flow
+from app.analysis import calls, flow, where
 from app.analysis.context import Candidate, Match, enclosing_function, function_name
 from app.analysis.refine import refines
 from app.analysis.refine.crypto import only_in_development
@@ -21,13 +21,13 @@ _SAYS_DEVELOPMENT = re.compile(r"\bdev(?:elopment)?\b|\blocal(?:host)?\b", re.IG
 _PRIVILEGE = re.compile(r"^(?:role|roles|isAdmin|is_admin|admin|permissions|tenantId|tenant_id|ownerId|owner_id)$")
 
 
-@refines("authz.reflected-origin")
+@refines("authz.reflected-origin", where=where.outside(_QUIET))
 def reflected_origin(candidate: Candidate) -> Match | None:
     """`cors({ origin: true, credentials: true })`, or an origin function that lets everybody in."""
     given = calls.arguments(candidate.node)
     options = next((one for one in given if one.kind() == "object"), None)
     name = calls.callee(candidate.node)
-    if candidate.file.role in _QUIET or options is None or not _is_cors(candidate, name, given):
+    if options is None or not _is_cors(candidate, name, given):
         return None
     origin, credentials = calls.value_of(options, "origin"), calls.value_of(options, "credentials")
     if origin is None or credentials is None or credentials.text() != "true" or not _lets_everybody_in(origin):
@@ -41,11 +41,11 @@ def reflected_origin(candidate: Candidate) -> Match | None:
     )
 
 
-@refines("authz.reflected-header")
+@refines("authz.reflected-header", where=where.outside(_QUIET))
 def reflected_header(candidate: Candidate) -> Match | None:
     """`Access-Control-Allow-Origin` set to the request's own origin, beside allowed credentials."""
     given = calls.arguments(candidate.node)
-    if candidate.file.role in _QUIET or len(given) != 2:
+    if len(given) != 2:
         return None
     if (calls.literal_text(given[0]) or "").lower() != "access-control-allow-origin":
         return None
@@ -71,17 +71,12 @@ def reflected_header(candidate: Candidate) -> Match | None:
     )
 
 
-@refines("authz.unverified-token")
+@refines("authz.unverified-token", where=where.outside(_QUIET))
 def unverified_token(candidate: Candidate) -> Match | None:
     """A token verified with the check of its time or of its algorithm switched off."""
     given = calls.arguments(candidate.node)
     head, _, verb = calls.callee(candidate.node).rpartition(".")
-    if (
-        candidate.file.role in _QUIET
-        or candidate.file.imports.get(head or verb) != "jsonwebtoken"
-        or verb != "verify"
-        or len(given) < 3
-    ):
+    if candidate.file.imports.get(head or verb) != "jsonwebtoken" or verb != "verify" or len(given) < 3:
         return None
     if given[2].kind() != "object":
         return None
@@ -102,28 +97,24 @@ def unverified_token(candidate: Candidate) -> Match | None:
     )
 
 
-@refines("authz.decoded-only")
+@refines("authz.decoded-only", where=where.only(Role.SERVER))
 def decoded_only(candidate: Candidate) -> Match | None:
     """`jwt.decode` in a file that never verifies."""
     head, _, verb = calls.callee(candidate.node).rpartition(".")
     module = candidate.file.imports.get(head or verb, "")
-    if (
-        candidate.file.role is not Role.SERVER
-        or module not in ("jsonwebtoken", "jwt-decode", "jose")
-        or re.search(r"\bverify\w*\(", candidate.file.text)
-    ):
+    if module not in ("jsonwebtoken", "jwt-decode", "jose") or re.search(r"\bverify\w*\(", candidate.file.text):
         return None
     if verb not in ("decode", "jwtDecode", "decodeJwt", "jwt_decode"):
         return None
     return candidate.match(note="the token is read, and nothing in this file checks its signature")
 
 
-@refines("authz.by-id-alone")
+@refines("authz.by-id-alone", where=where.outside(_QUIET))
 def by_id_alone(candidate: Candidate) -> Match | None:
     """An object loaded or changed by an id from the request, in a handler that names no owner."""
     given = calls.arguments(candidate.node)
     handler = flow.handler_around(candidate.node)
-    if candidate.file.role in _QUIET or not given or handler is None:
+    if not given or handler is None:
         return None
     source = flow.from_request(given[0])
     if source is None or not re.search(r"\.(?:params|query|body)\b.*id\b|\.params\.\w+$", source, re.IGNORECASE):
@@ -137,11 +128,11 @@ def by_id_alone(candidate: Candidate) -> Match | None:
     )
 
 
-@refines("authz.privilege-from-request")
+@refines("authz.privilege-from-request", where=where.served)
 def privilege_from_request(candidate: Candidate) -> Match | None:
     """A role, tenant or owner taken from the body of a request."""
     key, value = candidate.node.field("key"), candidate.node.field("value")
-    if not calls.is_served(candidate) or key is None or value is None or not _PRIVILEGE.match(key.text().strip("\"'")):
+    if key is None or value is None or not _PRIVILEGE.match(key.text().strip("\"'")):
         return None
     source = flow.from_request(value)
     if source is None or not re.search(r"\.(?:body|query|headers?)\b", source):

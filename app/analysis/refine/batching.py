@@ -6,7 +6,7 @@ import re
 
 from ast_grep_py import SgNode
 
-from app.analysis import calls
+from app.analysis import calls, where
 from app.analysis.context import FUNCTION_KINDS, Candidate, Match, enclosing_function
 from app.analysis.refine import refines
 from app.analysis.roles import Role
@@ -22,11 +22,11 @@ _MEMORY = re.compile(
 _PAGES = re.compile(r"cursor|nextPage|hasMore|page\b|offset|attempt|retr(?:y|ies)|chunk|batch", re.IGNORECASE)
 
 
-@refines("batching.await-in-loop")
+@refines("batching.await-in-loop", where=where.only(Role.SERVER))
 def await_in_loop(candidate: Candidate) -> Match | None:
     """A query or request awaited for each item of a list."""
     call = next((child for child in candidate.node.children() if child.is_named()), None)
-    if candidate.file.role is not Role.SERVER or call is None or call.kind() != "call_expression":
+    if call is None or call.kind() != "call_expression":
         return None
     name = calls.callee(call)
     if not _ROUND_TRIP.search(name) or _MEMORY.search(name):
@@ -44,16 +44,11 @@ def await_in_loop(candidate: Candidate) -> Match | None:
     )
 
 
-@refines("cache.only-grows")
+@refines("cache.only-grows", where=where.served)
 def only_grows(candidate: Candidate) -> Match | None:
     """A map at the top of a served file that functions fill and nothing empties."""
     name, value = candidate.node.field("name"), candidate.node.field("value")
-    if (
-        not calls.is_served(candidate)
-        or name is None
-        or value is None
-        or enclosing_function(candidate.node) is not None
-    ):
+    if name is None or value is None or enclosing_function(candidate.node) is not None:
         return None
     word, text = re.escape(name.text()), candidate.file.text
     if value.kind() == "new_expression":

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from ast_grep_py import SgNode
 
-from app.analysis import calls
+from app.analysis import calls, where
 from app.analysis.context import Candidate, Match
 from app.analysis.refine import refines
 from app.analysis.roles import Role
@@ -23,12 +23,10 @@ _SCHEMA = re.compile(r"^(?:z|zod|Joi|yup|t|Type|v|s)\.(?:object|strictObject|loo
 _OWNERS = frozenset(("interface_declaration", "type_alias_declaration", "variable_declarator"))
 
 
-@refines("api-contracts.field")
+@refines("api-contracts.field", where=where.outside((Role.TEST, Role.EXAMPLE, Role.CLIENT)))
 def field(candidate: Candidate) -> Match | None:
     """A field of an exported type or schema that a request, an answer or an event has; with `{owner}` and `{field}`."""
     node = candidate.node
-    if candidate.file.role in (Role.TEST, Role.EXAMPLE, Role.CLIENT):
-        return None
     if node.kind() == "pair" and not _is_of_schema(node):
         return None
     owner = next((above for above in node.ancestors() if above.kind() in _OWNERS), None)

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from ast_grep_py import SgNode
 
-from app.analysis import calls, languages
+from app.analysis import calls, languages, where
 from app.analysis.context import FUNCTION_KINDS, Candidate, FileContext, Match
 from app.analysis.refine import refines, searches
 from app.analysis.roles import Role
@@ -130,10 +130,10 @@ def tls_text(file: FileContext) -> Iterable[Match]:
 _PARSED = frozenset((*languages.SCRIPT_LANGUAGES, languages.PYTHON))
 
 
-@refines("crypto.weak-cipher")
+@refines("crypto.weak-cipher", where=where.outside(_HARMLESS_ROLES))
 def weak_cipher(candidate: Candidate) -> Match | None:
     """`createCipher` without an IV, or any cipher in ECB mode, from Node's crypto. Deciphers read what there is already."""
-    if candidate.file.role in _HARMLESS_ROLES or _OLD_PROTOCOL.search(candidate.file.path):
+    if _OLD_PROTOCOL.search(candidate.file.path):
         return None
     name = calls.callee(candidate.node)
     head, _, verb = name.rpartition(".")
@@ -197,11 +197,11 @@ def python_context(candidate: Candidate) -> Match | None:
     )
 
 
-@refines("crypto.python-ecb")
+@refines("crypto.python-ecb", where=where.outside(_HARMLESS_ROLES))
 def python_ecb(candidate: Candidate) -> Match | None:
     """ECB mode in PyCryptodome or cryptography."""
     modules = {module.split(".")[0] for module in candidate.file.imports.values()}
-    if candidate.file.role in _HARMLESS_ROLES or not modules & {"Crypto", "Cryptodome", "cryptography"}:
+    if not modules & {"Crypto", "Cryptodome", "cryptography"}:
         return None
     return candidate.match(
         captures={"cipher": candidate.node.text(), "reason": "encrypts equal blocks to equal blocks"},

@@ -6,7 +6,7 @@ import re
 
 from ast_grep_py import SgNode
 
-from app.analysis import calls
+from app.analysis import calls, where
 from app.analysis.context import FUNCTION_KINDS, Candidate, Match, enclosing_function, function_name
 from app.analysis.refine import refines
 from app.analysis.roles import Role
@@ -27,11 +27,9 @@ _SIGNATURE = re.compile(r"signature|hmac|digest|hash|mac$|sig$", re.IGNORECASE)
 LEAST_ROUNDS = 10
 
 
-@refines("crypto.random-secret")
+@refines("crypto.random-secret", where=where.outside((*_QUIET, Role.CLIENT, Role.SCRIPT)))
 def random_secret(candidate: Candidate) -> Match | None:
     """`Math.random()` that ends up under a name which says that nobody may guess it."""
-    if candidate.file.role in (*_QUIET, Role.CLIENT, Role.SCRIPT):
-        return None
     name = _destination(candidate.node)
     if re.search(r"faker|dummy|sample|seed|mock|predefined|variables", candidate.file.path, re.IGNORECASE):
         return None
@@ -44,10 +42,10 @@ def random_secret(candidate: Candidate) -> Match | None:
     )
 
 
-@refines("crypto.quick-password-hash")
+@refines("crypto.quick-password-hash", where=where.outside(_QUIET))
 def quick_password_hash(candidate: Candidate) -> Match | None:
     """A password given to a hash that is made to be quick."""
-    if candidate.file.role in _QUIET or candidate.file.role is Role.CLIENT:
+    if candidate.file.role is Role.CLIENT:
         return None
     given, name = calls.arguments(candidate.node), calls.callee(candidate.node)
     if not given or not _PASSWORD.search(given[0].text()) or calls.literal_text(given[0]) is not None:
@@ -77,11 +75,11 @@ def quick_password_hash(candidate: Candidate) -> Match | None:
     )
 
 
-@refines("crypto.few-rounds")
+@refines("crypto.few-rounds", where=where.outside(_QUIET))
 def few_rounds(candidate: Candidate) -> Match | None:
     """Bcrypt with fewer rounds than ten."""
     head, _, verb = calls.callee(candidate.node).rpartition(".")
-    if candidate.file.role in _QUIET or candidate.file.imports.get(head or verb, "") not in (
+    if candidate.file.imports.get(head or verb, "") not in (
         "bcrypt",
         "bcryptjs",
         "bcrypt-nodejs",
@@ -106,17 +104,12 @@ def few_rounds(candidate: Candidate) -> Match | None:
     )
 
 
-@refines("crypto.constant-vector")
+@refines("crypto.constant-vector", where=where.outside(_QUIET))
 def constant_vector(candidate: Candidate) -> Match | None:
     """A cipher whose initialisation vector is a literal, or a buffer of zeros."""
     head, _, verb = calls.callee(candidate.node).rpartition(".")
     given = calls.arguments(candidate.node)
-    if (
-        candidate.file.role in _QUIET
-        or candidate.file.imports.get(head or verb) != "crypto"
-        or verb != "createCipheriv"
-        or len(given) < 3
-    ):
+    if candidate.file.imports.get(head or verb) != "crypto" or verb != "createCipheriv" or len(given) < 3:
         return None
     if "ecb" in given[0].text().lower() or not _is_constant(given[2], candidate):
         return None
@@ -127,17 +120,12 @@ def constant_vector(candidate: Candidate) -> Match | None:
     )
 
 
-@refines("crypto.compared-signature")
+@refines("crypto.compared-signature", where=where.outside((*_QUIET, Role.CLIENT, Role.SCRIPT)))
 def compared_signature(candidate: Candidate) -> Match | None:
     """A signature computed here and compared with `===`, which takes longer the more of it is right."""
     left, right = candidate.node.field("left"), candidate.node.field("right")
     operator = next((child.text() for child in candidate.node.children() if not child.is_named()), "")
-    if (
-        candidate.file.role in (*_QUIET, Role.CLIENT, Role.SCRIPT)
-        or left is None
-        or right is None
-        or operator not in ("===", "!==", "==", "!=")
-    ):
+    if left is None or right is None or operator not in ("===", "!==", "==", "!="):
         return None
     computed, other = (left, right) if _is_digest(left, candidate) else (right, left)
     if not _is_digest(computed, candidate) or other.kind() in (
@@ -160,11 +148,11 @@ def compared_signature(candidate: Candidate) -> Match | None:
     )
 
 
-@refines("crypto.python-random-secret")
+@refines("crypto.python-random-secret", where=where.outside(_QUIET))
 def python_random_secret(candidate: Candidate) -> Match | None:
     """`random` where `secrets` belongs."""
     head = calls.callee(candidate.node).partition(".")[0]
-    if candidate.file.role in _QUIET or candidate.file.imports.get(head) != "random":
+    if candidate.file.imports.get(head) != "random":
         return None
     name = next(
         (
@@ -186,15 +174,11 @@ def python_random_secret(candidate: Candidate) -> Match | None:
     )
 
 
-@refines("crypto.secure-headers")
+@refines("crypto.secure-headers", where=where.only(Role.SERVER))
 def secure_headers(candidate: Candidate) -> Match | None:
     """An Express service that listens, in a file that sets none of the headers which browsers guard people by."""
     text = candidate.file.text
-    if (
-        candidate.file.role is not Role.SERVER
-        or candidate.file.imports.get("express") != "express"
-        or ".listen(" not in text
-    ):
+    if candidate.file.imports.get("express") != "express" or ".listen(" not in text:
         return None
     if re.search(
         r"helmet|strict-transport-security|content-security-policy|lusca|x-content-type-options", text, re.IGNORECASE

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from app.analysis import calls, flow
+from app.analysis import calls, flow, where
 from app.analysis.context import Candidate, Match, enclosing_function
 from app.analysis.refine import refines
 from app.analysis.refine.promises import is_async
@@ -27,7 +27,7 @@ _ATOM = r"(?:\\[wWdDsS]|\[(?:[^\]\\]|\\.){0,80}\]|\.|[A-Za-z0-9])"
 _NESTED = re.compile(rf"\((?:\?:)?(?:{_ATOM}[*?]){{0,8}}{_ATOM}[+*](?:{_ATOM}[*?]){{0,8}}\)(?:[+*]|\{{\d+,\}})")
 
 
-@refines("event-loop.in-handler")
+@refines("event-loop.in-handler", where=where.served)
 def in_handler(candidate: Candidate) -> Match | None:
     """A synchronous call of fs, child_process, zlib or crypto in the function that answers a request."""
     name = _synchronous(candidate)
@@ -38,39 +38,31 @@ def in_handler(candidate: Candidate) -> Match | None:
     return _told(candidate, name)
 
 
-@refines("event-loop.slow-hash")
+@refines("event-loop.slow-hash", where=where.served)
 def slow_hash(candidate: Candidate) -> Match | None:
     """A password hash computed synchronously in an async function."""
     name, function = _synchronous(candidate), enclosing_function(candidate.node)
-    if (
-        name is None
-        or function is None
-        or not _SLOW_HASH.match(name)
-        or candidate.file.role is Role.SCRIPT
-        or "seed" in candidate.file.path
-    ):
+    if name is None or function is None or not _SLOW_HASH.match(name) or "seed" in candidate.file.path:
         return None
     if not is_async(function) and flow.handler_around(candidate.node) is None:
         return None
     return _told(candidate, name)
 
 
-@refines("event-loop.in-async")
+@refines("event-loop.in-async", where=where.only(Role.SERVER))
 def in_async(candidate: Candidate) -> Match | None:
     """A synchronous call in an async function of served code."""
     name, function = _synchronous(candidate), enclosing_function(candidate.node)
-    if name is None or function is None or candidate.file.role is not Role.SERVER or name in _CHEAP:
+    if name is None or function is None or name in _CHEAP:
         return None
     if not is_async(function) and not _COSTLY.match(name):
         return None
     return _told(candidate, name)
 
 
-@refines("event-loop.nested-quantifier")
+@refines("event-loop.nested-quantifier", where=where.served)
 def nested_quantifier(candidate: Candidate) -> Match | None:
     """A regular expression with a repeated group that itself ends in a repetition, in served code."""
-    if not calls.is_served(candidate):
-        return None
     pattern = candidate.node.text()
     if not _NESTED.search(pattern):
         return None
@@ -83,7 +75,7 @@ def _synchronous(candidate: Candidate) -> str | None:
     """The name of the synchronous function, when it is one of the costly modules'."""
     name = calls.callee(candidate.node)
     head, _, verb = name.rpartition(".")
-    if not calls.is_served(candidate) or not verb.endswith("Sync"):
+    if not verb.endswith("Sync"):
         return None
     module = candidate.file.imports.get(head.split(".")[0] or verb, "")
     return verb if _MODULES.match(module) else None

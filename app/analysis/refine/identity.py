@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from app.analysis import calls
+from app.analysis import calls, where
 from app.analysis.context import FUNCTION_KINDS, Candidate, Match
 from app.analysis.refine import refines
 from app.analysis.roles import Role
@@ -58,11 +58,11 @@ def chance(candidate: Candidate) -> Match | None:
     )
 
 
-@refines("idempotency.fresh-key")
+@refines("idempotency.fresh-key", where=where.served)
 def fresh_key(candidate: Candidate) -> Match | None:
     """An idempotency key made inside the loop or callback that tries again, or from the clock."""
     key, value = candidate.node.field("key"), candidate.node.field("value")
-    if not calls.is_served(candidate) or key is None or value is None:
+    if key is None or value is None:
         return None
     if not re.search(r"idempoten", key.text(), re.IGNORECASE) or not _FRESH.search(value.text()):
         return None
@@ -93,11 +93,11 @@ def fresh_key(candidate: Candidate) -> Match | None:
     return None
 
 
-@refines("idempotency.charge-without-key")
+@refines("idempotency.charge-without-key", where=where.served)
 def charge_without_key(candidate: Candidate) -> Match | None:
     """A charge at Stripe without an idempotency key."""
     name, given = calls.callee(candidate.node), calls.arguments(candidate.node)
-    if not calls.is_served(candidate) or not re.search(
+    if not re.search(
         r"(?:^|\.)stripe\w*\.(?:charges|paymentIntents|refunds|transfers|payouts|invoices|subscriptions)\.create$",
         name,
         re.IGNORECASE,

@@ -8,7 +8,7 @@ from functools import lru_cache
 
 from ast_grep_py import SgNode
 
-from app.analysis import calls, flow
+from app.analysis import calls, flow, where
 from app.analysis.context import Candidate, Match, enclosing_function
 from app.analysis.refine import refines
 from app.analysis.roles import Role
@@ -63,7 +63,11 @@ class Text:
     values: tuple[tuple[str, SgNode], ...]
 
 
-@refines("injection.sql-from-request")
+_LOOKED_AT = where.outside((Role.TEST, Role.EXAMPLE, Role.CLIENT))
+_OUTSIDE_SCRIPTS = where.outside((Role.TEST, Role.EXAMPLE, Role.CLIENT, Role.SCRIPT))
+
+
+@refines("injection.sql-from-request", where=_LOOKED_AT)
 def sql_from_request(candidate: Candidate) -> Match | None:
     """A statement with a part of a request joined into it."""
     text = _statement(candidate)
@@ -76,11 +80,11 @@ def sql_from_request(candidate: Candidate) -> Match | None:
     return None
 
 
-@refines("injection.sql-joined")
+@refines("injection.sql-joined", where=_OUTSIDE_SCRIPTS)
 def sql_joined(candidate: Candidate) -> Match | None:
     """A statement with a value joined into it that is neither a placeholder nor plainly a constant."""
     text = _statement(candidate)
-    if text is None or candidate.file.role is Role.SCRIPT:
+    if text is None:
         return None
     for before, value in text.values:
         plain = value.text()
@@ -97,7 +101,7 @@ def sql_joined(candidate: Candidate) -> Match | None:
     return None
 
 
-@refines("injection.command-from-request")
+@refines("injection.command-from-request", where=_LOOKED_AT)
 def command_from_request(candidate: Candidate) -> Match | None:
     """A shell command with a part of a request in it."""
     command = _command(candidate)
@@ -109,11 +113,11 @@ def command_from_request(candidate: Candidate) -> Match | None:
     return _told(candidate, source, "reaches a shell")
 
 
-@refines("injection.command-joined")
+@refines("injection.command-joined", where=_OUTSIDE_SCRIPTS)
 def command_joined(candidate: Candidate) -> Match | None:
     """A shell command that is not a constant."""
     command = _command(candidate)
-    if command is None or candidate.file.role is Role.SCRIPT:
+    if command is None:
         return None
     for value in _all_values(command):
         plain = value.text()
@@ -125,7 +129,7 @@ def command_joined(candidate: Candidate) -> Match | None:
     return None
 
 
-@refines("injection.code-from-request")
+@refines("injection.code-from-request", where=_LOOKED_AT)
 def code_from_request(candidate: Candidate) -> Match | None:
     """A part of a request that is run as a program."""
     code = _code(candidate)
@@ -133,11 +137,11 @@ def code_from_request(candidate: Candidate) -> Match | None:
     return _told(candidate, source, "is run as a program") if source is not None else None
 
 
-@refines("injection.code-joined")
+@refines("injection.code-joined", where=_OUTSIDE_SCRIPTS)
 def code_joined(candidate: Candidate) -> Match | None:
     """A program made at run time."""
     code = _code(candidate)
-    if code is None or candidate.file.role is Role.SCRIPT:
+    if code is None:
         return None
     text = _text(code, HOPS)
     if text is not None and not text.values:
@@ -145,11 +149,9 @@ def code_joined(candidate: Candidate) -> Match | None:
     return _told(candidate, code.text(), "is run as a program")
 
 
-@refines("injection.path-from-request")
+@refines("injection.path-from-request", where=where.served)
 def path_from_request(candidate: Candidate) -> Match | None:
     """A file path made from a request, where nothing keeps it inside a folder."""
-    if not calls.is_served(candidate):
-        return None
     given = calls.arguments(candidate.node)
     if not given or not _is_file_call(candidate):
         return None
@@ -161,11 +163,9 @@ def path_from_request(candidate: Candidate) -> Match | None:
     return _told(candidate, source, "chooses the file")
 
 
-@refines("injection.redirect-from-request")
+@refines("injection.redirect-from-request", where=where.served)
 def redirect_from_request(candidate: Candidate) -> Match | None:
     """A redirect whose whole address comes from a request."""
-    if not calls.is_served(candidate):
-        return None
     given = [one for one in calls.arguments(candidate.node) if one.kind() != "number"]
     if len(given) != 1:
         return None
@@ -181,11 +181,11 @@ def redirect_from_request(candidate: Candidate) -> Match | None:
     return _told(candidate, source, "decides where the reader is sent")
 
 
-@refines("injection.html-from-request")
+@refines("injection.html-from-request", where=where.served)
 def html_from_request(candidate: Candidate) -> Match | None:
     """HTML with a part of a request in it, sent as it is."""
     given = calls.arguments(candidate.node)
-    if not calls.is_served(candidate) or not given:
+    if not given:
         return None
     text = _text(given[0], HOPS)
     if text is None or not _TAG.search(text.literal) or "text/plain" in flow.text_around(candidate.node):
@@ -197,11 +197,11 @@ def html_from_request(candidate: Candidate) -> Match | None:
     return None
 
 
-@refines("injection.pattern-from-request")
+@refines("injection.pattern-from-request", where=where.served)
 def pattern_from_request(candidate: Candidate) -> Match | None:
     """A regular expression made from a request."""
     given = calls.arguments(candidate.node)
-    if not calls.is_served(candidate) or not given:
+    if not given:
         return None
     source = flow.from_request(given[0])
     if source is None or not _DATA_PART.search(source) or _ESCAPED.search(given[0].text()):
@@ -211,11 +211,11 @@ def pattern_from_request(candidate: Candidate) -> Match | None:
     return _told(candidate, source, "becomes a regular expression")
 
 
-@refines("injection.query-object-from-request")
+@refines("injection.query-object-from-request", where=where.served)
 def query_object_from_request(candidate: Candidate) -> Match | None:
     """A value of a request that becomes part of a filter, where an object would be taken as an operator."""
     given = calls.arguments(candidate.node)
-    if not calls.is_served(candidate) or not given or given[0].kind() != "object":
+    if not given or given[0].kind() != "object":
         return None
     for pair in given[0].find_all({"rule": {"kind": "pair"}}):
         value = pair.field("value")
@@ -227,11 +227,9 @@ def query_object_from_request(candidate: Candidate) -> Match | None:
     return None
 
 
-@refines("injection.fields-from-request")
+@refines("injection.fields-from-request", where=where.served)
 def fields_from_request(candidate: Candidate) -> Match | None:
     """The whole body of a request given to something that stores it."""
-    if not calls.is_served(candidate):
-        return None
     for given in calls.arguments(candidate.node):
         whole = given.text()
         spread = (
@@ -245,11 +243,11 @@ def fields_from_request(candidate: Candidate) -> Match | None:
     return None
 
 
-@refines("injection.address-from-request")
+@refines("injection.address-from-request", where=where.served)
 def address_from_request(candidate: Candidate) -> Match | None:
     """An outbound call whose host comes from a request."""
     given = calls.arguments(candidate.node)
-    if not calls.is_served(candidate) or not given:
+    if not given:
         return None
     target = _head(given[0], HOPS)
     source = flow.from_request(target) if target is not None else None
@@ -272,8 +270,6 @@ def _told(candidate: Candidate, source: str, what: str) -> Match:
 
 def _statement(candidate: Candidate) -> Text | None:
     """The SQL text that a call runs, where it is joined from parts."""
-    if candidate.file.role in (Role.TEST, Role.EXAMPLE, Role.CLIENT):
-        return None
     held = candidate.node.field("arguments")
     if held is None or held.kind() == "template_string":
         return None
@@ -291,8 +287,6 @@ def _statement(candidate: Candidate) -> Text | None:
 
 def _command(candidate: Candidate) -> Text | None:
     """The shell command of a call, where it holds anything but constants."""
-    if candidate.file.role in (Role.TEST, Role.EXAMPLE, Role.CLIENT):
-        return None
     given = calls.arguments(candidate.node)
     if not given or not _runs_a_shell(candidate, given):
         return None
@@ -369,8 +363,6 @@ def _is_promisified_exec(name: str, candidate: Candidate) -> bool:
 
 def _code(candidate: Candidate) -> SgNode | None:
     """What `eval`, `new Function` or `vm` is given, where it is no constant."""
-    if candidate.file.role in (Role.TEST, Role.EXAMPLE, Role.CLIENT):
-        return None
     given = [one for one in calls.arguments(candidate.node) if one.kind() != "keyword_argument"]
     constructor = candidate.node.field("constructor")
     name = calls.callee(candidate.node) or (constructor.text() if constructor is not None else "")

@@ -6,7 +6,7 @@ import re
 
 from ast_grep_py import SgNode
 
-from app.analysis import calls
+from app.analysis import calls, where
 from app.analysis.context import FUNCTION_KINDS, Candidate, Match, enclosing_function
 from app.analysis.refine import refines
 
@@ -29,10 +29,10 @@ _CONVERSION = re.compile(
 )
 
 
-@refines("input-validation.json-parse")
+@refines("input-validation.json-parse", where=where.served)
 def json_parse(candidate: Candidate) -> Match | None:
     """`JSON.parse` of a part of a request or a message, with no try around it and no schema behind it."""
-    if not calls.is_served(candidate) or _is_caught(candidate.node):
+    if _is_caught(candidate.node):
         return None
     given = calls.arguments(candidate.node)
     handler = enclosing_function(candidate.node)

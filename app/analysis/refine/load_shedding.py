@@ -6,7 +6,7 @@ import re
 
 from ast_grep_py import SgNode
 
-from app.analysis import calls, flow
+from app.analysis import calls, flow, where
 from app.analysis.context import FUNCTION_KINDS, Candidate, Match, enclosing_function
 from app.analysis.refine import refines
 from app.analysis.roles import Role
@@ -32,7 +32,7 @@ _SENSITIVE = re.compile(
 _LIMITER = re.compile(r"rate.?limit|limiter|throttl|slow.?down|brute|captcha|turnstile", re.IGNORECASE)
 
 
-@refines("load-shedding.fan-out-from-request")
+@refines("load-shedding.fan-out-from-request", where=where.served)
 def fan_out_from_request(candidate: Candidate) -> Match | None:
     """`Promise.all(list.map(…))` over a list that the client sent, with I/O for each item."""
     found = _fan_out(candidate)
@@ -50,11 +50,11 @@ def fan_out_from_request(candidate: Candidate) -> Match | None:
     )
 
 
-@refines("load-shedding.fan-out")
+@refines("load-shedding.fan-out", where=where.only(Role.SERVER))
 def fan_out(candidate: Candidate) -> Match | None:
     """`Promise.all(list.map(…))` with an outbound call for each item of a list that has no bound in sight."""
     found = _fan_out(candidate)
-    if found is None or candidate.file.role is not Role.SERVER:
+    if found is None:
         return None
     items, callback = found
     if not re.search(
@@ -71,11 +71,11 @@ def fan_out(candidate: Candidate) -> Match | None:
     )
 
 
-@refines("load-shedding.page-size")
+@refines("load-shedding.page-size", where=where.served)
 def page_size(candidate: Candidate) -> Match | None:
     """A page size that the client chooses, with no upper bound in sight."""
     value = _size(candidate.node)
-    if not calls.is_served(candidate) or value is None or not _is_in_a_query(candidate.node):
+    if value is None or not _is_in_a_query(candidate.node):
         return None
     if value.kind() == "identifier":
         value = flow.declaration(value.text(), candidate.node) or value
@@ -92,11 +92,11 @@ def page_size(candidate: Candidate) -> Match | None:
     )
 
 
-@refines("load-shedding.login-without-limit")
+@refines("load-shedding.login-without-limit", where=where.only(Role.SERVER))
 def login_without_limit(candidate: Candidate) -> Match | None:
     """A route that guesses passwords or sends mail, in a file that knows no rate limit."""
     given = calls.arguments(candidate.node)
-    if candidate.file.role is not Role.SERVER or len(given) < 2 or _LIMITER.search(candidate.file.text):
+    if len(given) < 2 or _LIMITER.search(candidate.file.text):
         return None
     path = calls.literal_text(given[0]) or ""
     holder = calls.callee(candidate.node).rpartition(".")[0]
@@ -109,11 +109,11 @@ def login_without_limit(candidate: Candidate) -> Match | None:
     return candidate.match(captures={"path": path}, note=f"no rate limit for `{path}` is in this file")
 
 
-@refines("load-shedding.limiter-in-memory")
+@refines("load-shedding.limiter-in-memory", where=where.served)
 def limiter_in_memory(candidate: Candidate) -> Match | None:
     """express-rate-limit without a store counts in the memory of one process."""
     name, given = calls.callee(candidate.node), calls.arguments(candidate.node)
-    if not calls.is_served(candidate) or candidate.file.imports.get(name) != "express-rate-limit" or len(given) != 1:
+    if candidate.file.imports.get(name) != "express-rate-limit" or len(given) != 1:
         return None
     seen = calls.keys(given[0])
     if seen is None or "store" in seen:
@@ -124,7 +124,7 @@ def limiter_in_memory(candidate: Candidate) -> Match | None:
 def _fan_out(candidate: Candidate) -> tuple[SgNode, SgNode] | None:
     """The list and the callback of `Promise.all(list.map(callback))`, when the callback does I/O."""
     given = calls.arguments(candidate.node)
-    if not calls.is_served(candidate) or len(given) != 1 or given[0].kind() != "call_expression":
+    if len(given) != 1 or given[0].kind() != "call_expression":
         return None
     function = given[0].field("function")
     inner = calls.arguments(given[0])

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 from pathlib import PurePosixPath
 
-from app.analysis import calls
+from app.analysis import calls, where
 from app.analysis.context import Candidate, FileContext, Match, enclosing_function
 from app.analysis.refine import refines, searches
 from app.analysis.roles import Role
@@ -64,15 +64,11 @@ _NPM_INSTALL = re.compile(
 _SHELL_FILES = re.compile(r"\.(?:sh|bash|zsh|ya?ml)$|(?:^|/)(?:Dockerfile[\w.-]*|Makefile|Procfile|package\.json)$")
 
 
-@refines("deploys.exit-on-signal")
+@refines("deploys.exit-on-signal", where=where.outside((*_QUIET, Role.SCRIPT, Role.CLIENT)))
 def exit_on_signal(candidate: Candidate) -> Match | None:
     """`process.on("SIGTERM", () => process.exit())`: what is under way is cut off."""
     given = calls.arguments(candidate.node)
-    if (
-        candidate.file.role in (*_QUIET, Role.SCRIPT, Role.CLIENT)
-        or len(given) != 2
-        or calls.literal_text(given[0]) != "SIGTERM"
-    ):
+    if len(given) != 2 or calls.literal_text(given[0]) != "SIGTERM":
         return None
     handler = given[1].text()
     if "process.exit(" not in handler or re.search(
@@ -88,29 +84,23 @@ def exit_on_signal(candidate: Candidate) -> Match | None:
     )
 
 
-@refines("deploys.no-shutdown")
+@refines("deploys.no-shutdown", where=where.only(Role.SERVER))
 def no_shutdown(candidate: Candidate) -> Match | None:
     """A server that listens, in a file that hears no signal."""
     text = candidate.file.text
-    if candidate.file.role is not Role.SERVER or re.search(
-        r"SIGTERM|SIGINT|enableShutdownHooks|terminus|close-with-grace|graceful", text
-    ):
+    if re.search(r"SIGTERM|SIGINT|enableShutdownHooks|terminus|close-with-grace|graceful", text):
         return None
     if not re.search(r"createServer\(|express\(\)|fastify\(|new Koa\(|NestFactory", text, re.IGNORECASE):
         return None
     return candidate.match(note="this file starts a server and hears no SIGTERM: a release cuts off what is under way")
 
 
-@refines("deploys.health-asks")
+@refines("deploys.health-asks", where=where.served)
 def health_asks(candidate: Candidate) -> Match | None:
     """A health route that asks a dependency."""
     given = calls.arguments(candidate.node)
     path = (calls.literal_text(given[0]) or "") if given else ""
-    if (
-        not calls.is_served(candidate)
-        or len(given) < 2
-        or not re.search(r"/(?:health|healthz|live|livez|liveness|alive|ping)$", path)
-    ):
+    if len(given) < 2 or not re.search(r"/(?:health|healthz|live|livez|liveness|alive|ping)$", path):
         return None
     if not re.search(
         r"\.(?:query|ping|authenticate|findOne|\$queryRaw|get|execute|raw)\(|fetch\(|axios", given[-1].text()
@@ -249,10 +239,10 @@ def floating_install(file: FileContext) -> Iterable[Match]:
         )
 
 
-@refines("structured-logs.console")
+@refines("structured-logs.console", where=where.only(Role.SERVER))
 def console(candidate: Candidate) -> Match | None:
     """`console.*` in a service's code."""
-    if candidate.file.role is not Role.SERVER or enclosing_function(candidate.node) is None:
+    if enclosing_function(candidate.node) is None:
         return None
     if re.search(r"listening|started|running on|ready", candidate.node.text(), re.IGNORECASE):
         return None
@@ -262,11 +252,11 @@ def console(candidate: Candidate) -> Match | None:
     )
 
 
-@refines("metrics.unbounded-label")
+@refines("metrics.unbounded-label", where=where.outside(_QUIET))
 def unbounded_label(candidate: Candidate) -> Match | None:
     """A label whose values nobody can count: a path as it came, an id, an address."""
     given, name = calls.arguments(candidate.node), calls.callee(candidate.node)
-    if candidate.file.role in _QUIET or not given or not _is_metric(candidate, name):
+    if not given or not _is_metric(candidate, name):
         return None
     for argument in given:
         values = [argument] if argument.kind() == "member_expression" else []
@@ -290,7 +280,7 @@ def unbounded_label(candidate: Candidate) -> Match | None:
     return None
 
 
-@refines("tracing.span-never-ended")
+@refines("tracing.span-never-ended", where=where.outside(_QUIET))
 def span_never_ended(candidate: Candidate) -> Match | None:
     """A span that its function neither ends nor hands on."""
     name, value, function = (
@@ -298,13 +288,7 @@ def span_never_ended(candidate: Candidate) -> Match | None:
         candidate.node.field("value"),
         enclosing_function(candidate.node),
     )
-    if (
-        candidate.file.role in _QUIET
-        or name is None
-        or value is None
-        or function is None
-        or name.kind() != "identifier"
-    ):
+    if name is None or value is None or function is None or name.kind() != "identifier":
         return None
     if value.kind() != "call_expression" or not re.search(r"[tT]racer\w*(?:\(\))?\.startSpan$", calls.callee(value)):
         return None

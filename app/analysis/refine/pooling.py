@@ -6,7 +6,7 @@ import re
 
 from ast_grep_py import SgNode
 
-from app.analysis import calls, flow
+from app.analysis import calls, flow, where
 from app.analysis.context import FUNCTION_KINDS, Candidate, Match, enclosing_function, function_name
 from app.analysis.refine import refines
 from app.analysis.roles import Role
@@ -23,7 +23,7 @@ _MAKES_ON_PURPOSE = re.compile(
 )
 
 
-@refines("pooling.client-per-request")
+@refines("pooling.client-per-request", where=where.served)
 def client_per_request(candidate: Candidate) -> Match | None:
     """A database or queue client made inside the function that answers a request."""
     name = _made(candidate)
@@ -36,7 +36,7 @@ def client_per_request(candidate: Candidate) -> Match | None:
     )
 
 
-@refines("pooling.client-per-call")
+@refines("pooling.client-per-call", where=where.served)
 def client_per_call(candidate: Candidate) -> Match | None:
     """A database or queue client made inside a function that is not there to make it."""
     name, function = _made(candidate), enclosing_function(candidate.node)
@@ -87,7 +87,7 @@ def released_on_success(candidate: Candidate) -> Match | None:
 def _made(candidate: Candidate) -> str | None:
     constructor = candidate.node.field("constructor")
     name = constructor.text() if constructor is not None else calls.callee(candidate.node)
-    if not calls.is_served(candidate) or not _MAKERS.match(name):
+    if not _MAKERS.match(name):
         return None
     module = candidate.file.imports.get(name.split(".")[0], "")
     return name if _CLIENT_MODULES.match(module) else None

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from functools import lru_cache
 
 from ast_grep_py import SgNode
 
-from app.analysis import calls
-from app.analysis.context import FUNCTION_KINDS, Candidate, Match, enclosing_function
+from app.analysis import calls, where
+from app.analysis.context import FUNCTION_KINDS, Candidate, FileContext, Match, enclosing_function
 from app.analysis.refine import refines
 from app.analysis.roles import Role
 
@@ -30,12 +31,12 @@ _OTHER_LISTS = re.compile(
 )
 
 
-@refines("async-io.predicate")
+@refines("async-io.predicate", where=where.outside(_QUIET))
 def predicate(candidate: Candidate) -> Match | None:
     """`filter`, `some`, `every` or `find` whose callback answers with a promise, which is always truthy."""
     function = candidate.node.field("function")
     given = calls.arguments(candidate.node)
-    if candidate.file.role in _QUIET or function is None or not given or not is_async(given[0]):
+    if function is None or not given or not is_async(given[0]):
         return None
     items, verb = function.field("object"), function.field("property")
     if items is None or verb is None or len(given) > 2 or _OTHER_LISTS.search(items.text()[-60:]):
@@ -50,11 +51,11 @@ def predicate(candidate: Candidate) -> Match | None:
     )
 
 
-@refines("async-io.dropped-map")
+@refines("async-io.dropped-map", where=where.outside(_QUIET))
 def dropped_map(candidate: Candidate) -> Match | None:
     """A statement that maps a list to promises and drops them."""
     call = candidate.node.child(0)
-    if candidate.file.role in _QUIET or call is None or call.kind() != "call_expression":
+    if call is None or call.kind() != "call_expression":
         return None
     function, given = call.field("function"), calls.arguments(call)
     if function is None or function.kind() != "member_expression" or len(given) != 1 or not is_async(given[0]):
@@ -70,11 +71,11 @@ def dropped_map(candidate: Candidate) -> Match | None:
     )
 
 
-@refines("async-io.executor")
+@refines("async-io.executor", where=where.served)
 def executor(candidate: Candidate) -> Match | None:
     """`new Promise(async (resolve, reject) => …)` that awaits outside a try."""
     given = calls.arguments(candidate.node)
-    if not calls.is_served(candidate) or len(given) != 1 or not is_async(given[0]):
+    if len(given) != 1 or not is_async(given[0]):
         return None
     body = given[0].field("body")
     if body is None or not awaits_unguarded(body):
@@ -86,13 +87,62 @@ def executor(candidate: Candidate) -> Match | None:
     )
 
 
-@refines("async-io.floating")
+_ASYNC_FUNCTION = re.compile(r"async\s+function\*?\s+([\w$]+)\s*\(")
+_ASYNC_VALUE = re.compile(r"\b(?:const|let)\s+([\w$]+)\s*=\s*\Z")
+_ASYNC_METHOD = re.compile(r"async\s+#?([\w$]+)\s*[(<]")
+_METHOD_OPENING = re.compile(r"(?:\A|\n)[ \t]+(?:(?:public|private|protected|static)\s+){0,3}\Z")
+_TAKES = re.compile(r"\b(?:await|return|function|async|yield|new)\s+\Z|[\w$]\s*\.\s*\Z")
+"""What before a name says that its call is no statement, or that the name is another's."""
+_OWN = re.compile(r"\bthis\s*\.\s*\Z")
+LONGEST_OPENING = 120
+
+
+@lru_cache(maxsize=2)
+def _asynchronous(text: str) -> frozenset[str]:
+    """How the file's own async functions and methods are called, as far as they can be seen."""
+    found: set[str] = set()
+    for place in _places(text, "async"):
+        before = text[max(0, place - LONGEST_OPENING) : place]
+        if function := _ASYNC_FUNCTION.match(text, place) or _ASYNC_VALUE.search(before):
+            found.add(function[1])
+        elif (method := _ASYNC_METHOD.match(text, place)) and _METHOD_OPENING.search(before):
+            found.add(f"this.{method[1]}")
+    return frozenset(found)
+
+
+def _calls_its_own(file: FileContext) -> bool:
+    """Whether served code seems to call one of its own async functions as a statement."""
+    return where.served(file) and any(_seems_dropped(file.text, name) for name in _asynchronous(file.text))
+
+
+def _seems_dropped(text: str, name: str) -> bool:
+    """Whether the name stands somewhere, ready to be called, and nothing before it takes what the call gives."""
+    owner, _, bare = name.rpartition(".")
+    for place in _places(text, bare):
+        after = text[place + len(bare) : place + len(bare) + 1]
+        before = text[max(0, place - LONGEST_OPENING) : place]
+        if after.isspace() or after in "(<?":
+            if owner and (own := _OWN.search(before)) is not None:
+                before = before[: own.start()]
+            elif owner:
+                continue
+            if not _TAKES.search(before) and not before[-1:].isalnum():
+                return True
+    return False
+
+
+def _places(text: str, word: str) -> Iterator[int]:
+    place = text.find(word)
+    while place >= 0:
+        yield place
+        place = text.find(word, place + len(word))
+
+
+@refines("async-io.floating", where=_calls_its_own)
 def floating(candidate: Candidate) -> Match | None:
     """A call of an async function of this file whose promise is neither awaited, returned, nor given a catch."""
-    if not calls.is_served(candidate):
-        return None
     asynchronous = _asynchronous(candidate.file.text)
-    call = candidate.node.child(0) if asynchronous else None
+    call = candidate.node.child(0)
     if call is None or call.kind() != "call_expression":
         return None
     name = calls.callee(call)
@@ -103,24 +153,11 @@ def floating(candidate: Candidate) -> Match | None:
     )
 
 
-_ASYNC_FUNCTION = re.compile(r"\basync\s+function\*?\s+([\w$]+)\s*\(|\b(?:const|let)\s+([\w$]+)\s*=\s*async\b")
-_ASYNC_METHOD = re.compile(
-    r"^\s+(?:(?:public|private|protected|static)\s+){0,3}async\s+#?([\w$]+)\s*[(<]", re.MULTILINE
-)
-
-
-@lru_cache(maxsize=2)
-def _asynchronous(text: str) -> frozenset[str]:
-    """How the file's own async functions and methods are called, as far as they can be seen."""
-    functions = (found[1] or found[2] for found in _ASYNC_FUNCTION.finditer(text))
-    return frozenset((*functions, *(f"this.{found[1]}" for found in _ASYNC_METHOD.finditer(text))))
-
-
-@refines("async-io.listener")
+@refines("async-io.listener", where=where.only(Role.SERVER))
 def listener(candidate: Candidate) -> Match | None:
     """An async listener of an emitter that awaits outside a try: its rejection goes nowhere."""
     given = calls.arguments(candidate.node)
-    if candidate.file.role is not Role.SERVER or len(given) != 2 or not is_async(given[1]):
+    if len(given) != 2 or not is_async(given[1]):
         return None
     body = given[1].field("body")
     if body is None or not awaits_unguarded(body):
@@ -132,12 +169,12 @@ def listener(candidate: Candidate) -> Match | None:
     )
 
 
-@refines("async-io.returned-in-try")
+@refines("async-io.returned-in-try", where=where.served)
 def returned_in_try(candidate: Candidate) -> Match | None:
     """`return call()` inside a try of an async function: its catch never sees the rejection."""
     value = next((child for child in candidate.node.children() if child.is_named()), None)
     function = enclosing_function(candidate.node)
-    if not calls.is_served(candidate) or value is None or value.kind() != "call_expression" or function is None:
+    if value is None or value.kind() != "call_expression" or function is None:
         return None
     if not is_async(function) or not re.search(
         r"(?:^|\.)(?:fetch|axios|query|save|findOne|create|update|send|request)$", calls.callee(value)
@@ -157,13 +194,13 @@ def returned_in_try(candidate: Candidate) -> Match | None:
     return None
 
 
-@refines("async-io.python-blocking")
+@refines("async-io.python-blocking", where=where.outside(_QUIET))
 def python_blocking(candidate: Candidate) -> Match | None:
     """A blocking call directly in an `async def`."""
     name = calls.callee(candidate.node)
     head = name.partition(".")[0]
     whole = name.replace(head, candidate.file.imports.get(head, head), 1)
-    if candidate.file.role in _QUIET or not _BLOCKING.match(whole) or head not in candidate.file.imports:
+    if not _BLOCKING.match(whole) or head not in candidate.file.imports:
         return None
     function = enclosing_function(candidate.node)
     if function is None or not _is_async_def(function):
@@ -202,11 +239,11 @@ def python_unawaited(candidate: Candidate) -> Match | None:
     )
 
 
-@refines("async-io.python-dropped-task")
+@refines("async-io.python-dropped-task", where=where.outside(_QUIET))
 def python_dropped_task(candidate: Candidate) -> Match | None:
     """A task whose only reference is dropped, so that it may be collected before it ends."""
     call = candidate.node.child(0)
-    if call is None or call.kind() != "call" or candidate.file.role in _QUIET:
+    if call is None or call.kind() != "call":
         return None
     if not re.search(r"^(?:asyncio|loop|self\.loop)\.(?:create_task|ensure_future)$", calls.callee(call)):
         return None

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import re
 
-from app.analysis import calls
+from app.analysis import calls, where
 from app.analysis.context import Candidate, Match
 from app.analysis.refine import refines
 from app.analysis.refine.crypto import only_in_development
 from app.analysis.roles import Role
 
 
-@refines("schema-evolution.sync-force")
+@refines("schema-evolution.sync-force", where=where.outside((Role.TEST, Role.EXAMPLE)))
 def sync_force(candidate: Candidate) -> Match | None:
     """`sequelize.sync({ force: true })` outside tests and development."""
     given = calls.arguments(candidate.node)
-    if candidate.file.role in (Role.TEST, Role.EXAMPLE) or len(given) != 1 or given[0].kind() != "object":
+    if len(given) != 1 or given[0].kind() != "object":
         return None
     force = calls.value_of(given[0], "force")
     if force is None or force.text() != "true" or only_in_development(candidate.node):

@@ -6,7 +6,7 @@ import re
 
 from ast_grep_py import SgNode
 
-from app.analysis import calls, flow
+from app.analysis import calls, flow, where
 from app.analysis.context import Candidate, Match, enclosing_function, function_name
 from app.analysis.refine import refines
 from app.analysis.refine.crypto import only_in_development
@@ -42,11 +42,9 @@ _KEYED = _SESSIONS | {"jsonwebtoken", "crypto", "cookie-parser"}
 _KEY_POSITION = re.compile(r"(?:^|\.)(?:sign|verify)$")
 
 
-@refines("secrets.literal-key")
+@refines("secrets.literal-key", where=where.outside(_QUIET))
 def literal_key(candidate: Candidate) -> Match | None:
     """A literal where a signing key belongs: `jwt.sign(claims, "…")`, `session({ secret: "…" })`, `createHmac("sha256", "…")`."""
-    if candidate.file.role in _QUIET:
-        return None
     head, _, verb = calls.callee(candidate.node).rpartition(".")
     module = candidate.file.imports.get(head or verb, "")
     if module not in _KEYED:
@@ -72,12 +70,12 @@ def literal_key(candidate: Candidate) -> Match | None:
     )
 
 
-@refines("secrets.default")
+@refines("secrets.default", where=where.outside((*_QUIET, Role.SCRIPT)))
 def default(candidate: Candidate) -> Match | None:
     """`process.env.JWT_SECRET || "literal"`: the literal holds wherever nobody set the variable."""
     left, right = candidate.node.field("left"), candidate.node.field("right")
     operator = next((child.text() for child in candidate.node.children() if not child.is_named()), "")
-    if candidate.file.role in (*_QUIET, Role.SCRIPT) or left is None or right is None or operator not in ("||", "??"):
+    if left is None or right is None or operator not in ("||", "??"):
         return None
     named = re.fullmatch(r"process\.env(?:\.(\w+)|\[[\"'](\w+)[\"']\])!?", left.text())
     text = calls.literal_text(right)
@@ -87,11 +85,11 @@ def default(candidate: Candidate) -> Match | None:
     return _default(candidate, name, right) if _SECRET_VARIABLE.search(name) else None
 
 
-@refines("secrets.python-default")
+@refines("secrets.python-default", where=where.outside((*_QUIET, Role.SCRIPT)))
 def python_default(candidate: Candidate) -> Match | None:
     """`os.environ.get("SECRET_KEY", "literal")`."""
     given = calls.arguments(candidate.node)
-    if candidate.file.role in (*_QUIET, Role.SCRIPT) or len(given) != 2:
+    if len(given) != 2:
         return None
     name, text = calls.literal_text(given[0]), calls.literal_text(given[1])
     if name is None or text is None or not _SECRET_VARIABLE.search(name) or _HARMLESS_DEFAULT.match(text):
@@ -99,13 +97,11 @@ def python_default(candidate: Candidate) -> Match | None:
     return _default(candidate, name, given[1])
 
 
-@refines("secrets.logged")
+@refines("secrets.logged", where=where.outside((*_QUIET, Role.SCRIPT)))
 def logged(candidate: Candidate) -> Match | None:
     """A password, token or key among the arguments of a logger."""
     name = calls.callee(candidate.node)
-    if candidate.file.role in (*_QUIET, Role.SCRIPT) or not (
-        _LOGGER.match(name) or (candidate.file.language == "python" and _PYTHON_LOGGER.match(name))
-    ):
+    if not (_LOGGER.match(name) or (candidate.file.language == "python" and _PYTHON_LOGGER.match(name))):
         return None
     for value in _values(candidate.node):
         text = value.text()
@@ -118,13 +114,11 @@ def logged(candidate: Candidate) -> Match | None:
     return None
 
 
-@refines("data-min.logged-request")
+@refines("data-min.logged-request", where=where.served)
 def logged_request(candidate: Candidate) -> Match | None:
     """The whole body or all headers of a request given to a logger."""
     name = calls.callee(candidate.node)
-    if not calls.is_served(candidate) or not (
-        _LOGGER.match(name) or (candidate.file.language == "python" and _PYTHON_LOGGER.match(name))
-    ):
+    if not (_LOGGER.match(name) or (candidate.file.language == "python" and _PYTHON_LOGGER.match(name))):
         return None
     if only_in_development(candidate.node):
         return None
@@ -143,11 +137,9 @@ def logged_request(candidate: Candidate) -> Match | None:
     return None
 
 
-@refines("data-min.whole-person")
+@refines("data-min.whole-person", where=where.only(Role.SERVER))
 def whole_person(candidate: Candidate) -> Match | None:
     """A whole user record given to a logger or sent as the answer."""
-    if candidate.file.role is not Role.SERVER:
-        return None
     name = calls.callee(candidate.node)
     if not (_LOGGER.match(name) or _ANSWERS.match(name)):
         return None

@@ -6,7 +6,7 @@ import re
 
 from ast_grep_py import SgNode
 
-from app.analysis import calls, flow
+from app.analysis import calls, flow, where
 from app.analysis.context import Candidate, Match, enclosing_function
 from app.analysis.refine import refines
 from app.analysis.roles import Role
@@ -20,11 +20,11 @@ _PERSONAL = re.compile(
 )
 
 
-@refines("stateless.request-in-module")
+@refines("stateless.request-in-module", where=where.served)
 def request_in_module(candidate: Candidate) -> Match | None:
     """A variable of the module set from the request that is being answered."""
     left, right = candidate.node.field("left"), candidate.node.field("right")
-    if not calls.is_served(candidate) or left is None or right is None or left.kind() != "identifier":
+    if left is None or right is None or left.kind() != "identifier":
         return None
     if flow.handler_around(candidate.node) is None or not _PERSONAL.match(right.text()):
         return None
@@ -44,11 +44,11 @@ def request_in_module(candidate: Candidate) -> Match | None:
     )
 
 
-@refines("stateless.session-in-memory")
+@refines("stateless.session-in-memory", where=where.outside(_QUIET))
 def session_in_memory(candidate: Candidate) -> Match | None:
     """express-session without a store."""
     name, given = calls.callee(candidate.node), calls.arguments(candidate.node)
-    if candidate.file.role in _QUIET or candidate.file.imports.get(name) != "express-session" or len(given) != 1:
+    if candidate.file.imports.get(name) != "express-session" or len(given) != 1:
         return None
     seen = calls.keys(given[0])
     if (
@@ -83,7 +83,7 @@ def python_mutable_default(candidate: Candidate) -> Match | None:
     )
 
 
-@refines("stateless.python-class-state")
+@refines("stateless.python-class-state", where=where.outside(_QUIET))
 def python_class_state(candidate: Candidate) -> Match | None:
     """A mutable attribute of a class that its methods change through `self`."""
     left, right = candidate.node.field("left"), candidate.node.field("right")
@@ -91,13 +91,7 @@ def python_class_state(candidate: Candidate) -> Match | None:
         (above for above in candidate.node.ancestors() if above.kind() in ("class_definition", "function_definition")),
         None,
     )
-    if (
-        candidate.file.role in _QUIET
-        or left is None
-        or right is None
-        or holder is None
-        or holder.kind() != "class_definition"
-    ):
+    if left is None or right is None or holder is None or holder.kind() != "class_definition":
         return None
     if left.kind() != "identifier" or not re.fullmatch(
         r"\[\]|\{\}|set\(\)|dict\(\)|list\(\)|defaultdict\(\w*\)", right.text()
@@ -116,11 +110,11 @@ def python_class_state(candidate: Candidate) -> Match | None:
     )
 
 
-@refines("config.flag")
+@refines("config.flag", where=where.outside(_QUIET))
 def flag(candidate: Candidate) -> Match | None:
     """`Boolean(process.env.ENABLE_X)`: the text "false" is true."""
     given = calls.arguments(candidate.node)
-    if candidate.file.role in _QUIET or len(given) != 1:
+    if len(given) != 1:
         return None
     return _flag(candidate, given[0].text())
 
@@ -135,17 +129,12 @@ def _is_compared_with_text_too(comparison: SgNode, variable: str) -> bool:
     return re.search(rf"{re.escape(variable)}\s*[!=]==?\s*[\"'`]", whole.text()) is not None
 
 
-@refines("config.compared-flag")
+@refines("config.compared-flag", where=where.outside((Role.TEST, Role.EXAMPLE)))
 def compared_flag(candidate: Candidate) -> Match | None:
     """`process.env.X === true`: an environment holds texts only."""
     left, right = candidate.node.field("left"), candidate.node.field("right")
     operator = next((child.text() for child in candidate.node.children() if not child.is_named()), "")
-    if (
-        candidate.file.role in (Role.TEST, Role.EXAMPLE)
-        or left is None
-        or right is None
-        or operator not in ("===", "!==")
-    ):
+    if left is None or right is None or operator not in ("===", "!=="):
         return None
     name = re.fullmatch(r"process\.env\.(\w+)", left.text())
     if name is None or right.kind() not in ("true", "false", "number"):
@@ -165,11 +154,11 @@ def compared_flag(candidate: Candidate) -> Match | None:
     )
 
 
-@refines("config.python-flag")
+@refines("config.python-flag", where=where.outside(_QUIET))
 def python_flag(candidate: Candidate) -> Match | None:
     """`bool(os.environ.get("DEBUG"))`: the text "false" is true."""
     given = calls.arguments(candidate.node)
-    if candidate.file.role in _QUIET or len(given) != 1:
+    if len(given) != 1:
         return None
     name = re.fullmatch(r"os\.(?:environ\.get|getenv)\(\s*[\"'](\w+)[\"'][^()]*\)", given[0].text()) or re.fullmatch(
         r"os\.environ\[[\"'](\w+)[\"']\]", given[0].text()
@@ -185,11 +174,11 @@ def python_flag(candidate: Candidate) -> Match | None:
     )
 
 
-@refines("config.number")
+@refines("config.number", where=where.outside((*_QUIET, Role.SCRIPT)))
 def number(candidate: Candidate) -> Match | None:
     """`Number(process.env.X)` with neither a default nor a check."""
     given = calls.arguments(candidate.node)
-    if candidate.file.role in (*_QUIET, Role.SCRIPT) or not given:
+    if not given:
         return None
     name = re.fullmatch(r"process\.env\.(\w+)!?(?: as string)?", given[0].text())
     if name is None:
@@ -213,10 +202,10 @@ def number(candidate: Candidate) -> Match | None:
     return candidate.match(captures={"name": name[1]}, note=f"without `{name[1]}` this is NaN, and nothing says so")
 
 
-@refines("config.python-debug")
+@refines("config.python-debug", where=where.outside(_QUIET))
 def python_debug(candidate: Candidate) -> Match | None:
     """`app.run(debug=True)`: the debugger runs code for whoever reaches it."""
-    if candidate.file.role in _QUIET or not re.search(r"debug\s*=\s*True\b", candidate.node.text()):
+    if not re.search(r"debug\s*=\s*True\b", candidate.node.text()):
         return None
     if not any(
         module.split(".")[0] in ("flask", "fastapi", "uvicorn", "dash") for module in candidate.file.imports.values()
@@ -225,10 +214,10 @@ def python_debug(candidate: Candidate) -> Match | None:
     return candidate.match(note="the debugger of a page of errors runs code for whoever reaches it")
 
 
-@refines("backpressure.python-queue")
+@refines("backpressure.python-queue", where=where.outside((*_QUIET, Role.SCRIPT)))
 def python_queue(candidate: Candidate) -> Match | None:
     """`asyncio.Queue()` or `queue.Queue()` without a size."""
-    if candidate.file.role in (*_QUIET, Role.SCRIPT) or calls.arguments(candidate.node):
+    if calls.arguments(candidate.node):
         return None
     head = calls.callee(candidate.node).split(".")[0]
     if candidate.file.imports.get(head, "").split(".")[0] not in ("asyncio", "queue"):
@@ -236,11 +225,11 @@ def python_queue(candidate: Candidate) -> Match | None:
     return candidate.match(note="a queue without `maxsize` takes whatever comes, until the memory ends")
 
 
-@refines("backpressure.overlapping-interval")
+@refines("backpressure.overlapping-interval", where=where.only(Role.SERVER))
 def overlapping_interval(candidate: Candidate) -> Match | None:
     """`setInterval` with an async callback: the next turn starts while the last one still works."""
     given = calls.arguments(candidate.node)
-    if candidate.file.role is not Role.SERVER or len(given) != 2 or "await" not in given[0].text():
+    if len(given) != 2 or "await" not in given[0].text():
         return None
     if not any(child.kind() == "async" for child in given[0].children()):
         return None
@@ -252,16 +241,11 @@ def overlapping_interval(candidate: Candidate) -> Match | None:
     )
 
 
-@refines("backpressure.consume-without-prefetch")
+@refines("backpressure.consume-without-prefetch", where=where.served)
 def consume_without_prefetch(candidate: Candidate) -> Match | None:
     """`channel.consume` in a file that sets no prefetch: the broker sends everything it has."""
     given = calls.arguments(candidate.node)
-    if (
-        not calls.is_served(candidate)
-        or len(given) < 2
-        or ".prefetch(" in candidate.file.text
-        or "noAck: true" in candidate.node.text()
-    ):
+    if len(given) < 2 or ".prefetch(" in candidate.file.text or "noAck: true" in candidate.node.text():
         return None
     if not re.search(r"[cC]hannel|^ch$|\.ch$", calls.callee(candidate.node).rpartition(".")[0]):
         return None
@@ -270,12 +254,12 @@ def consume_without_prefetch(candidate: Candidate) -> Match | None:
     return candidate.match(note="no `prefetch` in this file: the broker sends all it has, and the process holds it")
 
 
-@refines("partitioning.python-hash")
+@refines("partitioning.python-hash", where=where.outside((Role.TEST, Role.EXAMPLE)))
 def python_hash(candidate: Candidate) -> Match | None:
     """`hash(key) % n`: the hash of a text is another one in each process."""
     left, right = candidate.node.field("left"), candidate.node.field("right")
     operator = next((child.text() for child in candidate.node.children() if not child.is_named()), "")
-    if candidate.file.role in (Role.TEST, Role.EXAMPLE) or left is None or right is None or operator != "%":
+    if left is None or right is None or operator != "%":
         return None
     if left.kind() == "parenthesized_expression":
         left = next((child for child in left.children() if child.is_named()), left)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from app.analysis import calls, flow
+from app.analysis import calls, flow, where
 from app.analysis.context import Candidate, Match, enclosing_function
 from app.analysis.refine import refines
 
@@ -18,12 +18,12 @@ _UPLOADS = {
 _HAS_LIMIT = re.compile(r"length|size|limit|max|bytes|destroy\(|413", re.IGNORECASE)
 
 
-@refines("streams.pipe-without-error")
+@refines("streams.pipe-without-error", where=where.served)
 def pipe_without_error(candidate: Candidate) -> Match | None:
     """`fs.createReadStream(path).pipe(…)`: an error of the file is an event that nobody listens for."""
     function = candidate.node.field("function")
     source = function.field("object") if function is not None else None
-    if not calls.is_served(candidate) or source is None or source.kind() != "call_expression":
+    if source is None or source.kind() != "call_expression":
         return None
     name = calls.callee(source)
     head = name.partition(".")[0]
@@ -47,14 +47,14 @@ _STORES = frozenset(("diskStorage", "memoryStorage"))
 """Say where multer puts files; how large they may be is said to multer itself."""
 
 
-@refines("streams.upload-without-limit")
+@refines("streams.upload-without-limit", where=where.served)
 def upload_without_limit(candidate: Candidate) -> Match | None:
     """An upload parser built without a limit on the size of a file."""
     constructor = candidate.node.field("constructor")
     name = calls.callee(candidate.node) or (constructor.text() if constructor is not None else "")
     module = _UPLOADS.get(candidate.file.imports.get(name, ""))
     given = calls.arguments(candidate.node)
-    if not calls.is_served(candidate) or module is None or len(given) > 1 or name in _STORES:
+    if module is None or len(given) > 1 or name in _STORES:
         return None
     if module == "multer" and _takes_no_files(candidate.file.text):
         return None
@@ -76,22 +76,19 @@ def _takes_no_files(text: str) -> bool:
     return ".none()" in text and re.search(r"\.(?:single|array|fields|any)\(", text) is None
 
 
-@refines("streams.memory-storage")
+@refines("streams.memory-storage", where=where.served)
 def memory_storage(candidate: Candidate) -> Match | None:
     """Uploads that are kept in memory."""
-    if (
-        not calls.is_served(candidate)
-        or candidate.file.imports.get(calls.callee(candidate.node).split(".")[0]) != "multer"
-    ):
+    if candidate.file.imports.get(calls.callee(candidate.node).split(".")[0]) != "multer":
         return None
     return candidate.match(note="each upload is held in memory until its request ends")
 
 
-@refines("streams.body-by-hand")
+@refines("streams.body-by-hand", where=where.served)
 def body_by_hand(candidate: Candidate) -> Match | None:
     """A request's body collected chunk by chunk with no limit on how much."""
     given, function = calls.arguments(candidate.node), enclosing_function(candidate.node)
-    if not calls.is_served(candidate) or len(given) != 2 or calls.literal_text(given[0]) != "data" or function is None:
+    if len(given) != 2 or calls.literal_text(given[0]) != "data" or function is None:
         return None
     held = re.match(r"(req|request|ctx\.req|im|incoming)\.(?:on|addListener)$", calls.callee(candidate.node))
     if held is None or not flow.is_parameter(held[1].split(".")[0], candidate.node):
@@ -105,10 +102,10 @@ def body_by_hand(candidate: Candidate) -> Match | None:
     )
 
 
-@refines("streams.whole-in-handler")
+@refines("streams.whole-in-handler", where=where.served)
 def whole_in_handler(candidate: Candidate) -> Match | None:
     """A file or an object's body read whole while a request waits."""
-    if not calls.is_served(candidate) or flow.handler_around(candidate.node) is None:
+    if flow.handler_around(candidate.node) is None:
         return None
     name, given = calls.callee(candidate.node), calls.arguments(candidate.node)
     if given and given[0].kind() == "string":

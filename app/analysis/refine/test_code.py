@@ -6,7 +6,7 @@ import re
 
 from ast_grep_py import SgNode
 
-from app.analysis import calls
+from app.analysis import calls, where
 from app.analysis.context import FUNCTION_KINDS, Candidate, Match
 from app.analysis.refine import refines
 from app.analysis.roles import Role
@@ -32,12 +32,10 @@ _BUG_FINDERS = re.compile(
 )
 
 
-@refines("determinism.sleep")
+@refines("determinism.sleep", where=where.only(Role.TEST))
 def sleep(candidate: Candidate) -> Match | None:
     """A test that waits for a fixed time and then expects something."""
-    if candidate.file.role is not Role.TEST or re.search(
-        r"useFakeTimers|clock\.tick|advanceTimers|mock\.timers", candidate.file.text
-    ):
+    if re.search(r"useFakeTimers|clock\.tick|advanceTimers|mock\.timers", candidate.file.text):
         return None
     pause = _pause(candidate)
     if pause is None or pause < LEAST_SLEEP_MS:
@@ -69,11 +67,11 @@ def sleep(candidate: Candidate) -> Match | None:
     )
 
 
-@refines("determinism.network")
+@refines("determinism.network", where=where.only(Role.TEST))
 def network(candidate: Candidate) -> Match | None:
     """A test that calls a host of the internet."""
     given = calls.arguments(candidate.node)
-    if candidate.file.role is not Role.TEST or not given:
+    if not given:
         return None
     address = calls.literal_text(given[0]) or ""
     if not re.match(
@@ -88,11 +86,9 @@ def network(candidate: Candidate) -> Match | None:
     return candidate.match(captures={"address": address}, note=f"the test needs `{address[:60]}` to be there")
 
 
-@refines("tests.only")
+@refines("tests.only", where=where.only(Role.TEST))
 def only(candidate: Candidate) -> Match | None:
     """A test or suite that keeps all others from running."""
-    if candidate.file.role is not Role.TEST:
-        return None
     name, whole, given = calls.callee(candidate.node), candidate.node.text(), calls.arguments(candidate.node)
     plain = name.removesuffix(".only") if name.endswith(".only") else name.removeprefix("f")
     start = candidate.node.range().start.index
@@ -105,10 +101,10 @@ def only(candidate: Candidate) -> Match | None:
     )
 
 
-@refines("tests.no-assertion")
+@refines("tests.no-assertion", where=where.only(Role.TEST))
 def no_assertion(candidate: Candidate) -> Match | None:
     """A test whose body asserts nothing that can be seen."""
-    given = calls.arguments(candidate.node) if candidate.file.role is Role.TEST else []
+    given = calls.arguments(candidate.node)
     if len(given) < 2 or given[-1].kind() not in FUNCTION_KINDS:
         return None
     body = given[-1].field("body")
@@ -125,13 +121,11 @@ def no_assertion(candidate: Candidate) -> Match | None:
     )
 
 
-@refines("lint.all-rules")
+@refines("lint.all-rules", where=where.outside((Role.TEST, Role.EXAMPLE)))
 def all_rules(candidate: Candidate) -> Match | None:
     """A comment that switches off every rule of the linter."""
     text = candidate.node.text()
-    if candidate.file.role in (Role.TEST, Role.EXAMPLE) or re.search(
-        r"generated|@generated|DO NOT EDIT|vendored", candidate.file.text[:1000], re.IGNORECASE
-    ):
+    if re.search(r"generated|@generated|DO NOT EDIT|vendored", candidate.file.text[:1000], re.IGNORECASE):
         return None
     found = re.match(r"(?://|/\*)\s*eslint-disable(?P<scope>-next-line|-line)?\s*(?:\*/)?\s*$", text)
     if found is None:
@@ -144,27 +138,22 @@ def all_rules(candidate: Candidate) -> Match | None:
     )
 
 
-@refines("lint.bug-finder")
+@refines("lint.bug-finder", where=where.outside((Role.TEST, Role.EXAMPLE)))
 def bug_finder(candidate: Candidate) -> Match | None:
     """A comment without a reason that switches off a rule which finds bugs."""
     text = candidate.node.text()
     found = _BUG_FINDERS.search(text)
-    if (
-        candidate.file.role in (Role.TEST, Role.EXAMPLE)
-        or found is None
-        or " -- " in text
-        or "eslint-disable" not in text
-    ):
+    if found is None or " -- " in text or "eslint-disable" not in text:
         return None
     return candidate.match(captures={"rule": found[0]}, note=f"`{found[0]}` is switched off, and no reason is given")
 
 
-@refines("typing.unchecked")
+@refines("typing.unchecked", where=where.outside((Role.TEST, Role.EXAMPLE)))
 def unchecked(candidate: Candidate) -> Match | None:
     """`@ts-nocheck`, or `@ts-ignore` with no word on why."""
     text = candidate.node.text()
     found = re.search(r"@ts-(?P<what>ignore|nocheck)(?P<reason>[^\n]*)", text)
-    if candidate.file.role in (Role.TEST, Role.EXAMPLE) or found is None:
+    if found is None:
         return None
     reason = found["reason"].strip(" */:-")
     if len(reason.split()) >= 3 or re.search(r"generated", candidate.file.text[:500], re.IGNORECASE):
@@ -185,12 +174,12 @@ def unchecked(candidate: Candidate) -> Match | None:
     )
 
 
-@refines("typing.cast-of-reply")
+@refines("typing.cast-of-reply", where=where.served)
 def cast_of_reply(candidate: Candidate) -> Match | None:
     """`JSON.parse(x) as T`, `(await res.json()) as T`: a claim about data from outside."""
     inner = next((child for child in candidate.node.children() if child.is_named()), None)
     target = candidate.node.text()[len(inner.text()) :] if inner is not None else ""
-    if not calls.is_served(candidate) or inner is None or re.search(r"as\s+(?:unknown|any|const)\b", target):
+    if inner is None or re.search(r"as\s+(?:unknown|any|const)\b", target):
         return None
     text = re.sub(r"\s+", "", inner.text()).lstrip("(")
     if not re.match(r"JSON\.parse\(|await[\w.$]+\.json\(|await\(await[^)]*\)\.json\(", text) and not re.fullmatch(
@@ -200,11 +189,11 @@ def cast_of_reply(candidate: Candidate) -> Match | None:
     return candidate.match(captures={"value": inner.text()}, note="the cast proves nothing about data from outside")
 
 
-@refines("profiling.copy-per-step")
+@refines("profiling.copy-per-step", where=where.served)
 def copy_per_step(candidate: Candidate) -> Match | None:
     """A `reduce` that copies what it has collected at each step."""
     given = calls.arguments(candidate.node)
-    if not calls.is_served(candidate) or not given or given[0].kind() not in FUNCTION_KINDS:
+    if not given or given[0].kind() not in FUNCTION_KINDS:
         return None
     names = given[0].field("parameters")
     first = re.match(r"\(\s*([\w$]+)", names.text()) if names is not None else None

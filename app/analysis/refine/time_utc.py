@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from app.analysis import calls
+from app.analysis import calls, where
 from app.analysis.context import Candidate, Match, enclosing_function, function_name
 from app.analysis.refine import refines
 from app.analysis.roles import Role
@@ -12,16 +12,11 @@ from app.analysis.roles import Role
 _SHOWN = re.compile(r"format|display|render|print|label|text|greet|pretty|human|file_?name|log", re.IGNORECASE)
 
 
-@refines("time-utc.token-in-milliseconds")
+@refines("time-utc.token-in-milliseconds", where=where.outside((Role.TEST, Role.EXAMPLE)))
 def token_in_milliseconds(candidate: Candidate) -> Match | None:
     """`exp: Date.now() + …`, where a token counts in seconds."""
     key, value = candidate.node.field("key"), candidate.node.field("value")
-    if (
-        candidate.file.role in (Role.TEST, Role.EXAMPLE)
-        or key is None
-        or value is None
-        or key.text().strip("\"'") not in ("exp", "nbf", "iat")
-    ):
+    if key is None or value is None or key.text().strip("\"'") not in ("exp", "nbf", "iat"):
         return None
     text = re.sub(r"\s+", "", value.text())
     if not re.match(
@@ -39,10 +34,10 @@ def token_in_milliseconds(candidate: Candidate) -> Match | None:
     )
 
 
-@refines("time-utc.local-parts")
+@refines("time-utc.local-parts", where=where.only(Role.SERVER))
 def local_parts(candidate: Candidate) -> Match | None:
     """Local parts of a time in a service's code, where they decide something."""
-    if candidate.file.role is not Role.SERVER or _SHOWN.search(function_name(enclosing_function(candidate.node))):
+    if _SHOWN.search(function_name(enclosing_function(candidate.node))):
         return None
     function = candidate.node.field("function")
     verb = function.field("property") if function is not None else None
@@ -51,11 +46,11 @@ def local_parts(candidate: Candidate) -> Match | None:
     return candidate.match(captures={"call": verb.text()}, note=f"`{verb.text()}` answers in the zone of the machine")
 
 
-@refines("time-utc.wall-clock-duration")
+@refines("time-utc.wall-clock-duration", where=where.only(Role.SERVER))
 def wall_clock_duration(candidate: Candidate) -> Match | None:
     """`Date.now() - started` in a service's code."""
     left, right = candidate.node.field("left"), candidate.node.field("right")
-    if candidate.file.role is not Role.SERVER or left is None or right is None:
+    if left is None or right is None:
         return None
     if re.sub(r"\s+", "", left.text()) != "Date.now()" or not re.search(
         r"start|began|begin|t0|before", right.text(), re.IGNORECASE
@@ -64,11 +59,9 @@ def wall_clock_duration(candidate: Candidate) -> Match | None:
     return candidate.match(note="a duration from the wall clock is wrong when the clock is corrected meanwhile")
 
 
-@refines("time-utc.python-naive")
+@refines("time-utc.python-naive", where=where.outside((Role.TEST, Role.EXAMPLE, Role.SCRIPT)))
 def python_naive(candidate: Candidate) -> Match | None:
     """`datetime.now()` or `utcnow()` without a zone."""
-    if candidate.file.role in (Role.TEST, Role.EXAMPLE, Role.SCRIPT):
-        return None
     name, given = calls.callee(candidate.node), calls.arguments(candidate.node)
     verb = name.rpartition(".")[2]
     if given and verb in ("now", "utcnow"):

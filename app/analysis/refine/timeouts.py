@@ -6,8 +6,8 @@ import re
 
 from ast_grep_py import SgNode
 
-from app.analysis import calls
-from app.analysis.context import Candidate, Match, enclosing_function, function_name
+from app.analysis import calls, where
+from app.analysis.context import Candidate, FileContext, Match, enclosing_function, function_name
 from app.analysis.refine import refines
 from app.analysis.roles import Role
 
@@ -43,16 +43,20 @@ _REQUESTS_VERBS = frozenset(("get", "post", "put", "patch", "delete", "head", "o
 _HTTPX_CALLS = _REQUESTS_VERBS | {"stream", "Client", "AsyncClient", "Timeout"}
 
 
-@refines("timeouts.fetch")
+def _is_unknown_and_served(file: FileContext) -> bool:
+    return file.role is Role.UNKNOWN and where.served(file)
+
+
+@refines("timeouts.fetch", where=where.only(Role.SERVER))
 def fetch(candidate: Candidate) -> Match | None:
     """A `fetch` in a service's code whose options hold no signal, as far as they can be seen."""
-    return _fetch(candidate) if candidate.file.role is Role.SERVER else None
+    return _fetch(candidate)
 
 
-@refines("timeouts.fetch-elsewhere")
+@refines("timeouts.fetch-elsewhere", where=_is_unknown_and_served)
 def fetch_elsewhere(candidate: Candidate) -> Match | None:
     """The same in code of which nothing says that it is a service's: it may be a page's, or build something once."""
-    return _fetch(candidate) if candidate.file.role is Role.UNKNOWN and calls.is_served(candidate) else None
+    return _fetch(candidate)
 
 
 def _fetch(candidate: Candidate) -> Match | None:
@@ -83,11 +87,11 @@ def _fetch(candidate: Candidate) -> Match | None:
     )
 
 
-@refines("timeouts.axios")
+@refines("timeouts.axios", where=where.served)
 def axios(candidate: Candidate) -> Match | None:
     """An axios call, or an instance, whose configuration holds no limit, as far as it can be seen."""
     name, _, verb = calls.callee(candidate.node).partition(".")
-    if candidate.file.imports.get(name) != "axios" or not calls.is_served(candidate) or _runs_once(candidate.file.text):
+    if candidate.file.imports.get(name) != "axios" or _runs_once(candidate.file.text):
         return None
     if _has_defaults(candidate.file.text, name, verb) or calls.is_bounded_outside(candidate.node):
         return None
@@ -111,11 +115,11 @@ def axios(candidate: Candidate) -> Match | None:
     )
 
 
-@refines("timeouts.got")
+@refines("timeouts.got", where=where.served)
 def got(candidate: Candidate) -> Match | None:
     """A call of got without its `timeout`."""
     name, _, verb = calls.callee(candidate.node).partition(".")
-    if candidate.file.imports.get(name) != "got" or not calls.is_served(candidate) or (verb and verb not in _GOT_VERBS):
+    if candidate.file.imports.get(name) != "got" or (verb and verb not in _GOT_VERBS):
         return None
     given = calls.arguments(candidate.node)
     if not 1 <= len(given) <= 2 or not _is_address(given[0]) or calls.is_bounded_outside(candidate.node):
@@ -131,12 +135,12 @@ def got(candidate: Candidate) -> Match | None:
     )
 
 
-@refines("timeouts.http-request")
+@refines("timeouts.http-request", where=where.served)
 def http_request(candidate: Candidate) -> Match | None:
     """A request of Node's own http client without a limit, in a file that sets none on the request either."""
     name, _, verb = calls.callee(candidate.node).partition(".")
     text = candidate.file.text
-    if candidate.file.imports.get(name) not in ("http", "https") or not calls.is_served(candidate):
+    if candidate.file.imports.get(name) not in ("http", "https"):
         return None
     if ".setTimeout(" in text or re.search(r"[\"']timeout[\"']", text) or calls.is_bounded_outside(candidate.node):
         return None
@@ -156,37 +160,33 @@ def http_request(candidate: Candidate) -> Match | None:
     )
 
 
-@refines("timeouts.python-requests")
+@refines("timeouts.python-requests", where=where.served)
 def python_requests(candidate: Candidate) -> Match | None:
     """A call of `requests` without `timeout`, or with `timeout=None`."""
     name, _, verb = calls.callee(candidate.node).rpartition(".")
-    if candidate.file.imports.get(name) != "requests" or verb not in _REQUESTS_VERBS or not calls.is_served(candidate):
+    if candidate.file.imports.get(name) != "requests" or verb not in _REQUESTS_VERBS:
         return None
     return _python(candidate, longest="for ever, since requests sets no limit by itself", limit="timeout=10")
 
 
-@refines("timeouts.python-urlopen")
+@refines("timeouts.python-urlopen", where=where.served)
 def python_urlopen(candidate: Candidate) -> Match | None:
     """A call of `urlopen` without a timeout."""
     name = calls.callee(candidate.node)
     head = name.partition(".")[0]
     whole = name.replace(head, candidate.file.imports.get(head, ""), 1) if head != "urllib" else name
-    if (
-        whole != "urllib.request.urlopen"
-        or not calls.is_served(candidate)
-        or "setdefaulttimeout" in candidate.file.text
-    ):
+    if whole != "urllib.request.urlopen" or "setdefaulttimeout" in candidate.file.text:
         return None
     if sum(1 for one in calls.arguments(candidate.node) if one.kind() != "keyword_argument") > 2:
         return None
     return _python(candidate, longest="for ever, since sockets have no limit by themselves", limit="timeout=10")
 
 
-@refines("timeouts.python-httpx")
+@refines("timeouts.python-httpx", where=where.served)
 def python_httpx(candidate: Candidate) -> Match | None:
     """Httpx with its own limit switched off."""
     name, _, verb = calls.callee(candidate.node).rpartition(".")
-    if candidate.file.imports.get(name) != "httpx" or verb not in _HTTPX_CALLS or not calls.is_served(candidate):
+    if candidate.file.imports.get(name) != "httpx" or verb not in _HTTPX_CALLS:
         return None
     given = calls.arguments(candidate.node)
     alone = given[0] if verb == "Timeout" and len(given) == 1 else None

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from ast_grep_py import SgNode
 
-from app.analysis import calls, flow
+from app.analysis import calls, flow, where
 from app.analysis.context import FUNCTION_KINDS, Candidate, Match, enclosing_function
 from app.analysis.refine import refines
 from app.analysis.roles import Role
@@ -101,11 +101,11 @@ def outside_work(candidate: Candidate) -> Match | None:
     return None
 
 
-@refines("transactions.begin-on-pool")
+@refines("transactions.begin-on-pool", where=where.outside(_QUIET))
 def begin_on_pool(candidate: Candidate) -> Match | None:
     """`pool.query("BEGIN")`: the next query may run on another connection."""
     function, given = candidate.node.field("function"), calls.arguments(candidate.node)
-    if candidate.file.role in _QUIET or function is None or not given:
+    if function is None or not given:
         return None
     text = (calls.literal_text(given[0]) or "").strip().strip(";").upper()
     if not re.fullmatch(r"BEGIN|BEGIN TRANSACTION|START TRANSACTION|COMMIT|ROLLBACK", text):
@@ -121,11 +121,9 @@ def begin_on_pool(candidate: Candidate) -> Match | None:
     )
 
 
-@refines("transactions.several-writes")
+@refines("transactions.several-writes", where=where.only(Role.SERVER))
 def several_writes(candidate: Candidate) -> Match | None:
     """The second of several awaited writes to different stores in one function, with no transaction in sight."""
-    if candidate.file.role is not Role.SERVER:
-        return None
     call = next((child for child in candidate.node.children() if child.is_named()), None)
     if call is None or not _is_write(call):
         return None

@@ -6,7 +6,7 @@ import re
 
 from ast_grep_py import SgNode
 
-from app.analysis import calls, flow
+from app.analysis import calls, flow, where
 from app.analysis.context import FUNCTION_KINDS, Candidate, Match, enclosing_function, function_name
 from app.analysis.refine import refines
 from app.analysis.roles import Role
@@ -28,16 +28,11 @@ _MONEY = re.compile(
 )
 
 
-@refines("retries.endless")
+@refines("retries.endless", where=where.outside((*_QUIET, Role.CLIENT)))
 def endless(candidate: Candidate) -> Match | None:
     """`while (true)` around a try whose catch goes straight on to the next try."""
     condition, body = candidate.node.field("condition"), candidate.node.field("body")
-    if (
-        candidate.file.role in (*_QUIET, Role.CLIENT)
-        or condition is None
-        or body is None
-        or condition.text().strip("() ") not in ("true", "1")
-    ):
+    if condition is None or body is None or condition.text().strip("() ") not in ("true", "1"):
         return None
     for attempt in body.find_all({"rule": {"kind": "try_statement"}}):
         handler = attempt.field("handler")
@@ -56,12 +51,12 @@ def endless(candidate: Candidate) -> Match | None:
     return None
 
 
-@refines("retries.recursive")
+@refines("retries.recursive", where=where.outside((*_QUIET, Role.CLIENT)))
 def recursive(candidate: Candidate) -> Match | None:
     """A catch that calls its own function again, with neither a count nor a pause."""
     function = enclosing_function(candidate.node)
     body = candidate.node.field("body")
-    if candidate.file.role in (*_QUIET, Role.CLIENT) or function is None or body is None:
+    if function is None or body is None:
         return None
     name = function_name(function)
     if not re.fullmatch(r"[\w$]+", name):
@@ -87,15 +82,11 @@ def recursive(candidate: Candidate) -> Match | None:
     )
 
 
-@refines("retries.no-pause")
+@refines("retries.no-pause", where=where.outside((*_QUIET, Role.CLIENT)))
 def no_pause(candidate: Candidate) -> Match | None:
     """A counted loop of tries without a pause between them."""
     head, body = candidate.node.text().split("{", 1)[0], candidate.node.field("body")
-    if (
-        candidate.file.role in (*_QUIET, Role.CLIENT)
-        or body is None
-        or not re.search(r"attempt|retr|tries", head, re.IGNORECASE)
-    ):
+    if body is None or not re.search(r"attempt|retr|tries", head, re.IGNORECASE):
         return None
     if "await" not in body.text() or "catch" not in body.text() or _PAUSES.search(body.text()):
         return None
@@ -105,11 +96,11 @@ def no_pause(candidate: Candidate) -> Match | None:
     )
 
 
-@refines("retries.forever-option")
+@refines("retries.forever-option", where=where.outside((*_QUIET, Role.CLIENT)))
 def forever_option(candidate: Candidate) -> Match | None:
     """`retries: Infinity` or `forever: true` in the options of a retrying library."""
     key, value = candidate.node.field("key"), candidate.node.field("value")
-    if candidate.file.role in (*_QUIET, Role.CLIENT) or key is None or value is None:
+    if key is None or value is None:
         return None
     name, text = key.text().strip("\"'"), value.text()
     if not (
@@ -133,14 +124,14 @@ def forever_option(candidate: Candidate) -> Match | None:
     )
 
 
-@refines("circuit-breakers.per-call")
+@refines("circuit-breakers.per-call", where=where.outside(_QUIET))
 def per_call(candidate: Candidate) -> Match | None:
     """A breaker made where the call is made, so that it never counts two failures."""
     constructor, name = candidate.node.field("constructor"), calls.callee(candidate.node)
     made = constructor.text() if constructor is not None else name
     module = candidate.file.imports.get(made.split(".")[0], "")
     function = enclosing_function(candidate.node)
-    if candidate.file.role in _QUIET or module not in ("opossum", "cockatiel", "brakes") or function is None:
+    if module not in ("opossum", "cockatiel", "brakes") or function is None:
         return None
     if made not in ("CircuitBreaker", "circuitBreaker", "Brakes") and not made.endswith("circuitBreaker"):
         return None
@@ -163,11 +154,9 @@ def per_call(candidate: Candidate) -> Match | None:
     return None if used_later else _breaker(candidate, made)
 
 
-@refines("invariants.check-then-create")
+@refines("invariants.check-then-create", where=where.only(Role.SERVER))
 def check_then_create(candidate: Candidate) -> Match | None:
     """A `create` after a look whether there is one already, with nothing that holds the two together."""
-    if candidate.file.role is not Role.SERVER:
-        return None
     call = next((child for child in candidate.node.children() if child.is_named()), None)
     if call is None or call.kind() != "call_expression":
         return None
@@ -195,11 +184,11 @@ def check_then_create(candidate: Candidate) -> Match | None:
     )
 
 
-@refines("invariants.money-in-floats")
+@refines("invariants.money-in-floats", where=where.only(Role.SERVER))
 def money_in_floats(candidate: Candidate) -> Match | None:
     """`parseFloat` of an amount of money in served code."""
     given = calls.arguments(candidate.node)
-    if candidate.file.role is not Role.SERVER or not given or not _MONEY.search(given[0].text()):
+    if not given or not _MONEY.search(given[0].text()):
         return None
     return candidate.match(
         captures={"value": given[0].text()},
@@ -207,11 +196,11 @@ def money_in_floats(candidate: Candidate) -> Match | None:
     )
 
 
-@refines("invariants.swallowed")
+@refines("invariants.swallowed", where=where.only(Role.SERVER))
 def swallowed(candidate: Candidate) -> Match | None:
     """A catch that does nothing at all, or answers with an empty value, in served code."""
     body = candidate.node.field("body")
-    if candidate.file.role is not Role.SERVER or body is None:
+    if body is None:
         return None
     inside = re.sub(r"\s+", " ", body.text().strip("{} \n\t"))
     if (
@@ -230,11 +219,9 @@ def swallowed(candidate: Candidate) -> Match | None:
     return candidate.match(note=f"after any error the answer is {what}, as if there had been none")
 
 
-@refines("outbox.write-then-publish")
+@refines("outbox.write-then-publish", where=where.only(Role.SERVER))
 def write_then_publish(candidate: Candidate) -> Match | None:
     """A publish after a write in one function, with nothing that ties them."""
-    if candidate.file.role is not Role.SERVER:
-        return None
     call = (
         next((child for child in candidate.node.children() if child.is_named()), None)
         if candidate.node.kind() == "await_expression"
