@@ -55,7 +55,7 @@ _SCRIPT_FOLDER = re.compile(
 _DESKTOP_FOLDER = re.compile(r"(?:^|-)(?:electron|desktop|tauri)$")
 _TEST_FOLDER = re.compile(r"(?:^|-)(?:tests?|testing|e2e|mocks?|fixtures?)(?:-utils|-helpers|-runner|-env)?$")
 _TEST_NAME = re.compile(
-    r"(?:[._-](?:test|spec|e2e|stories|story|mock|fixture)s?\.[cm]?[jt]sx?$)|^test_.*\.py$|_test\.(?:py|go)$|^conftest\.py$|^tests?\.(?:py|[cm]?[jt]sx?)$|"
+    r"(?:[._-](?:test|spec|e2e|stories|story|mock|fixture)s?\.[cm]?[jt]sx?$)|^test_.*\.py$|_test\.(?:py|go)$|^conftest\.py$|^(?:tests?|mocks?|fixtures?)\.(?:py|[cm]?[jt]sx?)$|"
     r"^(?:jest|vitest|playwright|cypress)[.-]",
     re.IGNORECASE,
 )

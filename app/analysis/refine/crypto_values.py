@@ -6,7 +6,7 @@ import re
 
 from ast_grep_py import SgNode
 
-from app.analysis import calls, where
+from app.analysis import calls, flow, where
 from app.analysis.context import FUNCTION_KINDS, Candidate, Match, enclosing_function, function_name
 from app.analysis.refine import refines
 from app.analysis.roles import Role
@@ -75,6 +75,11 @@ def quick_password_hash(candidate: Candidate) -> Match | None:
     )
 
 
+_OPENS_SOMETHING = re.compile(
+    r"pass|pwd|secret|token|credential|user|login|auth|account|code|\bpin\b|otp", re.IGNORECASE
+)
+
+
 @refines("crypto.few-rounds", where=where.outside(_QUIET))
 def few_rounds(candidate: Candidate) -> Match | None:
     """Bcrypt with fewer rounds than ten."""
@@ -89,14 +94,16 @@ def few_rounds(candidate: Candidate) -> Match | None:
     position = 0 if verb.startswith("genSalt") else 1
     if len(given) <= position or given[position].kind() != "number" or not given[position].text().isdigit():
         return None
-    rounds = int(given[position].text())
+    rounds, whole = int(given[position].text()), candidate.node.text()
     if position and calls.literal_text(given[0]) is not None:
         # Somebody invented for a demonstration.
         return None
     if rounds >= LEAST_ROUNDS or not re.match(r"hash|genSalt", verb):
         return None
+    if position and not _OPENS_SOMETHING.search(f"{candidate.file.path} {whole} {flow.text_around(candidate.node)}"):
+        # What is hashed is the id of something, and slow hashing would only cost time.
+        return None
     number, base = given[position].range(), candidate.node.range().start.index
-    whole = candidate.node.text()
     return candidate.match(
         captures={"rounds": str(rounds), "call": calls.callee(candidate.node)},
         note=f"{rounds} rounds of bcrypt are {2 ** (LEAST_ROUNDS - rounds)} times quicker to guess than ten",

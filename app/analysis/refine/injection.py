@@ -158,20 +158,21 @@ def path_from_request(candidate: Candidate) -> Match | None:
     source = flow.from_request(given[0])
     if source is None or not _DATA_PART.search(source) or _DOTDOT.search(flow.text_around(candidate.node)):
         return None
-    if flow.is_checked(source.split(".")[-1], candidate.node) or (len(given) > 1 and "root" in given[1].text()):
+    names = (source.split(".")[-1], *([given[0].text()] if given[0].kind() == "identifier" else []))
+    if any(flow.is_checked(name, candidate.node) for name in names) or (len(given) > 1 and "root" in given[1].text()):
         return None
     return _told(candidate, source, "chooses the file")
 
 
 @refines("injection.redirect-from-request", where=where.served)
 def redirect_from_request(candidate: Candidate) -> Match | None:
-    """A redirect whose whole address comes from a request."""
+    """A redirect whose whole address comes from a request; not from its cookies, which the service itself sets."""
     given = [one for one in calls.arguments(candidate.node) if one.kind() != "number"]
     if len(given) != 1:
         return None
     target = _head(given[0], HOPS)
     source = flow.from_request(target) if target is not None else None
-    if source is None or not re.search(r"\.(?:query|body|cookies|searchParams|args|form|GET|POST)\b", source):
+    if source is None or not re.search(r"\.(?:query|body|searchParams|args|form|GET|POST)\b", source):
         return None
     name = source.split(".")[-1].split("[")[0]
     if flow.is_checked(name, candidate.node) or _ESCAPED.search(given[0].text()):

@@ -55,7 +55,11 @@ def sleep(candidate: Candidate) -> Match | None:
         )[2],
     ):
         return None
-    if re.search(r"//|#", candidate.file.lines[max(0, candidate.file.line_of(candidate.node.range().start.index) - 2)]):
+    awaited = next(
+        (above for above in candidate.node.ancestors() if above.kind() == "await_expression"), candidate.node
+    )
+    above_it = {candidate.file.line_of(one.range().start.index) - 2 for one in (candidate.node, awaited)}
+    if any(re.search(r"//|#", candidate.file.lines[max(0, line)]) for line in above_it):
         # A comment says why; whether the reason holds is a question for the model.
         return None
     if _NOTHING_HAPPENS.search(after) or _ABOUT_TIME.search(_title(function)):

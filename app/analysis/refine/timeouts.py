@@ -304,9 +304,18 @@ def _tells_home(candidate: Candidate) -> bool:
 
 
 def _is_left_to_itself(call: SgNode) -> bool:
-    """Whether nobody waits for the call: `void fetch(…)`."""
+    """Whether nobody waits for the call: `void fetch(…)`, or a statement that only hears how it ended."""
     above = call.parent()
-    return above is not None and above.kind() == "unary_expression" and above.text().startswith("void ")
+    if above is not None and above.kind() == "unary_expression":
+        return above.text().startswith("void ")
+    is_heard = False
+    while above is not None and above.kind() in ("member_expression", "call_expression"):
+        name = above.field("property")
+        if above.kind() == "call_expression" and above.field("function") is None:
+            return False
+        is_heard = is_heard or (name is not None and name.text() == "catch")
+        above = above.parent()
+    return is_heard and above is not None and above.kind() == "expression_statement"
 
 
 def _axios_position(given: list[SgNode], verb: str) -> int | None:
