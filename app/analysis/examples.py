@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from app.analysis import compare, languages, refine
-from app.analysis.scan import Probe, scan
+from app.analysis.probe import Probe
+from app.analysis.scan import scan
 from app.core.rule import Comparison, Detector, Evidence, Example, Rule
 from app.core.source import ScanResult, SourceFile, Surroundings
 

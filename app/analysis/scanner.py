@@ -24,7 +24,7 @@ from typing import IO, Any, Self
 
 import app
 from app.analysis import wire
-from app.analysis.scan import probes
+from app.analysis.probe import probes
 from app.core.rule import Evidence, Rule
 from app.core.source import ParseCheck, ScanNote, ScanResult, SourceFile, Span, Surroundings, Symbol, Verdict
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from app.analysis.scan import Probe
+from app.analysis.probe import Probe
 from app.core.finding import Side
 from app.core.rule import Answer, Compare, Comparison, Detector, Evidence, Strength
 from app.core.source import ParseCheck, ScanNote, ScanResult, SourceFile, Surroundings, Symbol, Verdict

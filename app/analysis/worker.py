@@ -15,7 +15,7 @@ from collections.abc import Callable
 from typing import Any, BinaryIO
 
 from app.analysis import parses, scan, symbols, wire
-from app.analysis.scan import Probe
+from app.analysis.probe import Probe
 
 MOST_MEMORY_BYTES = 2 * 1024**3
 

@@ -20,7 +20,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from trees import Repository
 
 from app import library
-from app.analysis.scan import Probe, probes, scan
+from app.analysis.probe import Probe, probes
+from app.analysis.scan import scan
 from app.core.rule import Evidence
 from app.core.source import SourceFile
 

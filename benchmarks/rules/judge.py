@@ -28,7 +28,8 @@ from trees import Repository
 
 from app import library
 from app.analysis import Scanner, folder
-from app.analysis.scan import probes, scan
+from app.analysis.probe import probes
+from app.analysis.scan import scan
 from app.core import evidence, secrets
 from app.core.rule import Evidence, Rule, Strength
 from app.core.source import SourceFile

@@ -19,7 +19,8 @@ import yaml
 from trees import Repository
 
 from app import library
-from app.analysis.scan import probes, scan
+from app.analysis.probe import probes
+from app.analysis.scan import scan
 from app.core.source import SourceFile
 
 FIXES = "data/static/codefixes"

@@ -23,7 +23,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from trees import Repository
 
 from app import library
-from app.analysis.scan import probes, scan
+from app.analysis.probe import probes
+from app.analysis.scan import scan
 from app.core.rule import Strength
 from app.core.source import SourceFile
 

@@ -28,7 +28,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from app import library
 from app.analysis import folder, languages
-from app.analysis.scan import probes
+from app.analysis.probe import probes
 
 ROOT = Path(__file__).resolve().parents[2]
 SEMGREP_RULES = {

@@ -8,7 +8,8 @@ import pytest
 
 from app import library
 from app.analysis import compare, examples, parses, refine
-from app.analysis.scan import Probe, scan
+from app.analysis.probe import Probe
+from app.analysis.scan import scan
 from app.core import evidence, rule_file
 from app.core.finding import Fix
 from app.core.rule import Comparison, Detector, Rule, Strength

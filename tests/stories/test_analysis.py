@@ -17,6 +17,7 @@ import pytest
 from app import library
 from app.analysis import Scanner, parses, scan, symbols, wire, worker
 from app.analysis.context import FileContext, Match
+from app.analysis.probe import probes
 from app.analysis.refine import searches
 from app.core import diff, evidence
 from app.core.finding import Kind, Severity, Side
@@ -55,7 +56,7 @@ def told(ask: Callable[[Scanner], Awaitable[T]], **options: float) -> T:
 
 def scanned(*files: SourceFile, rules: tuple[Rule, ...] = RULES) -> ScanResult:
     """What the worker answers about these files, computed here; that both are the same has its own test."""
-    return scan.scan(files, scan.probes(rules))
+    return scan.scan(files, probes(rules))
 
 
 def test_the_worker_answers_what_a_scan_finds() -> None:
@@ -440,10 +441,10 @@ ALONE = {"around": wire.around_out(Surroundings()), "all_there": True}
 def test_s22_a_worker_answers_every_kind_of_question_and_survives_the_wrong_ones() -> None:
     file = SourceFile("src/charge.ts", CHARGE, changed=frozenset({4}), removed_before=frozenset({2}), shown=((1, 9),))
     own = rule("own", detector(ast={"pattern": "fetch($$$REST)"}, answer=Answer(replacement="get({REST})")))
-    probes = [wire.probe_out(probe) for probe in scan.probes([own])]
+    wanted = [wire.probe_out(probe) for probe in probes([own])]
     answers = conversation(
         {"do": "warm"},
-        {"do": "rules", "key": "k", "probes": probes},
+        {"do": "rules", "key": "k", "probes": wanted},
         {"do": "scan", "key": "k", "files": [wire.file_out(file)], **ALONE},
         {"do": "symbols", "path": file.path, "text": file.text, "spans": [[4, 4]]},
         {"do": "definitions", "files": [[file.path, file.text]], "names": ["refund"]},
@@ -630,7 +631,7 @@ def test_a_detector_that_does_not_end_is_stopped_and_the_others_run() -> None:
     endless = replace(rule("slow", detector(ast={}, refine="test.never-ends")), category=RULES[0].category)
     file = SourceFile("src/a.ts", "eval(x);\n", whole=True)
     result = scan.scan(
-        [file, replace(file, path="src/b.ts")], scan.probes([endless, rule("own", detector())]), seconds_each=0.2
+        [file, replace(file, path="src/b.ts")], probes([endless, rule("own", detector())]), seconds_each=0.2
     )
     assert [(one.rule, one.path) for one in result.new] == [("own", "src/a.ts"), ("own", "src/b.ts")]
     (note,) = result.notes

@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app import library
-from app.analysis.scan import probes, scan
+from app.analysis.probe import probes
+from app.analysis.scan import scan
 from app.core import secrets
 from app.core.secrets import Certainty
 from app.core.source import SourceFile

@@ -9,6 +9,7 @@ import pytest
 
 from app import library
 from app.analysis import Scanner, scan
+from app.analysis.probe import probes
 from app.core import diff, evidence
 from app.core.finding import Kind, Side
 from app.core.rule import Compare, Comparison, Detector, Evidence, Rule, Strength
@@ -32,7 +33,7 @@ ADDED = rule(detector(Comparison.ADDED, "{text}"))
 
 
 def compared(*files: SourceFile, by: Rule, around: Surroundings | None = None, all_there: bool = True) -> ScanResult:
-    return scan.scan(files, scan.probes([by]), around=around, all_there=all_there)
+    return scan.scan(files, probes([by]), around=around, all_there=all_there)
 
 
 def places(found: tuple[Evidence, ...]) -> list[tuple[str, str, int]]:
@@ -127,7 +128,7 @@ def test_a_tree_has_no_base_so_nothing_is_compared(by: Rule) -> None:
 def test_a_broken_comparison_is_noted_and_the_others_run(broken: Detector) -> None:
     file = SourceFile.between("src/a.js", 'app.get("/a", a);\n', "first();\n")
     rules = [rule(broken), replace(GONE, id="other")]
-    result = scan.scan([file], scan.probes(rules))
+    result = scan.scan([file], probes(rules))
     assert [one.rule for one in result.new] == ["other"]
     assert [note.subject for note in result.notes] == ["own/one"]
 
@@ -227,9 +228,7 @@ def test_a_source_that_grew_without_a_test_is_told_once_at_its_first_line_of_cod
 
 def migration(path: str, text: str, *, step: str) -> list[str]:
     by = rule(Detector("one", ("any",), Strength.WEAK, {}, refine=f"schema-evolution.{step}"))
-    return [
-        dict(one.captures)["name"] for one in scan.scan([SourceFile(path, text, whole=True)], scan.probes([by])).new
-    ]
+    return [dict(one.captures)["name"] for one in scan.scan([SourceFile(path, text, whole=True)], probes([by])).new]
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,81 @@
+"""A detector and a file in, the matches out."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from itertools import islice
+
+from ast_grep_py import SgNode
+
+from app.analysis import finder, prefilter
+from app.analysis.context import (
+    Candidate,
+    FileContext,
+    Match,
+    enclosing_function,
+    exported_name,
+    function_name,
+)
+from app.analysis.refine import is_asked, refine, search
+from app.analysis.watch import MATCHES_PER_DETECTOR_AND_FILE
+from app.core import evidence
+from app.core.rule import Detector
+
+MOST_CANDIDATES = 20_000
+ANY = "any"
+_VARIABLE = re.compile(r"(?<!\$)\$([A-Z_][A-Z0-9_]*)")
+
+
+def applies(detector: Detector, file: FileContext) -> bool:
+    """Whether the detector is worth running on the file, as far as its language and its names say."""
+    if ANY not in detector.languages and file.language not in detector.languages:
+        return False
+    if detector.prefilter and not prefilter.holds(file, detector.prefilter):
+        return False
+    return may_tell(detector, file)
+
+
+def may_tell(detector: Detector, file: FileContext) -> bool:
+    """Whether the detector's step wants the file, and the file holds the names that its pattern asks for."""
+    if not is_asked(detector.refine, file):
+        return False
+    return not detector.ast or prefilter.meets(file, finder.names(detector.ast))
+
+
+def matches(detector: Detector, file: FileContext, *, most: int = MATCHES_PER_DETECTOR_AND_FILE) -> list[Match]:
+    """What the detector sees in the file, at most so much of it."""
+    if not detector.ast:
+        return list(islice(search(detector.refine)(file), most))
+    found: list[Match] = []
+    step = refine(detector.refine)
+    if file.finder is None:
+        return found
+    for node in file.finder.find(detector.ast)[:MOST_CANDIDATES]:
+        refined = step(Candidate(file, node))
+        if refined is not None:
+            found.append(_told(refined, detector, node))
+        if len(found) >= most:
+            break
+    return found
+
+
+def _told(match: Match, detector: Detector, node: SgNode) -> Match:
+    """The match with what the templates may name; where refining gave none, with the template's replacement and title."""
+    told = {"function": function_name(enclosing_function(node)), "exported": exported_name(node)}
+    captures = {**told, **_variables(detector, node), **match.captures}
+    replacement = match.replacement
+    if replacement is None and detector.answer.replacement and not match.why_no_patch:
+        replacement = evidence.fill(detector.answer.replacement, captures)
+    note = match.note or evidence.fill(detector.answer.title, captures)
+    return replace(match, captures=captures, replacement=replacement, note=note)
+
+
+def _variables(detector: Detector, node: SgNode) -> dict[str, str]:
+    """What the pattern's metavariables stand for: `$URL` is `{URL}` in a template."""
+    found: dict[str, str] = {}
+    for name in set(_VARIABLE.findall(str(detector.ast))):
+        held = node.get_match(name)
+        if held is not None:
+            found[name] = held.text()
+    return found
