@@ -14,9 +14,6 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
-from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
 
 from app import identity
@@ -280,11 +277,9 @@ def fit_secrets(secrets: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
 
 def _rsa_key(pem: str, variable: str) -> SecretStr:
     try:
-        key = load_pem_private_key(pem.encode(), password=None)
-    except (ValueError, TypeError, UnsupportedAlgorithm):
-        raise _refused(f"{variable} is not a private key in PEM form") from None
-    if not isinstance(key, RSAPrivateKey):
-        raise _refused(f"{variable} is not an RSA key, and GitHub Apps sign with RSA")
+        identity.signing_key(pem)
+    except ValueError as error:
+        raise _refused(f"{variable} {error}") from None
     return SecretStr(pem)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection
 from enum import StrEnum
+from functools import lru_cache
 from pathlib import PurePosixPath
 from typing import Any, NoReturn, TypeVar
 
@@ -15,6 +16,7 @@ from app.core.strict import Document, Key
 
 LANGUAGES = ("javascript", "typescript", "tsx", "python", "any")
 SKILLS = ("node", "javascript", "typescript")
+MOST_REMEMBERED = 256
 PARTS = ("repro", "root_cause", "test", "risk")
 """What a strong detector's answer holds, or names with a reason in `missing`."""
 
@@ -46,8 +48,12 @@ class BrokenRule(ValueError):
         self.reason = reason
 
 
+@lru_cache(maxsize=MOST_REMEMBERED)
 def parse(text: str, *, path: str) -> Rule:
-    """The rule of a file. `path` is `…/CATEGORY/ID.yml`; raises `BrokenRule`."""
+    """The rule of a file. `path` is `…/CATEGORY/ID.yml`; raises `BrokenRule`.
+
+    A rule never changes and reading one takes milliseconds, so a process reads the same text once.
+    """
     try:
         document = strict.load(text)
     except strict.NotStrict as error:

@@ -17,11 +17,10 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 import jwt
-from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
-from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from github.Auth import AppAuth, Token
 
+from app import identity
 from app.core.registration import PERMISSIONS
 from app.errors import Code, Permanent, PrincipalError, UserError
 from app.github import errors, replies
@@ -120,7 +119,6 @@ class AppKeys:
         clock: Callable[[], float] = time.time,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        # Reading the key takes fifty times as long as signing with it, so it is read once.
         key = _key(private_key_pem)
         self._auth = AppAuth(app_id, sign_func=lambda claims: jwt.encode(self._on_time(claims), key, algorithm="RS256"))
         self._transport = transport
@@ -308,12 +306,9 @@ class PersonalToken:
 
 def _key(private_key_pem: str) -> RSAPrivateKey:
     try:
-        key = load_pem_private_key(private_key_pem.encode(), password=None)
-    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
-        raise UserError("GITHUB_PRIVATE_KEY is not a private key in PEM form", Code.SETTINGS_INVALID) from error
-    if not isinstance(key, RSAPrivateKey):
-        raise UserError("GITHUB_PRIVATE_KEY is not an RSA key, which GitHub's Apps have", Code.SETTINGS_INVALID)
-    return key
+        return identity.signing_key(private_key_pem)
+    except ValueError as error:
+        raise UserError(f"GITHUB_PRIVATE_KEY {error}", Code.SETTINGS_INVALID) from None
 
 
 def _refusal(reply: Reply, request: Request, scope: Scope | None) -> PrincipalError:
