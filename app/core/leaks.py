@@ -43,14 +43,14 @@ class KnownSecrets:
     @classmethod
     def of(cls, values: Iterable[str | bytes]) -> KnownSecrets:
         """What betrays these values. One shorter than a window is no secret: it cannot be told from a word."""
-        windows = (window for value in values for form in _forms(value) for window in _windows(form))
-        return cls(frozenset(window for window in windows if len(set(window)) >= LEAST_DIFFERENT))
+        return cls(frozenset().union(*(_windows(form) for value in values for form in _forms(value))))
 
     def leaks(self, text: str) -> bool:
         """Whether the text says a part of one of the values."""
         if not self.windows:
             return False
-        return any(not self.windows.isdisjoint(_windows(reading)) for reading in _readings(text))
+        shared = (self.windows & _windows(reading) for reading in _readings(text))
+        return any(len(set(window)) >= LEAST_DIFFERENT for windows in shared for window in windows)
 
 
 def _forms(value: str | bytes) -> Iterator[str]:
@@ -94,5 +94,5 @@ def _plain(text: str) -> str:
     return _NEITHER_LETTER_NOR_DIGIT.sub("", text.lower())
 
 
-def _windows(form: str) -> Iterator[str]:
-    return (form[start : start + WINDOW] for start in range(len(form) - WINDOW + 1))
+def _windows(form: str) -> set[str]:
+    return {form[start : start + WINDOW] for start in range(len(form) - WINDOW + 1)}

@@ -47,14 +47,14 @@ QUICK = Timing(
     settle_seconds=0.5,
     retry_first_seconds=0.2,
     retry_longest_seconds=0.5,
-    poll_seconds=0.05,
+    poll_seconds=0.25,
     tend_seconds=0.5,
     look_seconds=0.3,
     grace_seconds=1.5,
     beat_seconds=0.3,
     spacing=FREELY,
 )
-WAIT_SECONDS = 30.0
+WAIT_SECONDS = 90.0
 
 
 @dataclass(frozen=True)

@@ -23,8 +23,8 @@ from tests.fakes.service import FREELY
 
 ROOT = Path(__file__).parents[2]
 SECRET = "a webhook secret for the tests"
-START_SECONDS = 30
-WAIT_SECONDS = 60
+START_SECONDS = 90
+WAIT_SECONDS = 90
 
 
 class Bot:

@@ -37,14 +37,17 @@ def completed(pull):
     )
 
 
-class Doomed(main.PullStory):
-    """A review that fails before it has a check run; all the rest is the service's own."""
+def wrong_as(name):
+    return f"This went wrong in the way of {name}"
 
-    code = Code.INTERNAL
+
+class Doomed(main.PullStory):
+    """A review that fails before it has a check run, with the code its repository is named after; the rest is the service's."""
 
     async def review(self, request, *, pull, step):
-        del request, pull, step
-        raise Permanent(self.code, f"This went wrong in the way of {self.code.lower()}")
+        del pull, step
+        _, _, name = request.repository.partition("/")
+        raise Permanent(Code(name.upper()), wrong_as(name))
 
 
 class DoomedBot(Bot):
@@ -67,22 +70,21 @@ class DoomedBot(Bot):
 
 def test_every_code_that_can_end_a_review_is_told_on_the_pull_logged_counted_and_documented(github, tmp_path, lines):
     documented = DOCS.read_text()
+    before = {code: failures("review", code) for code in Code}
     with DoomedBot(environment(github, tmp_path)) as bot:
-        for code in Code:
-            bot.story.code = code
-            before = failures("review", code)
-            pull = open_pull(github, bot, f"acme/{code.lower()}")
+        pulls = {code: open_pull(github, bot, f"acme/{code.lower()}") for code in Code}
+        for code, pull in pulls.items():
             (run,) = completed(pull)
-            what = f"This went wrong in the way of {code.lower()}"
             assert run.conclusion == "neutral"
-            assert run.output.title == f"Not reviewed: {what} ({code})"
+            assert run.output.title == f"Not reviewed: {wrong_as(code.lower())} ({code})"
             assert gate.line(MEANINGS[code].why) in run.output.summary
             assert MEANINGS[code].action in run.output.summary
             assert f"`{code}`" in documented
-            until(lambda code=code, before=before: failures("review", code) == before + 1)
-            told = [line for line in lines() if line.get("code") == code]
-            assert [line["event"] for line in told] == ["review_ended"]
-            assert told[0]["repository"] == f"acme/{code.lower()}"
+            until(lambda code=code: failures("review", code) == before[code] + 1)
+    for code in Code:
+        told = [line for line in lines() if line.get("code") == code]
+        assert [line["event"] for line in told] == ["review_ended"]
+        assert told[0]["repository"] == f"acme/{code.lower()}"
 
 
 def test_a_push_that_cannot_even_be_decided_on_is_told_on_its_head(github, tmp_path, lines):
