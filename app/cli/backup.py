@@ -8,7 +8,6 @@ from contextlib import closing
 from pathlib import Path
 from typing import Annotated
 
-import sqlalchemy as sa
 import typer
 
 from app.errors import UserError
@@ -20,6 +19,8 @@ def backup(file: Annotated[Path, typer.Argument(help="Where to write it; the fil
 
     PostgreSQL has `pg_dump` for that. Mirrors need no copy: what is missing is fetched again.
     """
+    import sqlalchemy as sa  # noqa: PLC0415 - a third of a second that every command would wait for
+
     settings = Settings.load(os.environ)
     address = sa.make_url(settings.database_url)
     if address.get_backend_name() != "sqlite":

@@ -23,7 +23,7 @@ MOST = 200
 LONGEST_LINE = 2_000
 LONGEST_REASON = 200
 _COMMENT = re.compile(
-    r"(?P<before>.*?)(?:\#|//|/\*{1,2}|--|<!--|;|%|^\s*\*)\s{0,9}principal-ignore\s{1,9}"
+    r"^(?P<before>.*?)(?:\#|//|/\*{1,2}|--|<!--|;|%|^\s*\*)\s{0,9}principal-ignore\s{1,9}"
     r"(?P<rules>[a-z0-9-]{1,60}(?:\s{0,9},\s{0,9}[a-z0-9-]{1,60}){0,9})"
     r"(?:\s{1,9}--\s{1,9}(?P<reason>.*?))?\s{0,9}(?:\*/\}?|-->)?\s*$",
     re.IGNORECASE,

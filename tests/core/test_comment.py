@@ -19,7 +19,7 @@ from tests.core.values import finding, review, verified
 
 GITHUBS_LIMIT = 65_536
 MARKER = samples.MARKER
-HUGE = ("word `code` <b> " * 20 + "\n") * 60
+HUGE = ("word `code` <b> " * 3 + "word " * 54 + "\n") * 60
 
 
 def body(one: Review) -> str:

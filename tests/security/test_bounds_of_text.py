@@ -120,7 +120,7 @@ def test_s06_every_hunk_of_a_noisy_change_is_read_or_named():
 
 
 def test_s49_a_thousand_findings_of_much_text_stay_within_githubs_bounds():
-    much = "word `code` @octocat " * 500
+    much = ("word `code` @octocat " + "word " * 20) * 84
     found = [
         verified(title=f"{number} {much}", explanation=much, quote=f"q{number}", path=f"src/{number}.ts")
         for number in range(1_000)
