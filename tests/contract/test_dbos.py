@@ -60,7 +60,7 @@ def test_giving_back_queues_what_a_dead_executor_claimed_and_counts_the_tries(en
     DBOS.launch()
     DBOS.register_queue("work", polling_interval_sec=0.05)
     handle = DBOS.enqueue_workflow("work", two_steps)
-    assert held.wait(10)
+    assert held.wait(90)
     with engine.begin() as connection:
         # As if another executor had claimed it, and died.
         connection.exec_driver_sql("UPDATE workflow_status SET executor_id = 'dead'")

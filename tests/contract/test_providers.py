@@ -585,7 +585,7 @@ class TestPressure:
                 most = max(most, together)
                 if together == CALLS_AT_ONCE:
                     full.set()
-            assert full.wait(10)
+            assert full.wait(90)
             with lock:
                 together -= 1
             return GOOD

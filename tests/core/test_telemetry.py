@@ -54,7 +54,7 @@ def test_a_library_speaks_json_too(lines):
 
 def test_a_process_without_a_port_of_its_own_can_serve_its_metrics():
     with telemetry.served("127.0.0.1", 0) as port:
-        text = urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10).read().decode()
+        text = urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=90).read().decode()
     assert "principal_model_calls_total" in text
     with telemetry.served("127.0.0.1", None) as port:
         assert port is None

@@ -62,7 +62,7 @@ class Browser:
         data = urlencode(form).encode() if form is not None else None
         request = urllib.request.Request(urljoin(self.url, url), data, dict(headers or {}))
         try:
-            answer = self._opener.open(request, timeout=60)
+            answer = self._opener.open(request, timeout=90)
         except urllib.error.HTTPError as error:
             answer = error
         with answer:

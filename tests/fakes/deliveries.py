@@ -33,7 +33,7 @@ def post(service, body, *, guid="11111111-0000-0000-0000-000000000000", event="p
 
 def exchange(service, headers, parts, method="POST", path="/webhooks/github"):
     address = urlsplit(service.url)
-    with closing(http.client.HTTPConnection(address.hostname, address.port, timeout=60)) as connection:
+    with closing(http.client.HTTPConnection(address.hostname, address.port, timeout=90)) as connection:
         connection.putrequest(method, path)
         for name, value in headers:
             if value is not None:

@@ -7,7 +7,7 @@ import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
 
-WAIT_SECONDS = 30.0
+WAIT_SECONDS = 90
 
 
 class Ledger:

@@ -371,7 +371,7 @@ class FakeModels:
         """Any key, or none, will do."""
         self.key = None
 
-    def wait_for_requests(self, count: int, *, within_seconds: float = 10.0) -> None:
+    def wait_for_requests(self, count: int, *, within_seconds: float = 90.0) -> None:
         """Returns once so many requests have arrived; fails the test otherwise."""
         with self._arrived:
             if not self._arrived.wait_for(lambda: len(self.requests) >= count, timeout=within_seconds):

@@ -18,7 +18,7 @@ import psycopg
 import pytest
 
 REQUIRED = os.environ.get("PRINCIPAL_CONTRACT_REQUIRED") == "1" or os.environ.get("CI") == "true"
-START_SECONDS = 30
+START_SECONDS = 90
 FAST = ("fsync=off", "synchronous_commit=off", "full_page_writes=off", "autovacuum=off", "max_connections=200")
 
 
@@ -54,7 +54,7 @@ class Postgres:
         # To a file, not to a pipe: the server inherits it and would hold a pipe open for as long as it lives.
         with tempfile.TemporaryFile() as said:
             status = subprocess.run(
-                command, cwd="/", stdin=subprocess.DEVNULL, stdout=said, stderr=said, check=False, timeout=60
+                command, cwd="/", stdin=subprocess.DEVNULL, stdout=said, stderr=said, check=False, timeout=90
             )
             said.seek(0)
             assert status.returncode == 0, said.read().decode(errors="replace")

@@ -150,7 +150,7 @@ class ScriptedGitHub:
     def wait_for(self, method: str, path: str, count: int = 1) -> None:
         """Block until so many such requests have arrived; fails after ten seconds."""
         with self._lock:
-            arrived = self._lock.wait_for(lambda: len(self.seen(method, path)) >= count, timeout=10)
+            arrived = self._lock.wait_for(lambda: len(self.seen(method, path)) >= count, timeout=90)
         assert arrived, f"{method} {path} did not arrive {count} times"
 
     @property
@@ -261,7 +261,7 @@ class _Handler(BaseHTTPRequestHandler):
             case Sent():
                 self._send(answer)
             case Held(until, then):
-                until.wait(30)
+                until.wait(90)
                 self._send(then)
             case Cut(reset):
                 if reset:

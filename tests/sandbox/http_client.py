@@ -41,7 +41,7 @@ def call(
 ) -> Reply:
     """What one request is answered, redirects not followed. A path that does not start with the API's prefix gets it."""
     where = urlsplit(github.api_url)
-    connection = http.client.HTTPConnection(where.hostname or "", where.port, timeout=30)
+    connection = http.client.HTTPConnection(where.hostname or "", where.port, timeout=90)
     sent = {"User-Agent": "a test", "Accept": "application/vnd.github+json", **(headers or {})}
     if token is not None:
         sent["Authorization"] = f"Bearer {token}"
@@ -69,7 +69,7 @@ def web(
 ) -> Reply:
     """What a browser would get from a page."""
     where = urlsplit(github.url)
-    connection = http.client.HTTPConnection(where.hostname or "", where.port, timeout=30)
+    connection = http.client.HTTPConnection(where.hostname or "", where.port, timeout=90)
     headers = {"Content-Type": "application/x-www-form-urlencoded"} if form is not None else {}
     if origin is not None:
         headers["Origin"] = origin

@@ -107,7 +107,7 @@ def git(*arguments: str, token: str | None = None) -> subprocess.CompletedProces
             "GIT_CONFIG_KEY_0": "http.extraHeader",
             "GIT_CONFIG_VALUE_0": f"Authorization: Basic {credentials}",
         }
-    return subprocess.run(["git", *arguments], env=environment, capture_output=True, text=True, check=False, timeout=60)
+    return subprocess.run(["git", *arguments], env=environment, capture_output=True, text=True, check=False, timeout=90)
 
 
 def test_git_fetches_any_commit_with_a_token(github: Sandbox, repository: RepositoryHandle, tmp_path: Path) -> None:

@@ -245,7 +245,7 @@ def deliver(url: str, content: dict[str, Any], *, guid: str = "1", event: str = 
     """The status that a signed delivery is answered with. Headers of others' come with it."""
     body = json.dumps(content).encode()
     address = urlsplit(url)
-    connection = http.client.HTTPConnection(address.hostname or "", address.port, timeout=30)
+    connection = http.client.HTTPConnection(address.hostname or "", address.port, timeout=90)
     headers = {
         "Content-Type": "application/json",
         "X-GitHub-Delivery": guid,
@@ -276,7 +276,7 @@ def rows_in(database: Path) -> dict[str, int]:
 
 def _get(url: str) -> str:
     address = urlsplit(url)
-    connection = http.client.HTTPConnection(address.hostname or "", address.port, timeout=30)
+    connection = http.client.HTTPConnection(address.hostname or "", address.port, timeout=90)
     try:
         connection.request("GET", address.path)
         return connection.getresponse().read().decode()

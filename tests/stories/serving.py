@@ -12,7 +12,7 @@ from typing import Self
 from app import serving
 from app.sandbox import Sandbox
 
-WAIT_SECONDS = 60
+WAIT_SECONDS = 90
 
 
 class Serving:

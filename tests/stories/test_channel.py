@@ -33,7 +33,7 @@ class Follower:
         self._passed = threading.Condition()
         self._thread = threading.Thread(target=self._run, args=(url, to), daemon=True)
         self._thread.start()
-        assert self._ready.wait(30), "it does not listen"
+        assert self._ready.wait(90), "it does not listen"
 
     def wait_for(self, lines: int) -> list[str]:
         with self._passed:
@@ -41,7 +41,7 @@ class Follower:
         return self.lines
 
     def join(self) -> None:
-        self._thread.join(30)
+        self._thread.join(90)
         assert not self._thread.is_alive()
 
     def _run(self, url: str, to: str) -> None:

@@ -133,7 +133,7 @@ def test_what_can_be_run_anywhere_does_what_the_documentation_says(tmp_path):
             capture_output=True,
             text=True,
             check=False,
-            timeout=60,
+            timeout=90,
         )
         if command.endswith("cd shop"):
             folder = Path(done.stdout.strip().splitlines()[-1])

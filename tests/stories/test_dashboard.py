@@ -76,7 +76,7 @@ class Browser:
         """As it is sent: every cookie that was set, the latest of each name."""
 
     def ask(self, method, path, fields=None, **headers):
-        connection = http.client.HTTPConnection(self._where.hostname, self._where.port, timeout=30)
+        connection = http.client.HTTPConnection(self._where.hostname, self._where.port, timeout=90)
         given = {name.replace("_", "-"): value for name, value in headers.items()}
         given |= {"Cookie": self.cookie} if self.cookie else {}
         try:

@@ -265,7 +265,7 @@ def test_a_run_that_was_killed_goes_on_where_it_was(tmp_path, shop, models):
         start_new_session=True,
     )
     try:
-        models.wait_for_requests(2, within_seconds=60.0)
+        models.wait_for_requests(2, within_seconds=90.0)
     finally:
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()

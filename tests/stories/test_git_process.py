@@ -57,7 +57,7 @@ def test_a_process_and_its_helpers_are_asked_to_end_first(tmp_path: Path, script
 
     async def story() -> None:
         task = asyncio.create_task(Git(cwd=tmp_path).run("log"))
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 90
         while not (tmp_path / "ready").exists() or len((tmp_path / "ready").read_text()) < 2:
             assert time.monotonic() < deadline
             await asyncio.sleep(0.01)

@@ -21,7 +21,7 @@ from app.settings import Settings
 from tests.fakes.service import QUICK, Outcome
 
 A, B = "a" * 40, "b" * 40
-WAIT_SECONDS = 30
+WAIT_SECONDS = 90
 
 
 def opened(head=A, action="opened", number=7):

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from app.errors import Code, Transient, UserError
 from app.jobs.writer import ITEMS_PER_TRANSACTION, Writer
 
-WAIT_SECONDS = 30
+WAIT_SECONDS = 90
 
 
 class Book:

@@ -78,7 +78,7 @@ def test_a_second_process_on_the_same_data_is_refused_and_says_why(tmp_path):
             capture_output=True,
             text=True,
             check=False,
-            timeout=60,
+            timeout=90,
         )
         assert second.returncode == 2
         assert "another" in second.stderr.lower()

@@ -20,7 +20,7 @@ def open_pull(github, bot):
 
 
 def endings_told(folder):
-    with closing(sqlite3.connect(f"file:{folder / 'principal.db'}?mode=ro", uri=True, timeout=5)) as database:
+    with closing(sqlite3.connect(f"file:{folder / 'principal.db'}?mode=ro", uri=True, timeout=90)) as database:
         query = "SELECT count(*) FROM workflow_status WHERE workflow_uuid LIKE 'settle:%' AND status = 'SUCCESS'"
         return database.execute(query).fetchone()[0]
 

@@ -115,7 +115,7 @@ def test_a_deep_review_says_what_it_will_cost_before_the_first_model_is_asked(gi
         repository.add_collaborator("alice", "write")
         pull = repository.open_pull(files={"src/agent.js": UNSAFE}, title="Agent", body="", deliver=False)
         pull.comment("/review deep", by="alice")
-        models.wait_for_requests(1, within_seconds=60)
+        models.wait_for_requests(1, within_seconds=90)
         (run,) = pull.check_runs
         hold.set()
         assert run.status == "in_progress"

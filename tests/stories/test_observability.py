@@ -95,7 +95,7 @@ def test_nothing_is_sent_where_the_standard_variables_say_so(github, collector, 
 def test_metrics_tell_of_calls_queues_money_and_the_breaker_and_are_in_good_form(github, models, tmp_path):
     with Bot(environment(github, tmp_path, **with_model(models))) as bot:
         reviewed(github, bot)
-        text = urllib.request.urlopen(f"{bot.url}/metrics", timeout=10).read().decode()
+        text = urllib.request.urlopen(f"{bot.url}/metrics", timeout=90).read().decode()
     for queue in ("ingest", "reviews", "manual"):
         assert f'principal_queue_depth{{queue="{queue}"}}' in text
         assert f'principal_queue_oldest_seconds{{queue="{queue}"}}' in text

@@ -20,7 +20,7 @@ def principal(*words, **environ):
     kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
     command = [sys.executable, "-m", "app", *words]
     settings = {**kept, "PYTHONPATH": str(ROOT), **environ}
-    return subprocess.run(command, cwd="/", env=settings, capture_output=True, text=True, check=False, timeout=60)
+    return subprocess.run(command, cwd="/", env=settings, capture_output=True, text=True, check=False, timeout=90)
 
 
 def signed_with(github, bot, secret, repository, name):
@@ -96,7 +96,7 @@ def test_the_action_posts_a_review_and_fails_where_it_is_told_to(github, tmp_pat
             "PRINCIPAL_MODEL": "none",
         }
         script = ["bash", str(ROOT / "deploy" / "action" / "review.sh")]
-        return subprocess.run(script, env={**given, **environ}, capture_output=True, text=True, check=False, timeout=60)
+        return subprocess.run(script, env={**given, **environ}, capture_output=True, text=True, check=False, timeout=90)
 
     shown = run(PULL=pull.url, POST="false", FAIL_ON="high")
     assert shown.returncode == 1, shown.stderr

@@ -253,7 +253,7 @@ def test_s16_the_server_does_not_start_half_configured(tmp_path, changes, variab
         env=clean | APP | {"PRINCIPAL_DATA_DIR": str(tmp_path), "PORT": "0"} | changes,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=90,
         check=False,
     )
     assert ended.returncode != 0

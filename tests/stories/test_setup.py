@@ -155,7 +155,7 @@ def test_an_app_is_created_from_a_terminal_and_a_browser_beside_it(github: Sandb
         assert manifest["redirect_url"].startswith("http://127.0.0.1:")
         assert person.submit().submit().status == 200
         assert "`principal serve` starts the server" in terminal.stdout.read()
-        assert terminal.wait(60) == 0
+        assert terminal.wait(90) == 0
     settings = Settings.load(environ)
     assert settings.app() is not None
     assert settings.public_url == "http://bot.example"
