@@ -23,6 +23,7 @@ _ESSENTIAL = {
     Kind.DESIGN: ("trade_off", "alternative", "migration"),
 }
 NO_ANSWER = "no answer was written for this finding"
+BY_HAND = "When you correct it by hand"
 ASKING = "`/explain` `/fix` `/ignore`"
 NO_REASON = "no reason was given"
 _CODE_LINE = re.compile(r"^(?!\s*(?:[-*+]|\d+[.)])\s)(?:.*[;{}()\[\],]\s*$|\s*(?://|#|/\*|--)|\s{2,}\S)")
@@ -37,7 +38,7 @@ def correction(found: VerifiedFinding) -> str:
     else:
         parts = [_patch(fix.patch, committable=True)]
     parts += [titled("Change", fix.change), titled("Alternative", fix.alternative), titled("Migration", fix.migration)]
-    parts += [*(_test(test) for test in fix.tests), folded("Risk and trade-offs", fix.risk)]
+    parts += [*(_test(test) for test in fix.tests), folded("Risk and trade-offs" if fix.patch else BY_HAND, fix.risk)]
     return fit([*parts, destructive.caution(*_words_of(found))])
 
 

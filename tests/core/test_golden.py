@@ -14,13 +14,16 @@ from pathlib import Path
 
 import pytest
 
+from app import library
 from app.core import answer, comment, notice, prompt
 from app.core.budget import Batch
 from app.core.finding import Severity, VerifiedFinding
+from app.core.lesson import lesson
 from app.core.prompt import Envelope, Prompt
 from app.core.pull import Remark
 from app.core.reply import AnswerReply
 from app.core.report import Review
+from app.core.rule import Rule
 from app.core.untrusted import Untrusted
 from app.core.usage import Usage
 from app.errors import MEANINGS, Code
@@ -30,6 +33,12 @@ FOLDER = Path(__file__).parent / "golden"
 VERSION = "0.4"
 ENVELOPE = Envelope(samples.NONCE)
 SPENT = Usage(input_tokens=3000, output_tokens=200, cost_usd=0.0123, calls=1)
+
+
+def _rule(name: str) -> Rule:
+    rule = library.load().rule(name)
+    assert rule is not None
+    return rule
 
 
 def inline(found: VerifiedFinding) -> str:
@@ -178,6 +187,8 @@ GOLDEN: dict[str, Callable[[], str]] = {
     "answer.md": answered,
     "answer-correction.md": lambda: corrected(samples.BUG),
     "answer-without-a-patch.md": lambda: corrected(samples.CONTRACT),
+    "answer-by-rule.md": lambda: answer.rule_correction(samples.BY_RULE, version=VERSION, head=samples.HEAD) + "\n",
+    "answer-lesson.md": lambda: lesson(_rule("timeouts"), version=VERSION) + "\n",
     "answer-failed.md": lambda: (
         notice.not_answered(code="MODEL_BUSY", what="the model refused every try", meaning=MEANINGS[Code.MODEL_BUSY])
         + "\n"
