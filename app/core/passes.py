@@ -1,6 +1,6 @@
 """How thoroughly a change is read: the effort that people choose, as the passes and filters it stands for.
 
-quick     one pass, no sceptic, no fixes: only what the reviewer is nearly certain of is said
+quick     one pass, no sceptic, no fixes: only what the reviewer is rather sure of is said
 standard  one pass, a sceptic who judges several candidates of a batch at a time, fixes
 deep      a pass for each lens, votes, a sceptic for each candidate alone, a second look where no pass spoke, fixes that
           somebody tried to break
@@ -47,7 +47,7 @@ def passes(effort: Effort) -> Passes:
     """The passes of an effort."""
     match effort:
         case "quick":
-            return Passes((GENERAL,), sceptic=False, fixes=False, least_confidence=0.75)
+            return Passes((GENERAL,), sceptic=False, fixes=False, least_confidence=0.6)
         case "standard":
             return Passes((GENERAL,))
         case "deep":

@@ -76,22 +76,22 @@ class _Form(BaseModel):
 
 
 class Claim(_Form):
-    """One finding, as a model claims it."""
+    """One finding, as a model claims it. It is filled in from above: what happens first, and only then how bad and how sure."""
 
+    path: Text = Field(description="the file, exactly as the diff names it")
+    line: int = Field(description="the first line of the quote in the new file, 0 if unknown")
+    quote: Text = Field(description="the lines it is about, copied verbatim from the diff, without marks and numbers")
+    scenario: Text = Field(description="the concrete input, state or schedule that goes wrong, step by step")
+    assumptions: list[Text] = Field(
+        description="facts not visible here that must hold for this to be true, each with how to check it"
+    )
+    title: Text = Field(description="the problem in one short sentence")
+    explanation: Text = Field(description="what goes wrong, for whom, and why, in two or three sentences")
     kind: KindWord
     category: CategoryWord
     rule: Text = Field(description="the id of the rule that is broken, or an empty string")
     severity: SeverityWord
     confidence: Confidence = Field(description="how likely the author agrees and changes the code, 0 to 1")
-    path: Text = Field(description="the file, exactly as the diff names it")
-    line: int = Field(description="the first line of the quote in the new file, 0 if unknown")
-    quote: Text = Field(description="the lines it is about, copied verbatim from the diff, without marks and numbers")
-    title: Text = Field(description="the problem in one short sentence")
-    explanation: Text = Field(description="what goes wrong, for whom, and why, in two or three sentences")
-    scenario: Text = Field(description="the concrete input, state or schedule that goes wrong, step by step")
-    assumptions: list[Text] = Field(
-        description="facts not visible here that must hold for this to be true, each with how to check it"
-    )
 
 
 class Step(_Form):
@@ -106,18 +106,18 @@ class Step(_Form):
 
 
 class Verdict(_Form):
-    """The sceptic's word on one candidate."""
+    """The sceptic's word on one candidate, the evidence before the judgement."""
 
     id: int
-    verdict: Annotated[Literal["confirmed", "refuted", "unproven"], BeforeValidator(_lower)]
+    saw: Text = Field(description="what was checked, in a few words, for example: callers in src/routes/orders.ts")
     failing_case: Text = Field(
         description="the concrete input or schedule, traced through the code to the wrong result"
     )
     reason: Text = Field(description="one sentence: what settles it")
-    saw: Text = Field(description="what was checked, in a few words, for example: callers in src/routes/orders.ts")
+    pre_existing: bool = Field(description="true if the problem stood there before this change")
+    verdict: Annotated[Literal["confirmed", "refuted", "unproven"], BeforeValidator(_lower)]
     severity: SeverityWord
     confidence: Confidence
-    pre_existing: bool = Field(description="true if the problem stood there before this change")
 
 
 # One form for both tasks, because providers put the form before everything else that they cache: with two of them, finding
@@ -131,6 +131,9 @@ class _PassReply(_Form):
     )
 
     overview: Text = Field(description="what this part of the change does and where its risk is, one or two sentences")
+    considered: list[Text] = Field(
+        description="each suspicion before it is judged, in one line: file and line, what would go wrong, why kept or refuted"
+    )
     findings: list[Claim] = Field(max_length=MOST_FINDINGS)
     verdicts: list[Verdict] = Field(max_length=MOST_FINDINGS)
     flow: list[Step] = Field(
@@ -153,13 +156,13 @@ class _PassReply(_Form):
 class ReviewReply(_PassReply):
     """What a reviewer says about one batch."""
 
-    UNASKED: ClassVar[frozenset[str]] = frozenset({"verdicts", "flow"})
+    UNASKED: ClassVar[frozenset[str]] = frozenset({"considered", "verdicts", "flow"})
 
 
 class VerifyReply(_PassReply):
     """What the sceptic says about all candidates it was shown."""
 
-    UNASKED: ClassVar[frozenset[str]] = frozenset({"overview", "findings", "flow"})
+    UNASKED: ClassVar[frozenset[str]] = frozenset({"overview", "considered", "findings", "flow"})
 
 
 class TestReply(_Form):

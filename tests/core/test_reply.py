@@ -161,9 +161,9 @@ def test_every_field_is_required_in_the_schema_so_that_structured_output_has_no_
 def _filled(form: type[BaseModel]) -> dict[str, object]:
     match form.__name__:
         case "ReviewReply":
-            return {"overview": "o", "findings": [CLAIM], "verdicts": [], "flow": []}
+            return {"overview": "o", "considered": ["a.ts:1: kept"], "findings": [CLAIM], "verdicts": [], "flow": []}
         case "VerifyReply":
-            return {"overview": "", "findings": [], "verdicts": [verdict().model_dump()], "flow": []}
+            return {"overview": "", "considered": [], "findings": [], "verdicts": [verdict().model_dump()], "flow": []}
         case "FixReply":
             return FIX
         case _:
