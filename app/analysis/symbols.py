@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 
 import tree_sitter
 
-from app.analysis import languages
+from app.analysis import foreign, languages
 from app.core.source import Span, Symbol
 
 LONGEST_TEXT = 1_000_000
@@ -46,10 +46,10 @@ _CALLS = frozenset(("call_expression", "new_expression", "call"))
 def enclosing(path: str, text: str, spans: Sequence[Span]) -> tuple[Symbol | None, ...]:
     """For each span the innermost named function, class or type that contains all of it; None where there is none."""
     tree = _tree(path, text)
-    if tree is None:
+    if tree is None and len(text) > LONGEST_TEXT:
         return tuple(None for _ in spans)
     lines = text.split("\n")
-    known = list(_symbols(path, tree.root_node))
+    known = list(_symbols(path, tree.root_node) if tree is not None else foreign.symbols(path, text, spans))
     return tuple(_with_text(_innermost(known, span), lines, span) for span in spans)
 
 

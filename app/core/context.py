@@ -49,8 +49,10 @@ _IDENTIFIER = re.compile(r"[A-Za-z_$][A-Za-z0-9_$]{2,60}")
 _CALL = re.compile(r"([A-Za-z_$][A-Za-z0-9_$]{2,60})\s*\(")
 _TYPED = re.compile(r"(?:\bnew|\bas|\bextends|\bimplements|:|->|<)\s*\*?([A-Z][A-Za-z0-9_]{2,60})\b")
 _KEYWORDS = r"function\*?|class|interface|type|enum|def|func|fn|struct|trait|const|let|var"
-_MODIFIERS = "export|public|private|protected|static|async|override"
-_DEFINED = re.compile(rf"(?:{_KEYWORDS})\s+([A-Za-z_$][\w$]{{2,60}})")
+_DEFINED = re.compile(rf"(?:{_KEYWORDS})\s+(?:\([^()]*\)\s*)?([A-Za-z_$][\w$]{{2,60}})")
+_METHOD = re.compile(r"^\s*(?:[\w$<>\[\],.?*&:@]{1,80}\s+){0,6}([A-Za-z_$][\w$]{2,60})\s*\([^;{}]*\)[^;={}]*\{\s*$")
+_NO_CODE = ("//", "/*", "*", "# ", "--", "<!--", '"""')
+_PROSE = (".md", ".mdx", ".rst", ".txt", ".adoc")
 _NO_NAMES = frozenset(
     [
         "abstract",
@@ -241,30 +243,35 @@ class Wanted:
     used: tuple[str, ...]
 
 
-def wanted(pieces: Sequence[Piece]) -> Wanted:
-    """The names most worth looking up: what the changed lines define, then what they call most often."""
-    changed = [
-        raw[1:]
-        for piece in pieces
-        for raw in piece.file.hunks[piece.hunk].body[piece.start : piece.end]
-        if raw[0] in "+-"
-    ]
-    defined = _most_telling(name for text in changed for name in _DEFINED.findall(text))
-    headings = _most_telling(
-        name for piece in pieces for name in _DEFINED.findall(piece.file.hunks[piece.hunk].heading)
-    )
-    called = _most_telling(name for text in changed for name in (*_CALL.findall(text), *_TYPED.findall(text)))
+def wanted(pieces: Sequence[Piece], *, around: Sequence[str] = ()) -> Wanted:
+    """The names most worth looking up: what the changed lines define, then what they call most often.
+
+    What only their neighbours call comes last: the unchanged lines of the hunks, and `around`, the functions they stand in.
+    """
+    bodies = [raw for piece in pieces for raw in piece.file.hunks[piece.hunk].body[piece.start : piece.end] if raw]
+    changed = [raw[1:] for raw in bodies if raw[0] in "+-"]
+    beside = [raw[1:] for raw in bodies if raw[0] not in "+-"]
+    defined = _most_telling(name for text in changed for name in _defined(text))
+    headings = _most_telling(name for piece in pieces for name in _defined(piece.file.hunks[piece.hunk].heading))
+    called = dict.fromkeys((*_called(changed), *_called(beside), *_called(around)))
     known = (*defined, *(name for name in headings if name not in defined))[: WORDS_PER_BATCH // 2]
     used = tuple(name for name in called if name not in known)[: WORDS_PER_BATCH - len(known)]
     return Wanted(defined=known, used=used)
 
 
+def _defined(text: str) -> tuple[str, ...]:
+    return (*_DEFINED.findall(text), *_METHOD.findall(text))
+
+
+def _called(lines: Iterable[str]) -> tuple[str, ...]:
+    return _most_telling(name for text in lines for name in (*_CALL.findall(text), *_TYPED.findall(text)))
+
+
 def is_definition(name: str, text: str) -> bool:
     """Whether a line looks like the place where the name is defined: after a keyword, or as a method with a body."""
     escaped = re.escape(name)
-    by_keyword = rf"\b(?:{_KEYWORDS})\s+{escaped}\b"
-    as_method = rf"^\s*(?:(?:{_MODIFIERS})\s+)*{escaped}\s*\([^;]*\{{\s*$"
-    return re.search(by_keyword, text) is not None or re.search(as_method, text) is not None
+    by_keyword = rf"\b(?:{_KEYWORDS})\s+(?:\([^()]*\)\s*)?{escaped}\b"
+    return re.search(by_keyword, text) is not None or name in _METHOD.findall(text)
 
 
 def choose_files(hits: Mapping[str, Sequence[Hit]], names: Wanted, *, shown: Collection[str]) -> tuple[Place, ...]:
@@ -280,7 +287,7 @@ def choose_files(hits: Mapping[str, Sequence[Hit]], names: Wanted, *, shown: Col
             Place(hit.path, hit.line, f"defines {name}", Part.DEFINITIONS) for hit in defined[:DEFINITIONS_PER_NAME]
         ]
     for name in names.defined:
-        met = [hit for hit in hits.get(name, ()) if not _is_import(hit.text)]
+        met = [hit for hit in hits.get(name, ()) if _is_code(hit)]
         uses = sorted((hit for hit in met if not is_definition(name, hit.text)), key=lambda hit: hit.path in shown)
         callers = [hit for hit in uses if not is_test(hit.path)][:CALLERS_PER_NAME]
         tests = [hit for hit in uses if is_test(hit.path)][:TESTS_PER_NAME]
@@ -360,15 +367,24 @@ def share_out(
     kept: list[Excerpt] = []
     whole = budget_tokens
     left = {part: int(budget_tokens * shares.get(part, 1.0)) for part in Part}
-    seen: set[tuple[str, int]] = set()
     for one in found:
-        excerpt, tokens = one.excerpt, estimate_tokens(one.excerpt.text)
-        if tokens <= min(left[one.part], whole) and (excerpt.path, excerpt.start_line) not in seen:
-            kept.append(excerpt)
+        tokens = estimate_tokens(one.excerpt.text)
+        if tokens <= min(left[one.part], whole) and not any(_shows(other, one.excerpt) for other in kept):
+            kept.append(one.excerpt)
             left[one.part] -= tokens
             whole -= tokens
-            seen.add((excerpt.path, excerpt.start_line))
     return tuple(kept)
+
+
+def _shows(one: Excerpt, other: Excerpt) -> bool:
+    """Whether an excerpt has the first half of another, with the line that it is about."""
+    last, middle = one.start_line + one.text.count("\n"), other.start_line + other.text.count("\n") // 2
+    return one.path == other.path and one.start_line <= other.start_line and middle <= last
+
+
+def _is_code(hit: Hit) -> bool:
+    """Whether the line may use a name, and does not only speak of it."""
+    return not (_is_import(hit.text) or hit.text.lstrip().startswith(_NO_CODE) or hit.path.lower().endswith(_PROSE))
 
 
 def _is_import(text: str) -> bool:

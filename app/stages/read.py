@@ -176,12 +176,12 @@ async def around(
         return ()
     tree, head, known = reading.tree, reading.change.head, reading.code.text
     shown = reading.options.context
-    names = context.wanted(pieces)
+    enclosing = await _enclosing(pieces, reading) if shown.enclosing else []
+    names = context.wanted(pieces, around=[line for one in enclosing for line in one.text.split("\n")])
     names = Wanted(
         defined=names.defined if shown.callers or shown.tests or shown.siblings else (),
         used=names.used if shown.definitions else (),
     )
-    enclosing = await _enclosing(pieces, reading) if shown.enclosing else []
     past = await _history(pieces, reading) if shown.history else []
     hits = {
         name: [Hit(hit.path, hit.line, hit.text) for hit in found]

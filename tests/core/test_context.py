@@ -25,7 +25,12 @@ def test_names_that_the_change_defines_and_names_that_it_calls_are_told_apart():
         "+  const reply = await sendToGateway(order);",
         "-  oldHelper(order);",
         "   contextOnly(order);",
-    ) == Wanted(defined=("chargeCard", "reply"), used=("sendToGateway", "oldHelper"))
+    ) == Wanted(defined=("chargeCard", "reply"), used=("sendToGateway", "oldHelper", "contextOnly"))
+
+
+def test_what_only_the_function_around_the_change_calls_is_looked_up_last():
+    piece = Piece(file("a.go", hunk("+	now := clock()")), 0, 0, 1)
+    assert context.wanted([piece], around=["now, seq, err := GetTime()"]).used == ("clock", "GetTime")
 
 
 @pytest.mark.parametrize(
@@ -40,6 +45,7 @@ def test_names_that_the_change_defines_and_names_that_it_calls_are_told_apart():
         "def chargeCard(a):",
         "async def chargeCard(a):",
         "func chargeCard(a int) {",
+        "func (g *Gateway) chargeCard(a int) {",
         "pub fn chargeCard(a: u8) {",
         "struct chargeCard {",
         "trait chargeCard {",
@@ -108,6 +114,11 @@ def test_several_pieces_are_read_together():
         ("  async chargeCard(order: Order) {", True),
         ("  private static chargeCard() {  ", True),
         ("chargeCard(order) {", True),
+        ("    public List<Charge> chargeCard(Order order) throws Refused {", True),
+        ("  async chargeCard(order: Order): Promise<Charge> {", True),
+        ("func (g *Gateway) chargeCard(order Order) error {", True),
+        ("  if (await chargeCard(order)) {", False),
+        ("  } else if (chargeCard(order)) {", False),
         ("  chargeCard(order);", False),
         ("  if (chargeCard(order)) {", False),
         ("  await chargeCard(order)", False),
@@ -192,9 +203,12 @@ def test_types_that_the_change_names_are_looked_up_like_what_it_calls():
         "export * from 'mine';",
         "use crate::mine;",
         "#include <mine>",
+        "// mine is called by nobody",
+        "   * mine: the rest",
+        "# mine is old",
     ],
 )
-def test_an_import_is_no_use(line):
+def test_an_import_is_no_use_and_neither_is_what_only_speaks_of_it(line):
     assert context.choose_files({"mine": [Hit("a.ts", 1, line)]}, Wanted(("mine",), ()), shown=()) == ()
 
 
@@ -303,6 +317,11 @@ def test_no_more_rules_are_told_than_anyone_keeps_in_mind():
 # --- what fits --------------------------------------------------------------------------------------------------------
 
 
+def test_prose_uses_no_name():
+    hits = {"mine": [Hit("CHANGELOG.md", 1, "Add mine()"), Hit("b.ts", 3, "mine();")]}
+    assert [one.path for one in context.choose_files(hits, Wanted(("mine",), ()), shown=())] == ["b.ts"]
+
+
 def shown(path, text, start=1, part=Part.ENCLOSING):
     return Shown(part, Excerpt(path, start, text, "uses x"))
 
@@ -313,6 +332,13 @@ def test_excerpts_are_kept_in_order_as_long_as_they_fit_and_none_twice():
     assert context.share_out([first, third], budget_tokens=42) == (first.excerpt,)
     again = shown("a.ts", "x", start=2)
     assert context.share_out([first, shown("a.ts", "other"), again], budget_tokens=99) == (first.excerpt, again.excerpt)
+
+
+def test_what_another_excerpt_shows_already_is_left_out_unless_most_of_it_lies_behind():
+    first = shown("a.ts", "x\n" * 9, start=10)
+    inside, behind, above = (shown("a.ts", "y\n" * 6, start) for start in (13, 18, 7))
+    kept = context.share_out([first, inside, behind, above], budget_tokens=999)
+    assert kept == (first.excerpt, behind.excerpt, above.excerpt)
 
 
 def test_no_part_of_the_context_crowds_out_another():

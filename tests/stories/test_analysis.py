@@ -522,6 +522,29 @@ def test_each_span_gets_the_innermost_named_thing_around_it() -> None:
     assert found[0].text == "\n".join(SHOP.split("\n")[4:8])
 
 
+@pytest.mark.parametrize(
+    ("path", "text", "line", "name"),
+    [
+        ("a.go", "package a\n\nfunc (c *C) Do(x int) error {\n\treturn nil\n}\n", 4, "Do"),
+        ("a.go", "package a\n\ntype T struct {\n\ta int\n}\n", 4, "T"),
+        ("A.java", "class A {\n  int b(int c) {\n    return 1;\n  }\n}\n", 3, "b"),
+        ("a.rs", "impl A {\n  fn b(&self) {\n    1;\n  }\n}\n", 3, "b"),
+        ("a.rb", "class A\n  def b\n    1\n  end\nend\n", 3, "b"),
+        ("a.php", "<?php\nclass A {\n  function b() {\n    return 1;\n  }\n}\n", 4, "b"),
+        ("a.c", "int *f(int a) {\n  return 0;\n}\n", 2, "f"),
+        ("a.cpp", "int A::f(int a) {\n  return 1;\n}\n", 2, "A::f"),
+        ("A.cs", "class A {\n  int B() {\n    return 1;\n  }\n}\n", 3, "B"),
+        ("a.kt", "class A {\n  fun b(): Int {\n    return 1\n  }\n}\n", 3, "b"),
+        ("a.swift", "class A {\n  func b() -> Int {\n    return 1\n  }\n}\n", 3, "b"),
+        ("a.scala", "class A {\n  def b(): Int = {\n    1\n  }\n}\n", 3, "b"),
+    ],
+)
+def test_functions_are_known_in_languages_without_detectors(path: str, text: str, line: int, name: str) -> None:
+    inside, outside = symbols.enclosing(path, text, [(line, line), (99, 99)])
+    assert inside is not None
+    assert (inside.name, outside) == (name, None)
+
+
 def test_a_long_function_is_cut_around_the_lines_asked_about() -> None:
     text = "function long() {\n" + "  step();\n" * 900 + "}\n"
     (found,) = symbols.enclosing("a.js", text, [(600, 602)])
