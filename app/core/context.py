@@ -51,6 +51,7 @@ _TYPED = re.compile(r"(?:\bnew|\bas|\bextends|\bimplements|:|->|<)\s*\*?([A-Z][A
 _KEYWORDS = r"function\*?|class|interface|type|enum|def|func|fn|struct|trait|const|let|var"
 _DEFINED = re.compile(rf"(?:{_KEYWORDS})\s+(?:\([^()]*\)\s*)?([A-Za-z_$][\w$]{{2,60}})")
 _METHOD = re.compile(r"^\s*(?:[\w$<>\[\],.?*&:@]{1,80}\s+){0,6}([A-Za-z_$][\w$]{2,60})\s*\([^;{}]*\)[^;={}]*\{\s*$")
+_NUMBER = re.compile(r"u?int\d{0,3}|float\d{1,3}")
 _NO_CODE = ("//", "/*", "*", "# ", "--", "<!--", '"""')
 _PROSE = (".md", ".mdx", ".rst", ".txt", ".adoc")
 _NO_NAMES = frozenset(
@@ -394,7 +395,7 @@ def _is_import(text: str) -> bool:
 
 def is_telling(name: str) -> bool:
     """Whether a name is likely somebody's own, and not a word of many languages."""
-    return name.lower() not in _NO_NAMES
+    return name.lower() not in _NO_NAMES and _NUMBER.fullmatch(name.lower()) is None
 
 
 def _most_telling(names: Iterable[str]) -> tuple[str, ...]:

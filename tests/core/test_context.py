@@ -92,6 +92,10 @@ def test_what_a_batch_defines_is_not_also_looked_up_as_used():
     assert wanted("+function payTwice() {", "+  payTwice();", "+  other1();") == Wanted(("payTwice",), ("other1",))
 
 
+def test_conversions_to_numbers_are_not_looked_up():
+    assert wanted("+  x := uint64(now(int(a), float32(b)))").used == ("now",)
+
+
 def test_only_the_lines_of_the_piece_count():
     assert wanted("+firstCall();", "+secondCall();", "+thirdCall();", start=1, end=2).used == ("secondCall",)
 
