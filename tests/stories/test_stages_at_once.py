@@ -88,10 +88,11 @@ FIX = {
 
 
 class Shop:
-    """A repository with a base and a head."""
+    """A repository with a base and a head, and what its files are scanned by."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, scanner: Scanner) -> None:
         self.folder = folder
+        self.scanner = scanner
         folder.mkdir()
         self.git("init", "-q", "-b", "main")
 
@@ -118,9 +119,17 @@ class Shop:
         return Tree(Git(cwd=self.folder, directory=self.folder / ".git"))
 
 
+@pytest.fixture(scope="module")
+def scanner() -> Iterator[Scanner]:
+    """One for all stories: it serves whichever loop asks, and its process takes longer to start than a review takes."""
+    one = Scanner()
+    yield one
+    asyncio.run(one.close())
+
+
 @pytest.fixture
-def shop(tmp_path: Path) -> Shop:
-    return Shop(tmp_path / "shop")
+def shop(tmp_path: Path, scanner: Scanner) -> Shop:
+    return Shop(tmp_path / "shop", scanner)
 
 
 @pytest.fixture
@@ -165,23 +174,22 @@ def reviewed(
     async def story() -> Review:
         found = Models.build(settings, sleep=at_once, random=lambda: 0.0)
         try:
-            async with Scanner() as scanner:
-                change = await read.change(shop.tree, base=before, head=after, intent=intent or Intent())
-                return await review(
-                    change,
-                    tree=shop.tree,
-                    reviewer=Reviewer(
-                        library=library.load(skills=skills),
-                        models=found,
-                        scanner=scanner,
-                        secret_key=b"k" * 32,
-                        version="0.4",
-                        clock=lambda: 1.0,
-                        most_tokens=most_tokens,
-                    ),
-                    step=step or AtOnce(),
-                    asked=asked,
-                )
+            change = await read.change(shop.tree, base=before, head=after, intent=intent or Intent())
+            return await review(
+                change,
+                tree=shop.tree,
+                reviewer=Reviewer(
+                    library=library.load(skills=skills),
+                    models=found,
+                    scanner=shop.scanner,
+                    secret_key=b"k" * 32,
+                    version="0.4",
+                    clock=lambda: 1.0,
+                    most_tokens=most_tokens,
+                ),
+                step=step or AtOnce(),
+                asked=asked,
+            )
         finally:
             await found.close()
 
