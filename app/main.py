@@ -157,7 +157,7 @@ class Kept(Protocol):
         """What is written down about reviews."""
         ...
 
-    def purse(self, repository_id: int) -> Purse:
+    def purse(self, place: Place) -> Purse:
         """What pays for the models that a repository's reviews ask."""
         ...
 

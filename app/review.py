@@ -110,11 +110,11 @@ class House:
     mirrors: Mirrors
     memory: Memory = field(default_factory=NoMemory)
     diary: Diary = field(default_factory=NoDiary)
-    purse: Callable[[int], Purse] = field(default=lambda _: OwnPocket())
+    purse: Callable[[Place], Purse] = field(default=lambda _: OwnPocket())
 
     def reviewer_of(self, request: ReviewRequest | Question) -> Reviewer:
         """The reviewer, whose models are paid by the purse of the request's repository; the diary notes what they say."""
-        paid = self.reviewer.models.paid_by(self.purse(request.place.repository_id))
+        paid = self.reviewer.models.paid_by(self.purse(request.place))
         return replace(self.reviewer, models=paid.through(lambda model: Noted(model, self.diary, request)))
 
 

@@ -1,7 +1,6 @@
-"""What a review came to and what models cost, written down for the dashboard (board.py and figures.py read it).
+"""What a review came to and what models were asked, written down for the dashboard (board.py and timeline.py read it).
 
     reviews   a review's numbers, a row a job; all it found and left out stands sealed among the artifacts
-    usage     what models used, a row a day, repository and model, and one for all repositories together
     prompts   sealed among the artifacts, under the digest that the answer's step remembers
 
 A prompt's system part is the same for all reviews with the same personas, so it is kept once and named in the others.
@@ -10,11 +9,9 @@ A prompt's system part is the same for all reviews with the same personas, so it
 from __future__ import annotations
 
 import asyncio
-import datetime as dt
 import json
 import time
 from collections.abc import Mapping
-from typing import Any
 
 import sqlalchemy as sa
 from pydantic import BaseModel, ConfigDict
@@ -22,16 +19,9 @@ from pydantic import BaseModel, ConfigDict
 from app.core import report_json
 from app.core.prompt import Prompt
 from app.core.report import Review
-from app.core.usage import Usage
-from app.events import Place, Question, ReviewRequest
+from app.events import Question, ReviewRequest
 from app.jobs.store import Store, metadata
 from app.jobs.vault import Vault
-
-EVERYWHERE = 0
-"""No repository's id: the rows of all of them together, which also stay when one is taken away."""
-USAGE_DAYS_KEPT = 400
-"""A year to look back on, and a month to look at it."""
-DAY_SECONDS = 86_400.0
 
 reviews = sa.Table(
     "principal_reviews",
@@ -49,20 +39,6 @@ reviews = sa.Table(
     sa.Column("output_tokens", sa.BigInteger, nullable=False),
     sa.Column("usd", sa.Float),
     sa.Column("recorded_at", sa.Float, nullable=False, index=True),
-)
-usage = sa.Table(
-    "principal_usage",
-    metadata,
-    sa.Column("day", sa.String(10), primary_key=True),
-    sa.Column("repository_id", sa.BigInteger, primary_key=True, autoincrement=False),
-    sa.Column("model", sa.String(150), primary_key=True),
-    sa.Column("repository", sa.String(201), nullable=False),
-    sa.Column("calls", sa.BigInteger, nullable=False),
-    sa.Column("unpriced_calls", sa.BigInteger, nullable=False),
-    sa.Column("input_tokens", sa.BigInteger, nullable=False),
-    sa.Column("cached_tokens", sa.BigInteger, nullable=False),
-    sa.Column("output_tokens", sa.BigInteger, nullable=False),
-    sa.Column("usd", sa.Float, nullable=False),
 )
 
 
@@ -85,18 +61,13 @@ class StoredDiary:
         self._vault = vault
         self._keeps_prompts = keeps_prompts
 
-    async def asked(
-        self, request: ReviewRequest | Question, prompt: Prompt, *, name: str, model: str, usage: Usage
-    ) -> None:
+    async def asked(self, request: ReviewRequest | Question, prompt: Prompt, *, name: str) -> None:
         """See `Diary.asked`."""
-        place = request.place
-        if self._keeps_prompts:
-            for artifact, body in (await asyncio.to_thread(self._sealed, prompt, name, place.repository_id)).items():
-                await self._store.call(
-                    self._store.keep, artifact, body, kind="prompt", repository_id=place.repository_id
-                )
-        if usage.calls:
-            await self._store.call(self._add, place, model, usage)
+        if not self._keeps_prompts:
+            return
+        repository_id = request.place.repository_id
+        for artifact, body in (await asyncio.to_thread(self._sealed, prompt, name, repository_id)).items():
+            await self._store.call(self._store.keep, artifact, body, kind="prompt", repository_id=repository_id)
 
     async def reviewed(self, request: ReviewRequest, found: Review) -> None:
         """See `Diary.reviewed`."""
@@ -106,11 +77,9 @@ class StoredDiary:
         await self._store.call(self._put, request, found)
 
     def purge(self, *, before: float) -> int:
-        """Forget the reviews of before this time (epoch seconds), and what models used a year ago. Blocks; returns how many."""
-        oldest = _day(time.time() - USAGE_DAYS_KEPT * DAY_SECONDS)
+        """Forget the reviews of before this time (epoch seconds). Blocks; returns how many."""
         with self._store.begin() as connection:
-            gone = connection.execute(sa.delete(reviews).where(reviews.c.recorded_at < before)).rowcount
-            return gone + connection.execute(sa.delete(usage).where(usage.c.day < oldest)).rowcount
+            return connection.execute(sa.delete(reviews).where(reviews.c.recorded_at < before)).rowcount
 
     # On a thread.
 
@@ -124,16 +93,6 @@ class StoredDiary:
             own: self._vault.seal(json.dumps(kept.model_dump())),
         }
 
-    def _add(self, place: Place, model: str, used: Usage) -> None:
-        amounts = _amounts(used) | {"unpriced_calls": 0 if used.cost_usd is not None else used.calls}
-        sums: dict[str, Any] = {column: usage.c[column] + amount for column, amount in amounts.items()}
-        with self._store.begin() as connection:
-            for repository_id, name in ((EVERYWHERE, ""), (place.repository_id, place.repository)):
-                key = {"day": _day(time.time()), "repository_id": repository_id, "model": model[:150]}
-                statement = self._store.insert(usage).values(**key, repository=name, **amounts)
-                changed = sums | {"repository": name}
-                connection.execute(statement.on_conflict_do_update(index_elements=list(key), set_=changed))
-
     def _put(self, request: ReviewRequest, found: Review) -> None:
         values = {
             "repository_id": request.repository_id,
@@ -143,7 +102,10 @@ class StoredDiary:
             "hunks": found.hunks,
             "hunks_reviewed": found.hunks_reviewed,
             "recorded_at": time.time(),
-            **_amounts(found.usage),
+            "calls": found.usage.calls,
+            "input_tokens": found.usage.input_tokens,
+            "cached_tokens": found.usage.cached_tokens,
+            "output_tokens": found.usage.output_tokens,
             "usd": found.usage.cost_usd,
         }
         statement = self._store.insert(reviews).values(job_key=request.key, **values)
@@ -159,17 +121,3 @@ def report_name(vault: Vault, job_key: str, *, repository_id: int) -> str:
 def prompt_name(vault: Vault, digest: str, *, repository_id: int) -> str:
     """The artifact that holds the prompt of this digest, as `KeptPrompt`."""
     return vault.name(f"prompt {digest}", repository_id=repository_id)
-
-
-def _amounts(used: Usage) -> dict[str, Any]:
-    return {
-        "calls": used.calls,
-        "input_tokens": used.input_tokens,
-        "cached_tokens": used.cached_tokens,
-        "output_tokens": used.output_tokens,
-        "usd": used.cost_usd or 0.0,
-    }
-
-
-def _day(now: float) -> str:
-    return dt.datetime.fromtimestamp(now, tz=dt.UTC).date().isoformat()

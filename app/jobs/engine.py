@@ -25,7 +25,7 @@ from app import retry
 from app.core.pace import Book
 from app.core.purse import Limits
 from app.errors import Code, PrincipalError, Transient, UserError
-from app.events import Actionable, Event, Ignored, RemovedEvent
+from app.events import Actionable, Event, Ignored, Place, RemovedEvent
 from app.jobs import plan as planning
 from app.jobs.answers import ANSWERS
 from app.jobs.board import Board
@@ -259,13 +259,13 @@ class Engine:
         """What outlives a review. Known once started."""
         return StoredMemory(self._store, Vault(self._secret_key))
 
-    def purse(self, repository_id: int) -> StoredPurse:
+    def purse(self, place: Place) -> StoredPurse:
         """What pays for the models that a repository's reviews ask. Known once started."""
         settings = self._settings
         return StoredPurse(
             self._store,
             Limits(settings.daily_budget_usd, settings.repository_budget_usd),
-            repository_id=repository_id,
+            place=place,
             longest_call_seconds=retry.longest_seconds(settings.model_timeout_seconds),
         )
 

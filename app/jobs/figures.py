@@ -14,8 +14,8 @@ import sqlalchemy as sa
 
 from app.core.finding import Category
 from app.core.memory import Standing
-from app.jobs.diary import EVERYWHERE, usage
 from app.jobs.memory import findings
+from app.jobs.purse import EVERYWHERE, NO_NAME, ledger
 from app.jobs.store import IS_REVIEW, JobState, Store, jobs
 
 DAY_SECONDS = 86_400
@@ -124,13 +124,15 @@ class Figures:
     def spending(self, *, now: float, days: int) -> Spending:
         """What models used in the last days."""
         since = _iso(int(now // DAY_SECONDS) - days + 1)
-        sums = [sa.func.sum(usage.c[field.name]) for field in fields(Spent)]
-        everywhere = usage.c.repository_id == EVERYWHERE
-        by_day_and_model = sa.select(usage.c.day, usage.c.model, *sums).group_by(usage.c.day, usage.c.model)
-        by_one = sa.select(sa.func.max(usage.c.repository), *sums).group_by(usage.c.repository_id)
+        sums = [sa.func.sum(ledger.c[field.name]) for field in fields(Spent)]
+        everywhere = ledger.c.repository_id == EVERYWHERE
+        by_day_and_model = sa.select(ledger.c.day, ledger.c.model, *sums).group_by(ledger.c.day, ledger.c.model)
+        by_one = sa.select(sa.func.max(ledger.c.repository), *sums).group_by(ledger.c.repository_id)
         with self._store.read() as connection:
-            by_day = connection.execute(by_day_and_model.where(usage.c.day >= since, everywhere)).all()
-            by_repository = connection.execute(by_one.where(usage.c.day >= since, ~everywhere)).all()
+            by_day = connection.execute(by_day_and_model.where(ledger.c.day >= since, everywhere)).all()
+            by_repository = connection.execute(
+                by_one.where(ledger.c.day >= since, ledger.c.repository != NO_NAME)
+            ).all()
         days_spent = {(row[0], row[1]): _spent(row[2:]) for row in by_day}
         models = sorted({model for _, model in days_spent})
         by_model = {name: _total([one for (_, model), one in days_spent.items() if model == name]) for name in models}

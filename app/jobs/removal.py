@@ -2,7 +2,7 @@
 
     RemovedEvent ─ scope ─► Scope(repositories, what runs) ─ forget ─► removals: whoever has a mirror of them removes it
 
-Every table with a `repository_id` is emptied of them, so that a new table needs no line here.
+Every table with a `repository_id` is emptied of them, so that a new table needs no line here; the ledger keeps its numbers.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import sqlalchemy as sa
 from dbos import DBOSClient
 
 from app.events import RemovedEvent
+from app.jobs import purse
 from app.jobs.store import ACTIVE, Store, deliveries, inbox, jobs, metadata, outbox, runs
 
 ROWS_PER_HELPING = 200
@@ -28,6 +29,8 @@ removals = sa.Table(
     sa.Column("repository_id", sa.BigInteger, primary_key=True, autoincrement=False),
     sa.Column("removed_at", sa.Float, nullable=False, index=True),
 )
+KEPT = (removals, purse.ledger)
+"""What was removed and when; and what it cost, without its name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,8 +89,9 @@ class Removal:
             self._forget_jobs(rows)
         with self._store.begin() as connection:
             for table in metadata.sorted_tables:
-                if table is not removals and "repository_id" in table.c:
+                if table not in KEPT and "repository_id" in table.c:
                     connection.execute(sa.delete(table).where(table.c.repository_id.in_(repositories)))
+            purse.forget_names(connection, repositories)
             for repository in repositories:
                 values = {"removed_at": time.time()}
                 statement = self._store.insert(removals).values(repository_id=repository, **values)

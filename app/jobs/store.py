@@ -5,10 +5,10 @@
     jobs         a review per (repository, pull, head, trigger), an answer per question: attempt, workflow, how it ended
     outbox       effects that must not happen twice: intent, time of sending, what stands on the other side
     pace         until when each installation's turns to write are given away, and until when it is paused (book.py)
-    reviews      a review's numbers for the dashboard; usage: what models used, by day (diary.py)
+    reviews      a review's numbers for the dashboard (diary.py)
     runs         which execution of a workflow is the one that may still send
     artifacts    large results of steps, sealed (vault.py), by a name that only we can make
-    spending     what models cost, a day and a repository a row (purse.py)
+    usage        what models used and cost, a day, a repository and a model a row (purse.py)
     removals     repositories the App was taken away from, and when: whoever has a mirror removes it (removal.py)
     meta         the schema's version, the secret key
 

@@ -17,8 +17,8 @@ class Purse(Protocol):
         """
         ...
 
-    async def pay(self, name: str, usage: Usage) -> None:
-        """What the call has used, in place of what was set aside for it; nothing for a call without an answer."""
+    async def pay(self, name: str, model: str, usage: Usage) -> None:
+        """What the call of this model has used, in place of what was set aside for it; nothing for a call without an answer."""
         ...
 
 
@@ -30,5 +30,5 @@ class OwnPocket:
         del model, most_usd
         return ""
 
-    async def pay(self, name: str, usage: Usage) -> None:
+    async def pay(self, name: str, model: str, usage: Usage) -> None:
         """Nothing is written down."""

@@ -150,7 +150,7 @@ class Talk:
             )
             usage = heard.usage
         finally:
-            await self._purse.pay(aside, usage)
+            await self._purse.pay(aside, self.name, usage)
         return heard
 
     def _most_usd(self, question: Question) -> float | None:

@@ -1,7 +1,6 @@
 """What is written down about a review, or an answer, for whoever runs the bot: the port, and a stand-in that writes nothing.
 
-Nothing of it is needed to make a review. Every verb may come twice, after a crash, and leaves the same; only what a model
-call cost is added each time, because it was paid each time.
+Nothing of it is needed to make a review. Every verb may come twice, after a crash, and leaves the same.
 """
 
 from __future__ import annotations
@@ -10,21 +9,16 @@ from typing import Protocol
 
 from app.core.prompt import Prompt
 from app.core.report import Review
-from app.core.usage import Usage
-from app.errors import PrincipalError
 from app.events import Question, ReviewRequest
 from app.llm import Completion, Model, Reply
-from app.llm.talk import Unanswered
 from app.stages.ask import digest
 
 
 class Diary(Protocol):
     """Where reviews are written down."""
 
-    async def asked(
-        self, request: ReviewRequest | Question, prompt: Prompt, *, name: str, model: str, usage: Usage
-    ) -> None:
-        """A model was asked, and used so much; `name` is the prompt's digest, by which the answer's step knows it."""
+    async def asked(self, request: ReviewRequest | Question, prompt: Prompt, *, name: str) -> None:
+        """A model is asked; `name` is the prompt's digest, by which the answer's step knows it."""
         ...
 
     async def reviewed(self, request: ReviewRequest, found: Review) -> None:
@@ -35,9 +29,7 @@ class Diary(Protocol):
 class NoDiary:
     """For the command line: the person sees it all."""
 
-    async def asked(
-        self, request: ReviewRequest | Question, prompt: Prompt, *, name: str, model: str, usage: Usage
-    ) -> None:
+    async def asked(self, request: ReviewRequest | Question, prompt: Prompt, *, name: str) -> None:
         """Write nothing."""
 
     async def reviewed(self, request: ReviewRequest, found: Review) -> None:
@@ -45,7 +37,7 @@ class NoDiary:
 
 
 class Noted:
-    """A `Model` in front of another one: each of its calls is written down, those without an answer too."""
+    """A `Model` in front of another one: what it is asked is written down, also where no answer comes."""
 
     def __init__(self, model: Model, diary: Diary, request: ReviewRequest | Question) -> None:
         self._model = model
@@ -59,14 +51,5 @@ class Noted:
 
     async def complete(self, prompt: Prompt, reply: type[Reply]) -> Completion[Reply]:
         """The reply of the model behind, or what it raises."""
-        try:
-            completion = await self._model.complete(prompt, reply)
-        except PrincipalError as error:
-            used = error.usage if isinstance(error, Unanswered) else Usage()
-            await self._note(prompt, model=self.name, usage=used)
-            raise
-        await self._note(prompt, model=completion.model, usage=completion.usage)
-        return completion
-
-    async def _note(self, prompt: Prompt, *, model: str, usage: Usage) -> None:
-        await self._diary.asked(self._request, prompt, name=digest(prompt), model=model, usage=usage)
+        await self._diary.asked(self._request, prompt, name=digest(prompt))
+        return await self._model.complete(prompt, reply)

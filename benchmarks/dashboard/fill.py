@@ -22,8 +22,9 @@ from app.core.report import Review
 from app.core.usage import Usage
 from app.jobs import DeliveryState, JobState
 from app.jobs.database import Database
-from app.jobs.diary import EVERYWHERE, KeptPrompt, prompt_name, report_name, reviews, usage
+from app.jobs.diary import KeptPrompt, prompt_name, report_name, reviews
 from app.jobs.memory import findings
+from app.jobs.purse import EVERYWHERE, NO_NAME, ledger
 from app.jobs.store import Store, deliveries, jobs
 from app.jobs.vault import Vault
 from app.library import load
@@ -62,7 +63,7 @@ def fill(address: str, secret: bytes, size: Size, *, now: float) -> None:
         _insert(store, jobs, made)
         _insert(store, reviews, [_numbers(job, chance) for job in made if job["state"] == JobState.DONE])
         _insert(store, findings, _findings(made, size, rules, chance, vault))
-        _insert(store, usage, _usage(size, chance, now))
+        _insert(store, ledger, _usage(size, chance, now))
         _insert(store, deliveries, _deliveries(made, chance))
         _queued(store, [job for job in made if job["ended_at"] is None], is_sqlite=database.is_sqlite)
         newest = [job for job in made if job["state"] == JobState.DONE][-TIMELINES:]
@@ -186,7 +187,7 @@ def _usage(size: Size, chance: random.Random, now: float) -> Iterator[dict[str, 
                 }
                 key = {"day": day.date().isoformat(), "model": model}
                 yield key | {"repository_id": 7_000_000 + repository, "repository": _name(repository)} | amounts
-                sums = together.setdefault(model, key | {"repository_id": EVERYWHERE, "repository": ""})
+                sums = together.setdefault(model, key | {"repository_id": EVERYWHERE, "repository": NO_NAME})
                 sums |= {name: sums.get(name, 0) + amount for name, amount in amounts.items()}
         yield from together.values()
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from app.core.usage import Usage
 from app.events import parse
 from app.jobs import Delivery
 from tests.stories.test_jobs_steps import A, deliver, play, until
@@ -62,6 +63,7 @@ def test_a_repository_that_was_taken_away_is_forgotten_while_it_is_reviewed(
     async def act(engine: Any, story: Any) -> None:
         await deliver(engine, opened(43), "kept")
         await deliver(engine, opened(42), "gone")
+        await engine.purse(opened(42).place).pay("", "openai:m", Usage(output_tokens=5, cost_usd=0.5, calls=1))
         await until(lambda: len(begun) == 2)
         await engine.accept(removed())
         while (await engine.delivery("removed")).state != "done":  # noqa: ASYNC110 - it ends on another loop.
@@ -83,6 +85,8 @@ def test_a_repository_that_was_taken_away_is_forgotten_while_it_is_reviewed(
         "principal_inbox": 0,
     }
     with closing(sqlite3.connect(tmp_path / "principal.db")) as database:
+        spent = "SELECT repository_id, repository, usd FROM principal_usage ORDER BY 1"
+        assert database.execute(spent).fetchall() == [(0, "", 0.5), (42, "", 0.5)], "a budget would be full again"
         assert database.execute("SELECT repository_id FROM principal_removals").fetchall() == [(42,)]
         assert database.execute(
             "SELECT count(*) FROM workflow_status WHERE workflow_uuid LIKE 'review:42:%'"

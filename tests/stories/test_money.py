@@ -16,8 +16,9 @@ from app.core.purse import Limits
 from app.core.reply import SummaryReply
 from app.core.usage import Usage
 from app.errors import Code, Permanent
+from app.events import Place
 from app.jobs.database import Database
-from app.jobs.purse import StoredPurse, spending, under_way
+from app.jobs.purse import EVERYWHERE, StoredPurse, ledger, under_way
 from app.jobs.store import Store
 from app.llm.models import Models
 from app.settings import Settings
@@ -57,6 +58,10 @@ def priced(models, tmp_path):
     prices = tmp_path / "prices.json"
     prices.write_text(json.dumps(PRICES))
     return {**models.environment(), "PRINCIPAL_MODEL": f"openai:{MODEL}", "PRINCIPAL_PRICES": str(prices)}
+
+
+def place(number):
+    return Place(f"acme/shop-{number}", number + 1, 7, 9)
 
 
 def reviewed(github, bot, name, *, with_code=UNSAFE):
@@ -171,7 +176,7 @@ def test_calls_at_the_same_time_never_spend_more_than_the_budget(stores, models,
         async with Models.build(Settings.load(priced)) as all_models:
             paid = [
                 all_models.paid_by(
-                    StoredPurse(store, Limits(daily_usd=3), repository_id=number, longest_call_seconds=60)
+                    StoredPurse(store, Limits(daily_usd=3), place=place(number), longest_call_seconds=60)
                 )
                 for number, store in enumerate(stores)
             ]
@@ -183,8 +188,9 @@ def test_calls_at_the_same_time_never_spend_more_than_the_budget(stores, models,
     assert len(refused) == 9
     assert {end.code for end in refused} == {Code.BUDGET_SPENT}
     assert len(models.requests) == 3
+    everything = sa.select(sa.func.sum(ledger.c.usd)).where(ledger.c.repository_id == EVERYWHERE)
     with stores[0].read() as connection:
-        assert connection.scalar(sa.select(sa.func.sum(spending.c.usd))) == 3
+        assert connection.scalar(everything) == 3
         assert connection.scalar(sa.select(sa.func.count()).select_from(under_way)) == 0
 
 
@@ -195,16 +201,19 @@ def test_what_a_dead_call_had_set_aside_counts_until_it_must_have_ended(tmp_path
 
     def purse(longest_call_seconds):
         limits = Limits(repository_usd=1)
-        return StoredPurse(store, limits, repository_id=1, longest_call_seconds=longest_call_seconds)
+        return StoredPurse(store, limits, place=place(0), longest_call_seconds=longest_call_seconds)
 
     async def call_again():
         await purse(0.0).set_aside("openai:dead", 1.0)
         name = await purse(60.0).set_aside("openai:alive", 1.0)
-        await purse(60.0).pay(name, Usage(output_tokens=5, cost_usd=None, calls=1))
+        await purse(60.0).pay(name, "openai:alive", Usage(output_tokens=5, cost_usd=None, calls=1))
         with pytest.raises(Permanent, match=r"This repository's budget of \$1.00 for today"):
             await purse(60.0).set_aside("openai:late", 0.01)
 
     asyncio.run(call_again())
     with store.read() as connection:
-        assert connection.execute(sa.select(spending.c.usd, spending.c.output_tokens)).all() == [(1.0, 5)]
+        assert connection.execute(sa.select(ledger.c.repository_id, ledger.c.usd, ledger.c.output_tokens)).all() == [
+            (EVERYWHERE, 1.0, 5),
+            (place(0).repository_id, 1.0, 5),
+        ]
     database.close()
