@@ -42,7 +42,7 @@ def main(folder: Path) -> None:
         first = repository.open_pull(files=sample.head, title="Charge orders", body="")
         reviewed(first)
         (folder / "posted").write_text(
-            f"{len(first.review_comments)} comments, {len(models.requests)} calls of the model"
+            f"{len(first.review_comments)} comments, {len(models.requests)} calls of the model\n"
         )
 
         asked, silent = len(models.requests), threading.Event()
