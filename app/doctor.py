@@ -21,7 +21,7 @@ from pydantic import BaseModel
 from app import identity
 from app.core import prompt
 from app.core.installed import HookDelivery
-from app.core.registration import WEBHOOK_PATH, AppFacts, is_loopback
+from app.core.registration import MEMBERS, WEBHOOK_PATH, AppFacts, is_loopback
 from app.errors import PrincipalError, UserError
 from app.git.run import Git
 from app.github import App
@@ -176,17 +176,23 @@ async def _app(app: App, settings: Settings, *, now: float) -> list[Check]:
         refused = Check("app", State.WRONG, error.what, step)
         return [refused, *_skipped(("installations", "webhook", "deliveries"), "the App is not known")]
     return [
-        _rights(facts),
+        _rights(facts, lets_members_in=settings.dashboard_org is not None),
         await _told("installations", _installations(app, facts)),
         await _told("webhook", _webhook(app, facts, settings)),
         await _told("deliveries", _deliveries(app, facts, since=now - LOOK_BACK_SECONDS)),
     ]
 
 
-def _rights(facts: AppFacts) -> Check:
+def _rights(facts: AppFacts, *, lets_members_in: bool) -> Check:
     if facts.lacking:
         step = f"Add them on {facts.page_url} (App settings, Permissions & events), then accept them in every installation."
         return Check("app", State.WRONG, f"{facts.slug} lacks {', '.join(facts.lacking)}", step)
+    if lets_members_in and not facts.may(MEMBERS, "read"):
+        what = f"{facts.slug} may not ask who is a member of PRINCIPAL_DASHBOARD_ORG: nobody can log in by GitHub"
+        step = (
+            f"Add the organisation permission “Members: read” on {facts.page_url}, then accept it in the organisation."
+        )
+        return Check("app", State.WRONG, what, step)
     if facts.beyond:
         # What is offered as an option is no fault.
         return Check("app", State.OK, f"{facts.slug} has what it needs, and also {', '.join(facts.beyond)}")

@@ -19,6 +19,8 @@ PERMISSIONS = {
     "pull_requests": "write",
 }
 """What the App may do, and every token at most; docs/permissions.md says why. A narrower token cannot be misused for more."""
+MEMBERS = "members"
+"""To be read by Apps whose dashboard lets an organisation's members in, and by no other: no review needs to know them."""
 EVENTS = ("issue_comment", "pull_request", "pull_request_review_comment", "repository")
 """What the App is told of. Installations and its own check runs it hears of without asking."""
 LEVELS = ("read", "write", "admin")
@@ -116,7 +118,7 @@ class AppFacts:
     @property
     def lacking(self) -> tuple[str, ...]:
         """What the App should have and has not, a few words each; more than it needs is no lack."""
-        weak = [f"permission {name}: {level}" for name, level in PERMISSIONS.items() if not self._may(name, level)]
+        weak = [f"permission {name}: {level}" for name, level in PERMISSIONS.items() if not self.may(name, level)]
         return (*weak, *(f"event {name}" for name in EVENTS if name not in self.events))
 
     @property
@@ -128,7 +130,8 @@ class AppFacts:
             if name not in PERMISSIONS or _rank(level) > _rank(PERMISSIONS[name])
         )
 
-    def _may(self, name: str, level: str) -> bool:
+    def may(self, name: str, level: str) -> bool:
+        """Whether the App has this permission, at this level or a higher one."""
         return _rank(self.permissions.get(name, "")) >= _rank(level)
 
 

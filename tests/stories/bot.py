@@ -25,6 +25,8 @@ ROOT = Path(__file__).parents[2]
 SECRET = "a webhook secret for the tests"
 START_SECONDS = 90
 WAIT_SECONDS = 90
+READY_SECONDS = 180
+"""A process of its own loads everything anew: seconds on a quiet machine, a minute on one with thirty busy processes."""
 
 
 class Bot:
@@ -149,7 +151,7 @@ class BotProcess:
     def start(self) -> None:
         """Starts it and waits until it says that it is ready."""
         self.process = subprocess.Popen([sys.executable, "-P", "-m", "app", "serve"], env=self._environ, cwd="/")
-        wait_for(self.is_ready, why="the bot did not become ready")
+        wait_for(self.is_ready, why="the bot did not become ready", seconds=READY_SECONDS)
 
     def is_ready(self) -> bool:
         assert self.process is not None

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import itertools
 import json
+import os
+import signal
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from subprocess import PIPE
 
 import pytest
 
@@ -14,7 +21,7 @@ from app.core.registration import EVENTS
 from app.errors import UserError
 from app.sandbox import Sandbox
 from tests.sandbox.listener import Listener
-from tests.stories.bot import SECRET, Bot, completed, environment
+from tests.stories.bot import ROOT, SECRET, Bot, completed, environment, wait_for
 from tests.stories.serving import a_repository
 
 
@@ -95,6 +102,41 @@ def test_what_was_changed_on_the_way_does_not_get_in(github: Sandbox, tmp_path: 
     assert changed is not None
     assert changed[0] != sent.body
     assert changed[1] == headers, "it is not signed anew"
+
+
+def a_channel_that_breaks_off() -> ThreadingHTTPServer:
+    """Each time somebody listens: one delivery, numbered, and the stream ends."""
+    times = itertools.count(1)
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            told = {"x-github-event": "ping", "body": {"zen": f"delivery {next(times)}"}}
+            self.send_response(200)
+            self.send_header("Content-Type", "text/event-stream")
+            self.end_headers()
+            self.wfile.write(f"data: {json.dumps(told)}\n\n".encode())
+
+        def log_message(self, *_arguments: object) -> None:
+            """Says nothing."""
+
+    return ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+
+
+def test_a_channel_that_breaks_off_is_listened_to_again_until_somebody_has_enough() -> None:
+    with a_channel_that_breaks_off() as channel, Listener() as bot:
+        threading.Thread(target=channel.serve_forever, args=(0.02,), daemon=True).start()
+        address = f"http://127.0.0.1:{channel.server_port}/abc"
+        names = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT)}
+        command = [sys.executable, "-P", "-m", "app", "channel", address, "--to", bot.url]
+        with subprocess.Popen(command, env=names, cwd="/", stdout=PIPE, stderr=PIPE, text=True) as listening:
+            wait_for(lambda: len(bot.requests) >= 2, why="it did not listen again")
+            listening.send_signal(signal.SIGINT)
+            told, complained = listening.communicate(timeout=60)
+        channel.shutdown()
+    assert [json.loads(one.body)["zen"] for one in bot.requests[:2]] == ["delivery 1", "delivery 2"]
+    assert "✓ ping: 200" in told
+    assert "The channel closed the stream; trying again in 1 s" in complained
+    assert "Traceback" not in complained
 
 
 def test_only_deliveries_are_taken_from_the_stream() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -16,6 +17,7 @@ import pytest
 from app.core.registration import EVENTS
 from app.doctor import Check, State, examine
 from app.sandbox import Sandbox
+from tests.fakes import postgres
 from tests.fakes.models import FakeModels
 from tests.sandbox.listener import Listener
 from tests.stories.bot import ROOT, environment
@@ -68,6 +70,8 @@ def test_what_is_wrong_at_github_is_named_with_its_step(tmp_path: Path) -> None:
         for lack in ("permission issues: write", "permission pull_requests: write", "event repository"):
             assert lack in seen["app"].what
         assert "accept them in every installation" in seen["app"].step
+        # What the dashboard alone needs is asked for where it is used.
+        assert "members" not in seen["app"].what
         assert (seen["webhook"].state, url in seen["webhook"].what) == (State.WARNING, True)
         assert "1 failed" in seen["deliveries"].what
         assert "GITHUB_WEBHOOK_SECRET" in seen["deliveries"].step
@@ -102,6 +106,22 @@ def test_a_model_that_refuses_the_key_is_named(github: Sandbox, tmp_path: Path) 
     assert seen.state is State.WRONG
     assert "OPENAI_API_KEY" in seen.step
     assert unasked["model"].state is State.SKIPPED
+
+
+def test_a_dashboard_for_members_of_an_organisation_needs_an_app_that_may_ask_for_them(
+    github: Sandbox, tmp_path: Path
+) -> None:
+    by_org = {"PRINCIPAL_DASHBOARD_ORG": "acme", "GITHUB_CLIENT_ID": "Iv1", "GITHUB_CLIENT_SECRET": "of the App"}
+    seen = look(environment(github, tmp_path, **by_org))["app"]
+    assert seen.state is State.WRONG
+    assert "“Members: read”" in seen.step
+
+
+def test_a_postgresql_that_can_be_used_is_told_by_its_version_and_without_its_password() -> None:
+    with postgres.any_server() as private, postgres.address(private) as address:
+        seen = look({"DATABASE_URL": address, "GITHUB_API_URL": "http://127.0.0.1:9"})["database"]
+    assert seen.state is State.OK
+    assert re.fullmatch(r"PostgreSQL \d+[.\d]* .*at [\w.-]+", seen.what), seen.what
 
 
 def test_this_machine_is_looked_at_too(tmp_path: Path) -> None:

@@ -6,8 +6,10 @@ import signal
 import threading
 from collections import Counter
 
+from app import tracing
 from app.sandbox import Sandbox
 from tests.fakes import contract
+from tests.fakes.collector import Collector
 from tests.fakes.models import FakeModels
 from tests.stories.bot import SECRET, START_SECONDS, WAIT_SECONDS, BotProcess, completed, environment, wait_for
 from tests.stories.test_main_job import BASE, CLAIM, FIX, HEAD, VERDICT, with_model
@@ -21,6 +23,10 @@ REPLIES = {
 }
 
 
+def names_of(collector):
+    return {span.name for span in collector.spans}
+
+
 def open_pull(github, bot):
     repository = github.create_repository("acme/shop", files={"src/pay.ts": BASE})
     github.webhook(f"{bot.url}/webhooks/github", secret=SECRET)
@@ -28,13 +34,15 @@ def open_pull(github, bot):
 
 
 def test_a_bot_killed_while_it_verifies_goes_on_and_buys_no_finished_call_again(tmp_path):
-    with Sandbox() as github, FakeModels() as models:
+    with Sandbox() as github, FakeModels() as models, Collector() as collector:
         models.answers_instantly(REPLIES)
         gate = models.will_hang(purpose="verify")
-        with BotProcess(environment(github, tmp_path, **with_model(models))) as bot:
+        traced = {"OTEL_EXPORTER_OTLP_ENDPOINT": collector.url, "OTEL_BSP_SCHEDULE_DELAY": "50"}
+        with BotProcess(environment(github, tmp_path, **with_model(models), **traced)) as bot:
             pull = open_pull(github, bot)
             assert pull.delivery.status_code == 202
-            models.wait_for_requests(2)
+            models.wait_for_requests(2, within_seconds=WAIT_SECONDS)
+            wait_for(lambda: names_of(collector) >= {"webhook", "model review"}, why="no spans came before the kill")
             bot.kill()
             gate.set()
             assert pull.reviews == []
@@ -48,6 +56,11 @@ def test_a_bot_killed_while_it_verifies_goes_on_and_buys_no_finished_call_again(
         assert len(pull.reviews) == 1
         assert len(pull.check_runs) == 1
         assert contract.violations(github.requests) == []
+        # What the second process did stands in the trace that the first one began, below the same webhook.
+        mine = [span for span in collector.spans if span.trace == tracing.trace_of(pull.delivery.guid)]
+        (webhook,) = [span for span in mine if span.name == "webhook"]
+        assert len([span for span in mine if span.name == "review_pull" and span.parent == webhook.id]) >= 1
+        assert {"model review", "model verify", "model fix"} <= {span.name for span in mine}
 
 
 def test_a_bot_killed_while_it_posts_finds_its_review_by_the_marker_and_posts_it_once(tmp_path):
