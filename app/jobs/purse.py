@@ -54,6 +54,7 @@ ledger = sa.Table(
     sa.Column("cached_tokens", sa.BigInteger, nullable=False),
     sa.Column("output_tokens", sa.BigInteger, nullable=False),
     sa.Column("usd", sa.Float, nullable=False),
+    sa.Index("principal_usage_of_repository", "repository_id", "day"),
 )
 under_way = sa.Table(
     "principal_spending_under_way",
