@@ -37,7 +37,7 @@ def workloads(folder):
     return [one for one in documents(folder) if one["kind"] in ("Deployment", "StatefulSet")]
 
 
-ALL = sorted(path for path in KUBERNETES.rglob("*.yaml") if path.name not in ("kustomization.yaml", ".checkov.yaml"))
+ALL = sorted(path for path in KUBERNETES.rglob("*.yaml") if path.name != "kustomization.yaml")
 WAYS = [KUBERNETES / "embedded", KUBERNETES / "scale"]
 
 
