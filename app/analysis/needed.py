@@ -26,7 +26,7 @@ def names(pattern: str) -> Names:
         return frozenset()
     reader = _Reader(pattern)
     found = reader.alternatives()
-    return found if reader.at_end else frozenset()
+    return found if reader.place == len(pattern) else frozenset()
 
 
 @dataclass
@@ -90,6 +90,7 @@ class _Reader:
             self._skip(re.compile(r"\?:|\?P?<\w+>"))
         found = self.alternatives()
         if not self._takes(")"):
+            # Nothing closes it: past the end, which says that the pattern was not understood.
             self.place = len(self.pattern) + 1
         return frozenset() if asks else found
 

@@ -62,7 +62,7 @@ class Index:
         for text, some in places.items():
             name = _name(text)
             self._by_name[name].append(_Literal(text, text == name, frozenset(some)))
-        self._silent: set[str] = set()
+        self._known: set[str] = set()
         self._telling: dict[str, set[str]] = {}
 
     def places(self, file: FileContext) -> list[int]:
@@ -79,14 +79,14 @@ class Index:
         if len(file.names) > MOST_NAMES_OF_A_FILE:
             return [name for name in self._by_name if name in file.named]
         self._learn(file.names)
-        return frozenset[str]().union(*(self._telling[name] for name in self._telling.keys() & file.names))
+        return frozenset[str]().union(*(self._telling[name] for name in file.names if name in self._telling))
 
     def _learn(self, names: frozenset[str]) -> None:
         """Looks up what the names hold that were not met before."""
-        if len(self._silent) + len(self._telling) > MOST_NAMES:
-            self._silent.clear()
+        if len(self._known) > MOST_NAMES:
+            self._known.clear()
             self._telling.clear()
-        fresh = names - self._silent - self._telling.keys()
+        fresh = names - self._known
         text = "\n".join(fresh)
         told: defaultdict[str, set[str]] = defaultdict(set)
         for wanted in [name for name in self._by_name if name and name in text]:
@@ -94,7 +94,7 @@ class Index:
                 if wanted in name:
                     told[name].add(wanted)
         self._telling |= told
-        self._silent |= fresh - told.keys()
+        self._known |= fresh
 
 
 def holds(file: FileContext, literals: tuple[str, ...]) -> bool:
