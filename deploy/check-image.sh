@@ -30,7 +30,7 @@ run_podman() { podman "${podman_options[@]}" "$@"; }
 
 clean_up() {
   run_podman rm --force --volumes "$CONTAINER" >/dev/null 2>&1 || true
-  run_podman rm --force "$WORLD" >/dev/null 2>&1 || true
+  run_podman rm --force --volumes "$WORLD" >/dev/null 2>&1 || true
   run_podman volume rm --force "$CONTAINER" >/dev/null 2>&1 || true
   [ -z "${talk:-}" ] || rm -r "$talk"
   buildah rmi --force "$IMAGE" >/dev/null 2>&1 || true
