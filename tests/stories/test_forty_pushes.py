@@ -138,10 +138,7 @@ def test_one_pull_reviewed_ten_times_in_whatever_order_it_is_heard_of_has_no_com
         for number, order in enumerate(orders):
             pull, deliveries = ten_times_heard_of(github, f"acme/shop{number}")
             for place in order:
-                if deliveries[place].delivered_at is None:
-                    github.deliver(deliveries[place])
-                else:
-                    github.redeliver(deliveries[place].guid)
+                heard(github, deliveries[place])
             pulls.append(pull)
         for pull in pulls:
             wait_for(lambda pull=pull: reviewed_whole(pull), why=f"pull {pull.state.repository.name} is not reviewed")
@@ -150,6 +147,13 @@ def test_one_pull_reviewed_ten_times_in_whatever_order_it_is_heard_of_has_no_com
         assert sorted(path for path, _ in said) == ["src/agent.js", "src/nightly.js"]
         assert set(said.values()) == {1}
         assert len(pull.issue_comments) - 3 == 1, "one summary beside the three commands"
+
+
+def heard(github, delivery):
+    """The delivery taken; one that a busy machine did not answer in time is sent again, as a sweep would have it."""
+    sent = github.deliver(delivery) if delivery.delivered_at is None else github.redeliver(delivery.guid)
+    while not sent.succeeded:
+        sent = github.redeliver(sent.guid)
 
 
 def ten_times_heard_of(github, name):
