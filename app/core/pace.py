@@ -47,10 +47,17 @@ class Rate:
 
 @dataclass(frozen=True, slots=True)
 class Spacing:
-    """How fast one installation may write."""
+    """How fast one installation may go: between two writes, and what one process may spend on it in a minute and an hour.
+
+    A read is one point and a write five. The bounds lie below GitHub's own: 900 points and 80 writes a minute, 500 an hour.
+    https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api#about-secondary-rate-limits
+    """
 
     write: Rate = Rate(seconds=1.0, burst=3)
     notice: Rate = Rate(seconds=3.0)
+    points_per_minute: int = 800
+    writes_per_minute: int = 60
+    writes_per_hour: int = 450
 
 
 AS_GITHUB_ASKS = Spacing()
@@ -75,6 +82,11 @@ class Turn:
 
 class Book(Protocol):
     """Where the pages of the installations are kept, for all who act for them."""
+
+    @property
+    def spacing(self) -> Spacing:
+        """How fast an installation may go."""
+        ...
 
     async def take(self, installation: int, kind: Kind, *, patience_seconds: float) -> Turn:
         """The next turn, taken if its time comes within the patience."""

@@ -3,8 +3,8 @@
     turn(kind) ─► at once · after a short wait · or `Transient(GITHUB_RATE_LIMITED)` with the time to come back
 
 The book (app/core/pace.py) spaces the writes and knows the pauses, for every process that acts for the installation.
-GitHub also allows 900 points a minute (a read is 1, a write 5), 80 content-creating requests a minute and 500 an hour, and
-bans who goes on after being told to wait; what this process spends stays below.
+GitHub also bounds what is spent in a minute and in an hour, and bans who goes on after being told to wait; what this process
+spends stays below.
 https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api#about-secondary-rate-limits
 """
 
@@ -22,9 +22,6 @@ from app.errors import Code, Transient
 from app.github import errors
 from app.github.wire import Reply
 
-POINTS_PER_MINUTE = 800
-WRITES_PER_MINUTE = 60
-WRITES_PER_HOUR = 450
 WRITE_POINTS = 5
 PATIENCE_SECONDS = 20.0
 """A longer wait is the caller's to decide about: it holds a job that other work could overtake."""
@@ -34,19 +31,18 @@ Sleep = Callable[[float], Awaitable[None]]
 
 
 class Window:
-    """What was spent in the last `seconds`, of at most `bound`."""
+    """What was spent in the last `seconds`."""
 
-    def __init__(self, *, seconds: float, bound: int) -> None:
+    def __init__(self, *, seconds: float) -> None:
         self._seconds = seconds
-        self._bound = bound
         self._spent: deque[tuple[float, int]] = deque()
         self._sum = 0
 
-    def wait_seconds(self, cost: int, *, now: float) -> float:
-        """How long until `cost` fits; 0 when it fits now."""
+    def wait_seconds(self, cost: int, *, bound: int, now: float) -> float:
+        """How long until `cost` fits under the bound; 0 when it fits now."""
         while self._spent and self._spent[0][0] <= now - self._seconds:
             self._sum -= self._spent.popleft()[1]
-        excess = self._sum + cost - self._bound
+        excess = self._sum + cost - bound
         for moment, amount in self._spent:
             if excess <= 0:
                 break
@@ -70,6 +66,11 @@ class Memory:
         self._monotonic = monotonic
         self._lock = threading.Lock()
         self._pages: defaultdict[int, Page] = defaultdict(Page)
+
+    @property
+    def spacing(self) -> Spacing:
+        """See `Book.spacing`."""
+        return self._spacing
 
     async def take(self, installation: int, kind: Kind, *, patience_seconds: float) -> Turn:
         """See `Book.take`."""
@@ -106,8 +107,8 @@ class Pace:
         self._monotonic = monotonic
         self._lock = threading.Lock()
         self._closed_until = 0.0
-        self._points = Window(seconds=60, bound=POINTS_PER_MINUTE)
-        self._writes = (Window(seconds=60, bound=WRITES_PER_MINUTE), Window(seconds=3_600, bound=WRITES_PER_HOUR))
+        self._points = Window(seconds=60)
+        self._minute, self._hour = Window(seconds=60), Window(seconds=3_600)
 
     async def turn(self, kind: Kind) -> None:
         """Wait for the turn of one request. Raises `Transient` with the time to come back when that is long."""
@@ -161,15 +162,17 @@ class Pace:
     def _count(self, kind: Kind) -> float:
         """How long this request must wait for what this process has spent; when that is 0, it is counted."""
         points, write = (1, 0) if kind is Kind.READ else (WRITE_POINTS, 1)
+        spacing = self._book().spacing
         with self._lock:
             now = self._monotonic()
             wait = max(
                 self._closed_until - now,
-                self._points.wait_seconds(points, now=now),
-                *(window.wait_seconds(write, now=now) for window in self._writes),
+                self._points.wait_seconds(points, bound=spacing.points_per_minute, now=now),
+                self._minute.wait_seconds(write, bound=spacing.writes_per_minute, now=now),
+                self._hour.wait_seconds(write, bound=spacing.writes_per_hour, now=now),
             )
             if wait <= 0:
                 self._points.spend(points, now=now)
-                for window in self._writes:
-                    window.spend(write, now=now)
+                self._minute.spend(write, now=now)
+                self._hour.spend(write, now=now)
             return wait

@@ -39,6 +39,11 @@ class PaceBook:
         self._spacing = spacing
         self._clock = clock
 
+    @property
+    def spacing(self) -> Spacing:
+        """See `Book.spacing`."""
+        return self._spacing
+
     async def take(self, installation: int, kind: Kind, *, patience_seconds: float) -> Turn:
         """See `Book.take`."""
         if kind is Kind.READ:

@@ -41,7 +41,14 @@ structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.
 ROOT = Path(__file__).parents[2]
 SECRET = "one-secret-of-the-tests"
 QUESTIONS = 3
-FREELY = Spacing(write=Rate(0), notice=Rate(0))
+NO_BOUND = 1_000_000_000
+FREELY = Spacing(
+    write=Rate(0),
+    notice=Rate(0),
+    points_per_minute=NO_BOUND,
+    writes_per_minute=NO_BOUND,
+    writes_per_hour=NO_BOUND,
+)
 """Tests that are not about the pace post as fast as they can."""
 QUICK = Timing(
     settle_seconds=0.5,

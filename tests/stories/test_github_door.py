@@ -20,11 +20,11 @@ from hypothesis import strategies as st
 
 from app.core.change import Sha
 from app.core.finding import Side
-from app.core.pace import Kind
+from app.core.pace import AS_GITHUB_ASKS, Kind
 from app.core.pull import AnnotationLevel, CheckAnnotation, Conclusion, Permission, ReviewComment, StatusState, Verdict
 from app.errors import Code, Permanent, PrincipalError, Transient, UserError
 from app.github import App, Call, GitHub, Limits, errors, parse_pull_url
-from app.github.pace import POINTS_PER_MINUTE, WRITES_PER_HOUR, WRITES_PER_MINUTE, Pace
+from app.github.pace import Pace
 from app.github.wire import Reply, Request, split
 from tests.fakes.scripted_github import (
     APP_ID,
@@ -729,7 +729,7 @@ def test_writes_keep_below_github_s_limits(clock: Clock) -> None:
 
     async def story() -> list[float]:
         began: list[float] = []
-        while len(began) < WRITES_PER_HOUR + 20:
+        while len(began) < AS_GITHUB_ASKS.writes_per_hour + 20:
             try:
                 await pace.turn(Kind.WRITE)
             except Transient as error:
@@ -739,7 +739,7 @@ def test_writes_keep_below_github_s_limits(clock: Clock) -> None:
         return began
 
     began = asyncio.run(story())
-    for seconds, bound in ((60, WRITES_PER_MINUTE), (3_600, WRITES_PER_HOUR)):
+    for seconds, bound in ((60, AS_GITHUB_ASKS.writes_per_minute), (3_600, AS_GITHUB_ASKS.writes_per_hour)):
         assert all(later - earlier >= seconds for earlier, later in zip(began, began[bound:], strict=False))
 
 
@@ -747,7 +747,7 @@ def test_reads_keep_below_github_s_points(clock: Clock) -> None:
     pace = Pace(sleep=clock.sleep, monotonic=clock)
 
     async def story() -> None:
-        for _ in range(POINTS_PER_MINUTE):
+        for _ in range(AS_GITHUB_ASKS.points_per_minute):
             await pace.turn(Kind.READ)
         with pytest.raises(Transient) as caught:
             await pace.turn(Kind.READ)
