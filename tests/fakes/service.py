@@ -306,9 +306,14 @@ class Process:
         return self._process.returncode, said
 
 
-def until(condition: Callable[[], object], why: Callable[[], str] = lambda: "it did not happen") -> None:
+def until(
+    condition: Callable[[], object],
+    why: Callable[[], str] = lambda: "it did not happen",
+    *,
+    seconds: float = WAIT_SECONDS,
+) -> None:
     """Wait until the condition holds."""
-    deadline = time.monotonic() + WAIT_SECONDS
+    deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, why()
         time.sleep(0.02)

@@ -127,7 +127,19 @@ def test_a_channel_that_breaks_off_is_listened_to_again_until_somebody_has_enoug
         threading.Thread(target=channel.serve_forever, args=(0.02,), daemon=True).start()
         address = f"http://127.0.0.1:{channel.server_port}/abc"
         names = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT)}
-        command = [sys.executable, "-P", "-m", "app", "channel", address, "--to", bot.url]
+        # Whoever runs the tests in the background has Ctrl-C ignored, and so would this process.
+        command = [
+            "env",
+            "--default-signal=INT",
+            sys.executable,
+            "-P",
+            "-m",
+            "app",
+            "channel",
+            address,
+            "--to",
+            bot.url,
+        ]
         with subprocess.Popen(command, env=names, cwd="/", stdout=PIPE, stderr=PIPE, text=True) as listening:
             wait_for(lambda: len(bot.requests) >= 2, why="it did not listen again")
             listening.send_signal(signal.SIGINT)

@@ -8,9 +8,21 @@ from collections import Counter
 from app.core import comment
 from app.core.passes import LENSES
 from app.library import load
-from tests.stories.test_stages_at_once import BASE, CLAIM, FIX, HEAD, VERDICT, models, reviewed, shop, wide, will_find
+from tests.stories.test_stages_at_once import (
+    BASE,
+    CLAIM,
+    FIX,
+    HEAD,
+    VERDICT,
+    models,
+    reviewed,
+    scanner,
+    shop,
+    wide,
+    will_find,
+)
 
-__all__ = ["models", "shop"]
+__all__ = ["models", "scanner", "shop"]
 
 LESS_SURE = {
     **CLAIM,
