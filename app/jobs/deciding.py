@@ -90,8 +90,8 @@ class Deciding:
         self,
         *,
         store: Store,
-        client: DBOSClient,
         deliveries: Deliveries,
+        removal: Removal,
         story: Story,
         github: Doors,
         runs: Runs,
@@ -110,7 +110,7 @@ class Deciding:
         self._runs = runs
         self._endings = endings
         self._placing = placing
-        self._removal = Removal(store, client)
+        self._removal = removal
         self._quiet_seconds = quiet_seconds
         self._timing = timing
         self._ring = ring

@@ -27,23 +27,27 @@ from app.core.purse import Limits
 from app.errors import Code, PrincipalError, Transient, UserError
 from app.events import Actionable, Event, Ignored, Place, RemovedEvent
 from app.jobs import plan as planning
+from app.jobs.anew import Anew
 from app.jobs.answers import ANSWERS
 from app.jobs.board import Board
 from app.jobs.book import PaceBook
 from app.jobs.database import Database
-from app.jobs.deciding import delivery_workflow_id
+from app.jobs.deciding import Deciding, Deliveries, delivery_workflow_id
 from app.jobs.delivery import Delivery, Receipt, Taken
 from app.jobs.desk import Desk
 from app.jobs.diary import StoredDiary
+from app.jobs.endings import Endings
 from app.jobs.figures import Figures
 from app.jobs.inbox import HandOver, Inbox, Waiting
 from app.jobs.memory import StoredMemory
 from app.jobs.nudge import Nudge
+from app.jobs.placing import Placing
 from app.jobs.presence import Presence, Reaper, Watch, checked_in
 from app.jobs.purse import StoredPurse
 from app.jobs.purse import purge as purge_spending
 from app.jobs.queueing import INGEST, MANUAL, REVIEWS
 from app.jobs.removal import Removal
+from app.jobs.runs import Runs
 from app.jobs.step import Timing
 from app.jobs.store import ACTIVE, DeliveryState, JobState, Store
 from app.jobs.story import Doors, Story
@@ -301,7 +305,7 @@ class Engine:
     @property
     def desk(self) -> Desk:
         """What an operator may do. Known once started."""
-        return Desk(self._store, self._client, accept=self.accept, stop=self._workflows.endings.stop_review)
+        return Desk(self._store, self._client, accept=self.accept, stop=self._endings.stop_review)
 
     @property
     def executor_id(self) -> str:
@@ -332,26 +336,41 @@ class Engine:
             retry_connection_errors=False,
         )
         self._removal = Removal(self._store, self._client)
-        self._workflows = Workflows(
-            store=self._store,
-            vault=Vault(self._secret_key),
-            client=self._client,
-            story=self._story,
-            github=self._github,
-            quiet_seconds=self._settings.quiet_seconds,
-            timing=self._timing,
-            ring=self._ring,
-            tidy=self._tidy_up,
-        )
+        self._compose(Vault(self._secret_key))
         if not self._database.is_sqlite:
             # Before anything is claimed: whoever claims without a lock looks dead.
             self._presence = checked_in(self._database.address, self._executor_id)
         self._launch(self._database)
         if self._presence is not None:
             self._watch = self._watched(self._presence)
-        self._inbox = Inbox(self._store, self._workflows.deliveries.enqueue)
         self._hand_over = HandOver(self._inbox.hand_over, on_queued=lambda: self._ring(INGEST))
         self._writer = Writer(self._commit)
+
+    def _compose(self, vault: Vault) -> None:
+        """Put together what the workflows are made of."""
+        store, client, timing = self._store, self._client, self._timing
+        deliveries = Deliveries(client)
+        self._inbox = Inbox(store, deliveries.enqueue)
+        self._runs = runs = Runs(store, vault, client, timing=timing)
+        self._endings = endings = Endings(store, client, runs, timing=timing)
+        anew = Anew(store, self._inbox)
+        self._deciding = Deciding(
+            store=store,
+            deliveries=deliveries,
+            removal=self._removal,
+            story=self._story,
+            github=self._github,
+            runs=runs,
+            endings=endings,
+            placing=Placing(store, vault, client, endings, anew, timing=timing),
+            quiet_seconds=self._settings.quiet_seconds,
+            timing=timing,
+            ring=self._ring,
+            tidy=self._tidy_up,
+        )
+        self._workflows = Workflows(
+            store, vault, self._story, runs=runs, endings=endings, anew=anew, timing=timing, ring=self._ring
+        )
 
     def _launch(self, database: Database) -> None:
         _quieten()
@@ -365,7 +384,7 @@ class Engine:
             "log_level": "WARNING",
         }
         self._dbos = DBOS(config=config)
-        _register(self._workflows)
+        _register(self._deciding, self._workflows)
         # The tables and the queues come first: a queue that appears after the launch is only noticed a second later.
         DBOS.migrate(self._settings.database_url)
         self._register_queues()
@@ -438,7 +457,7 @@ class Engine:
         for stopping in dbos.background_thread_stop_events:
             stopping.set()
         _wait_while(_queues_work, QUEUES_STOP_SECONDS)
-        _wait_while(lambda: self._workflows.are_running, grace_seconds)
+        _wait_while(lambda: self._runs.are_running, grace_seconds)
         self._release()
         DBOS.destroy(workflow_completion_timeout_sec=0, destroy_registry=True)
 
@@ -494,7 +513,7 @@ class Engine:
             row.guid: row.workflow_id for row in rows if row.state == DeliveryState.TAKEN and row.guid not in waiting
         }
         under_way |= {guid: job.workflow_id for guid, job in reviews.items() if job and job.state in ACTIVE}
-        statuses = self._workflows.endings.statuses(under_way.values())
+        statuses = self._endings.statuses(under_way.values())
         return {
             *(row.guid for row in rows if row.state == DeliveryState.FAILED),
             *(guid for guid, job in reviews.items() if job and job.state == JobState.FAILED),
@@ -560,7 +579,7 @@ class Engine:
         purge_at = 0.0
         while True:
             try:
-                buried = await asyncio.to_thread(self._workflows.endings.bury)
+                buried = await asyncio.to_thread(self._endings.bury)
                 if buried:
                     log.warning("jobs_buried", number=buried)
                 if time.monotonic() >= purge_at:
@@ -637,11 +656,11 @@ def _wait_while(condition: Callable[[], bool], seconds: float) -> None:
         time.sleep(STOP_LOOK_SECONDS)
 
 
-def _register(workflows: Workflows) -> None:
+def _register(deciding: Deciding, workflows: Workflows) -> None:
     # Plain functions around the bound methods: the engine hangs its marks on what it decorates.
     @DBOS.workflow(name="on_delivery", max_recovery_attempts=RECOVERIES_AT_MOST)
     async def on_delivery(guid: str, event: dict[str, Any]) -> str:
-        return await workflows.deciding.on_delivery(guid, event)
+        return await deciding.on_delivery(guid, event)
 
     @DBOS.workflow(name="review_pull", max_recovery_attempts=RECOVERIES_AT_MOST)
     async def review_pull(request: dict[str, Any], pull: str) -> str:

@@ -1,6 +1,6 @@
 """The four workflows. Each is a story of its own, and each of its lines may be its last: a crash continues it there.
 
-    on_delivery   event ─► what is to be done about it, queued (deciding.py)
+    on_delivery   event ─► what is to be done about it, queued: in deciding.py
     review_pull   request ─► the story, step by step ─► how it ended
     answer        question ─► words, said where it was asked
     settle        a job ended from outside ─► its check run or its thread says so (endings.py)
@@ -19,71 +19,46 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
-from dbos import DBOSClient
-
 from app import tracing
 from app.errors import PrincipalError
 from app.events import Question, ReviewRequest
 from app.jobs import answers
 from app.jobs.anew import Anew
-from app.jobs.deciding import Deciding, Deliveries
 from app.jobs.endings import ASKED, ENDING, Endings
-from app.jobs.inbox import Inbox
-from app.jobs.placing import PULL, REQUEST, Placing
+from app.jobs.placing import PULL, REQUEST
 from app.jobs.queueing import INGEST, MANUAL, REVIEWS
 from app.jobs.runs import Runs, cause_of, workflow_id_here
 from app.jobs.step import Stop, Timing
 from app.jobs.store import JobState, Start, Store
-from app.jobs.story import Doors, Ending, Outcome, Story
+from app.jobs.story import Ending, Outcome, Story
 from app.jobs.vault import Vault
 from app.telemetry import FAILURES, JOB_SECONDS, JOBS, bind, log
 
 
 class Workflows:
-    """The workflows' bodies. The engine registers them under their own names."""
+    """The bodies of the last three. The engine registers all four under their own names."""
 
     def __init__(
         self,
-        *,
         store: Store,
         vault: Vault,
-        client: DBOSClient,
         story: Story,
-        github: Doors,
-        quiet_seconds: float,
+        *,
+        runs: Runs,
+        endings: Endings,
+        anew: Anew,
         timing: Timing,
         ring: Callable[[str], None],
-        tidy: Callable[[], Awaitable[None]],
     ) -> None:
-        """`ring` hears that something has come into a queue, or has left it; `tidy` removes what the disk still holds."""
+        """`ring` hears that something has come into a queue, or has left it."""
         self._store = store
         self._vault = vault
         self._story = story
+        self._runs = runs
+        self._endings = endings
+        self._anew = anew
         self._timing = timing
         self._ring = ring
-        self._runs = runs = Runs(store, vault, client, timing=timing)
-        self.endings = Endings(store, client, runs, timing=timing)
-        self.deliveries = Deliveries(client)
-        self._anew = Anew(store, Inbox(store, self.deliveries.enqueue))
-        self.deciding = Deciding(
-            store=store,
-            client=client,
-            deliveries=self.deliveries,
-            story=story,
-            github=github,
-            runs=runs,
-            endings=self.endings,
-            placing=Placing(store, vault, client, self.endings, self._anew, timing=timing),
-            quiet_seconds=quiet_seconds,
-            timing=timing,
-            ring=ring,
-            tidy=tidy,
-        )
-
-    @property
-    def are_running(self) -> bool:
-        """Whether any workflow runs in this process."""
-        return self._runs.are_running
 
     async def review_pull(self, request_json: dict[str, Any], pull_json: str) -> str:
         """One attempt of one review. Returns the state it ended in."""
@@ -112,7 +87,7 @@ class Workflows:
             if not await self._its_turn(workflow_id, run, stop, patient=isinstance(asked, ReviewRequest)):
                 return JobState.SUPERSEDED.value
             began = time.monotonic()
-            late = functools.partial(self.endings.tell_if_ended, workflow_id=workflow_id, asked=asked)
+            late = functools.partial(self._endings.tell_if_ended, workflow_id=workflow_id, asked=asked)
             step = self._runs.step(workflow_id, asked.key, place.repository_id, stop, run=run, after_send=late)
             try:
                 async with self._runs.chances.begin(step):
@@ -122,7 +97,7 @@ class Workflows:
             except Exception as error:  # noqa: BLE001 - a job must end in a state, whatever happened.
                 cause = cause_of(error)
                 state, end = JobState.FAILED, {"code": cause.code.value, "detail": cause.what, "review_id": None}
-                await self._store.call(self.endings.fail, workflow_id, Ending("failed", cause.code, cause.what))
+                await self._store.call(self._endings.fail, workflow_id, Ending("failed", cause.code, cause.what))
             else:
                 anew = functools.partial(self._anew.at_end_of, asked=asked, state=state, workflow_id=workflow_id)
                 await self._store.call(lambda: self._store.finish_job(workflow_id, state=state, then=anew, **end))
@@ -159,7 +134,7 @@ class Workflows:
         own_id = workflow_id_here()
 
         async def tell() -> None:
-            left = await self._store.call(self.endings.left, workflow_id, request.place)
+            left = await self._store.call(self._endings.left, workflow_id, request.place)
             await self._story.settle(request, ending=ending, left=left)
 
         with (
