@@ -199,11 +199,16 @@ def enclosing_function(node: SgNode) -> SgNode | None:
 def function_name(function: SgNode | None) -> str:
     """The name a reader knows a function by: its own, or that of the variable, key or field it is the value of."""
     while function is not None:
-        named = function.field("name") or _name_of_holder(function)
-        if named is not None:
-            return named.text()
+        if named := own_name(function):
+            return named
         function = enclosing_function(function)
     return ""
+
+
+def own_name(function: SgNode) -> str:
+    """A function's own name, or that of the variable, key or field it is the value of; empty where it has none."""
+    named = function.field("name") or _name_of_holder(function)
+    return named.text() if named is not None else ""
 
 
 def exported_name(node: SgNode) -> str:

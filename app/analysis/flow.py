@@ -274,8 +274,11 @@ def _is_route(function: SgNode) -> bool:
     """Whether a function is an argument of `app.get("/path", …)`."""
     held = function.parent()
     call = held.parent() if held is not None else None
-    if call is None or call.kind() != "call_expression":
-        return False
+    return call is not None and call.kind() == "call_expression" and is_route_call(call)
+
+
+def is_route_call(call: SgNode) -> bool:
+    """Whether a call hands its functions to a route: `app.get("/path", …)`, `router.use(…)`."""
     holder, _, verb = calls.callee(call).rpartition(".")
     given = calls.arguments(call)
     if verb not in _ROUTE_VERBS or not _ROUTE_HOLDERS.search(holder) or not given:

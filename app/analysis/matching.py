@@ -8,15 +8,8 @@ from itertools import islice
 
 from ast_grep_py import SgNode
 
-from app.analysis import finder, prefilter
-from app.analysis.context import (
-    Candidate,
-    FileContext,
-    Match,
-    enclosing_function,
-    exported_name,
-    function_name,
-)
+from app.analysis import finder, places, prefilter
+from app.analysis.context import Candidate, FileContext, Match, exported_name
 from app.analysis.refine import is_asked, refine, search
 from app.analysis.watch import MATCHES_PER_DETECTOR_AND_FILE
 from app.core import evidence
@@ -62,7 +55,7 @@ def matches(detector: Detector, file: FileContext, *, most: int = MATCHES_PER_DE
 
 def _told(match: Match, detector: Detector, node: SgNode) -> Match:
     """The match with what the templates may name; where refining gave none, with the template's replacement and title."""
-    told = {"function": function_name(enclosing_function(node)), "exported": exported_name(node)}
+    told = {**places.captures(node), "exported": exported_name(node)}
     captures = {**told, **_variables(detector, node), **match.captures}
     replacement = match.replacement
     if replacement is None and detector.answer.replacement and not match.why_no_patch:

@@ -28,14 +28,17 @@ LONGEST_HEAD = 20_000
 _TEST_FOLDERS = frozenset((
     "test", "tests", "__tests__", "spec", "specs", "e2e", "cypress", "playwright", "__mocks__", "mocks", "mock",
     "testdata", "test-data", "test-utils", "testutils", "testing", "fixture", "fixtures", "__fixtures__",
-    "__snapshots__", "integration-tests", "acceptance",
+    "__snapshots__", "integration-tests", "acceptance", "stubs", "fakes", "__fakes__", "loadtest", "loadtests", "qa",
 ))  # fmt: skip
-_EXAMPLE_FOLDERS = frozenset(
-    ["example", "examples", "sample", "samples", "demo", "demos", "tutorial", "tutorials", "playground"]
-)
+_EXAMPLE_FOLDERS = frozenset((
+    "example", "examples", "sample", "samples", "demo", "demos", "tutorial", "tutorials", "playground",
+    "boilerplate", "scaffold", "scaffolds", "scaffolding", "cookiecutter", "quickstart", "quickstarts",
+    "cookbook", "cookbooks", "showcase", "snippets", "docs", "doc", "documentation",
+))  # fmt: skip
+"""What somebody reads or copies; nobody's requests wait for it."""
 _SCRIPT_FOLDERS = frozenset((
     "script", "scripts", "bin", "tools", "tool", "cli", "bench", "benchmark", "benchmarks", "hack", "migrations",
-    "seeds", "seeders",
+    "seed", "seeds", "seeder", "seeders", "seeding", "devtools", "ci", "codemods",
 ))  # fmt: skip
 _CLIENT_FOLDERS = frozenset((
     "client", "front", "frontend", "front-end", "web", "webapp", "web-app", "ui", "components", "component", "views",
@@ -49,19 +52,42 @@ _SERVER_FOLDERS = frozenset((
 ))  # fmt: skip
 _FRONT_FOLDERS = frozenset(("front", "frontend", "front-end", "webapp", "web-app", "browser"))
 """Say what they are wherever they stand, also below a service."""
+_SAID_BY_PAGES_TOO = frozenset(("api", "apis", "service", "services", "functions"))
+"""What a page calls the folder of its calls to a service, as a service calls its own parts."""
+_SENT_FOLDERS = frozenset(("public", "static", "wwwroot"))
+"""Are sent to browsers as they are, whatever a library that stands there would import elsewhere."""
+_COMMAND_FOLDERS = frozenset(("commands", "console"))
+"""What a person starts; unless it stands in a service, where a command may be what a user writes, or a clock's."""
 _SCRIPT_FOLDER = re.compile(
     r"^(?:\.github|create-.+|(?:.+-)?cli(?:-.+)?|dev|tooling|codegen|code-generation|releases?|extras?)$"
 )
 _DESKTOP_FOLDER = re.compile(r"(?:^|-)(?:electron|desktop|tauri)$")
-_TEST_FOLDER = re.compile(r"(?:^|-)(?:tests?|testing|e2e|mocks?|fixtures?)(?:-utils|-helpers|-runner|-env)?$")
+_TEST_FOLDER = re.compile(
+    r"(?:^|[-_])(?:tests?|testing|e2e|mocks?|fixtures?)(?:[-_](?:utils?|helpers?|support|runner|env))?$"
+)
+_HELPS = r"(?:utils?|helpers?|support|server|setup|data|env|db|base|case|common)"
 _TEST_NAME = re.compile(
-    r"(?:[._-](?:test|spec|e2e|stories|story|mock|fixture)s?\.[cm]?[jt]sx?$)|^test_.*\.py$|_test\.(?:py|go)$|^conftest\.py$|^(?:tests?|mocks?|fixtures?)\.(?:py|[cm]?[jt]sx?)$|"
-    r"^(?:jest|vitest|playwright|cypress)[.-]",
+    r"(?:[._-](?:test|spec|e2e|stories|story|mock|fixture|fake|stub)s?\.[cm]?[jt]sx?$)|^test_.*\.py$|_test\.(?:py|go)$|^conftest\.py$|"
+    r"^(?:tests?|testing|mocks?|fixtures?)\.(?:py|[cm]?[jt]sx?)$|^(?:jest|vitest|playwright|cypress)[.-]|"
+    rf"^(?:tests?|testing)[-_.]{_HELPS}[-_.]|^(?:mocks?|fakes?|stubs?)[-_.]|[-_.]mocks?\.\w+$",
     re.IGNORECASE,
 )
+_TEST_WORD = re.compile(
+    r"^(?:mock(?:ed)?|fake|stub)[A-Z]\w*\.|^test(?:s|ing)?(?:Utils?|Helpers?|Support|Server|Setup|Data|Env|Base|Case)\w*\.|"
+    r"[a-z](?:Mocks?|Fixtures?|Stubs?|Test(?:Utils?|Helpers?))\."
+)
+"""Of a name as it is written: `mockEvents.ts`, `userFixtures.ts`."""
 _SCRIPT_NAME = re.compile(
-    r"\.config\.[cm]?[jt]s$|^(?:build|seed)[-_.]|^(?:gulpfile|gruntfile|rollup|webpack|setup|noxfile|tasks|fabfile)\b",
+    r"\.config\.[cm]?[jt]s$|^(?:build|seeds?|seeder|populate|backfill|codegen|bump)[-_.]|[-_.]seed(?:er)?s?\.|^seeds?\.|"
+    r"^(?:gulpfile|gruntfile|rollup|webpack|setup|noxfile|tasks|fabfile|manage)\b",
     re.IGNORECASE,
+)
+_EXAMPLE_FOLDER = re.compile(
+    r"(?:^|[-_])(?:examples?|demos?|playground|quickstart|boilerplate)$|^(?:demo|example|sample)[-_]"
+)
+_FOR_DEVELOPERS = re.compile(
+    r"(?:^|[/._-])(?:dev|devel|development|devcontainer|local|localhost|ci|demo|seeds?|sandbox|tests?|testing|e2e|snakeoil|self-?signed)"
+    r"(?:[/._-]|$)"
 )
 _EXAMPLE_NAME = re.compile(
     r"[._-](?:example|sample|template|dist|tpl)(?:\.|$)|^(?:example|sample)[_-]|\.(?:backup|bak|orig)(?:\.|$)",
@@ -78,16 +104,21 @@ _SERVER_PACKAGES = (
     "aws-lambda|firebase-admin|better-sqlite3"
 )
 _SERVER_IMPORT = re.compile(
-    rf"(?:from\s+|require\(\s*|import\(\s*|import\s+)[\"'](?:node:[\w/]+|bun(?::\w+)?|{_BUILTINS}|{_SERVER_PACKAGES}|"
+    rf"(?:from\s+|(?<!window\.)require\(\s*|import\(\s*|import\s+)[\"'](?:node:[\w/]+|bun(?::\w+)?|{_BUILTINS}|{_SERVER_PACKAGES}|"
     r"@nestjs/[\w/-]+|@fastify/[\w-]+|@hapi/[\w-]+|@koa/[\w-]+|@prisma/client|@aws-sdk/[\w-]+|server-only)[\"'/]"
 )
 _SERVER_TEXT = re.compile(
     r"\bBun\.(?:serve|env|file)\b|\bDeno\.(?:serve|env)\b|\bmodule\.exports\b|[\"']use server[\"']|\bprocess\.(?:exit|on|argv)\b"
 )
+_SERVER_HINT = re.compile(
+    r"\bprocess\.env\.(?!NODE_ENV|\w*PUBLIC_)[A-Z]|\bBuffer\.(?:from|alloc)\b|"
+    r"(?:from\s+|require\(\s*)[\"'][^\"'\n]*(?:[/@](?:prisma|database|db|repositor(?:y|ies)|middlewares?|entities)\b)"
+)
+"""Says it of a file in a folder that pages have too; alone it is not enough."""
 _CLIENT_TEXT = re.compile(
     r"(?:from\s+|require\(\s*)[\"'](?:react(?:-dom|-native|-router[\w-]*|-query)?|preact|vue|svelte|solid-js|@angular/[\w/]+|"
     r"next/(?:router|navigation|link)|@tanstack/[\w-]+|swr|redux|@reduxjs/[\w-]+|zustand|obsidian|expo[\w-]*)[\"'/]|"
-    r"[\"']use client[\"']|"
+    r"[\"']use client[\"']|\bimport\.meta\.env\b|process\.env\.(?:REACT_APP|VUE_APP|EXPO_PUBLIC|GATSBY|VITE)_|"
     r"\bwindow\.\w|\bdocument\.\w|\blocalStorage\b|\bsessionStorage\b|\bnavigator\.\w|\bchrome\.\w+\.|\bself\.addEventListener\b|"
     r"\baddEventListener\(\s*[\"']fetch[\"']"
 )
@@ -98,6 +129,19 @@ _SCRIPT_TEXT = re.compile(
 )
 
 
+_CALLS_MAIN = re.compile(r"^(?:await\s+|void\s+)?main\(\)", re.MULTILINE)
+_STAYS = re.compile(
+    r"^(?:export\b|module\.exports|exports\.)|\.listen\(|createServer|setInterval\(|\.(?:consume|subscribe|on|schedule)\(|"
+    r"\b(?:serve|Worker|listen)\(|while\s*\(true\)",
+    re.MULTILINE,
+)
+_PYTHON_MAIN = re.compile(
+    r"^if __name__ == [\"']__main__[\"']:\s*(?:#[^\n]*)?\n(?:[ \t][^\n]*\n|\n){0,40}?[ \t][^\n]*\bmain\(", re.MULTILINE
+)
+_PYTHON_STAYS = re.compile(
+    r"uvicorn|gunicorn|\bapp\.run\(|\bmcp\.run\(|_forever\(|while True|FastAPI\(|Flask\(|APIRouter|Blueprint\(|"
+    r"\.(?:consume|subscribe|schedule)\w*\(|grpc\.|[cC]elery|shared_task"
+)
 _SCRIPT_WORDS = (
     *("commander", "yargs", "inquirer", "prompts", "meow", "@oclif", "playwright", "puppeteer", "'ora'", '"ora"'),
     *("'cac'", '"cac"', "'k6", '"k6', "argparse", "click", "typer", "fire", "#!"),
@@ -121,6 +165,8 @@ _CLIENT_WORDS = (
     ),
     *(
         "use client",
+        "import.meta",
+        "process.env.",
         "window.",
         "document.",
         "localStorage",
@@ -133,22 +179,30 @@ _CLIENT_WORDS = (
 """Without one of its words a pattern cannot match; looking for words is twenty times as fast."""
 
 
+def is_for_developers(path: str) -> bool:
+    """Whether a file serves the people who work on the code, or a trial of it: its secrets and images guard nobody."""
+    return _FOR_DEVELOPERS.search(path.lower()) is not None
+
+
 def _shows(text: str, words: tuple[str, ...], pattern: re.Pattern[str]) -> bool:
     return any(word in text for word in words) and pattern.search(text) is not None
 
 
 def of(path: str, text: str) -> Role:
     """The role of a file. The path decides first; for JavaScript and TypeScript then what the text imports."""
-    parts = [part.lower() for part in PurePosixPath(path).parts]
+    written = PurePosixPath(path)
+    parts = [part.lower() for part in written.parts]
     folders, name = parts[:-1], parts[-1] if parts else ""
-    if _TEST_FOLDERS.intersection(folders) or _TEST_NAME.search(name) or any(map(_TEST_FOLDER.search, folders)):
+    if _is_test(folders, name, written.name):
         return Role.TEST
-    if _EXAMPLE_FOLDERS.intersection(folders) or _EXAMPLE_NAME.search(name):
+    if (
+        _EXAMPLE_FOLDERS.intersection(folders)
+        or _EXAMPLE_NAME.search(name)
+        or any(map(_EXAMPLE_FOLDER.search, folders))
+    ):
         return Role.EXAMPLE
     head = text[:LONGEST_HEAD]
-    if _SCRIPT_FOLDERS.intersection(folders) or _SCRIPT_NAME.search(name) or _shows(head, _SCRIPT_WORDS, _SCRIPT_TEXT):
-        return Role.SCRIPT
-    if any(map(_SCRIPT_FOLDER.search, folders)):
+    if _is_script(folders, name, head) or _ends_by_itself(text):
         return Role.SCRIPT
     if any(map(_DESKTOP_FOLDER.search, folders)):
         return Role.CLIENT
@@ -160,8 +214,32 @@ def of(path: str, text: str) -> Role:
     return Role.UNKNOWN
 
 
+def _is_test(folders: list[str], name: str, written: str) -> bool:
+    if _TEST_FOLDERS.intersection(folders) or any(map(_TEST_FOLDER.search, folders)):
+        return True
+    return _TEST_NAME.search(name) is not None or _TEST_WORD.search(written) is not None
+
+
+def _is_script(folders: list[str], name: str, head: str) -> bool:
+    if _SCRIPT_FOLDERS.intersection(folders) or any(map(_SCRIPT_FOLDER.search, folders)) or _SCRIPT_NAME.search(name):
+        return True
+    if _shows(head, _SCRIPT_WORDS, _SCRIPT_TEXT):
+        return True
+    is_of_service = _SERVER_FOLDERS.intersection(folders) or "@nestjs/" in head or name.endswith(".py")
+    return bool(_COMMAND_FOLDERS.intersection(folders)) and not is_of_service
+
+
+def _ends_by_itself(text: str) -> bool:
+    """Whether the file is a program that ends by itself: it calls its `main`, offers nothing, and stays open for nothing."""
+    if "__main__" in text:
+        return _PYTHON_MAIN.search(text) is not None and _PYTHON_STAYS.search(text) is None
+    return "main()" in text and _CALLS_MAIN.search(text) is not None and _STAYS.search(text) is None
+
+
 def _of_script(folders: list[str], name: str, head: str) -> Role:
     """The outermost folder that says something wins: `frontend/src/hooks/api` is a page's, `server/web` a service's."""
+    if _SENT_FOLDERS.intersection(folders) and not _SERVER_FOLDERS.intersection(folders):
+        return Role.CLIENT
     if _FRONT_FOLDERS.intersection(folders) and not _SERVER_IMPORT.search(head):
         return Role.CLIENT
     told = next((folder for folder in folders if folder in _CLIENT_FOLDERS or folder in _SERVER_FOLDERS), None)
@@ -169,7 +247,9 @@ def _of_script(folders: list[str], name: str, head: str) -> Role:
         return Role.SERVER
     if told in _CLIENT_FOLDERS or _shows(head, _CLIENT_WORDS, _CLIENT_TEXT):
         return Role.CLIENT
-    if told is not None or _shows(head, _SERVER_WORDS, _SERVER_TEXT):
+    if told is not None and (told not in _SAID_BY_PAGES_TOO or _SERVER_HINT.search(head)):
+        return Role.SERVER
+    if _shows(head, _SERVER_WORDS, _SERVER_TEXT):
         return Role.SERVER
     return Role.CLIENT if name.endswith((".tsx", ".jsx")) else Role.UNKNOWN
 

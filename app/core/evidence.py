@@ -137,11 +137,18 @@ def _mixed(template: str, prose: Mapping[str, str], code: Mapping[str, str]) -> 
 def _prose(evidence: Evidence) -> dict[str, str]:
     """Captures as they may stand inside a sentence: one line, short, no backtick that would end the code around them."""
     values = {name: _inline(text) for name, text in _captures(evidence).items()}
-    function = values.get("function", "")
-    return values | {
-        "where": f"`{function}`" if function else "this code",
-        "Where": f"`{function}`" if function else "This code",
-    }
+    where = _where(values)
+    return values | {"where": where, "Where": _capitalised(where)}
+
+
+def _where(values: Mapping[str, str]) -> str:
+    """Where the evidence stands, as a reader would say it: a route's handler, a function, what is given to a call."""
+    if route := values.get("handles"):
+        return f"the handler of `{route}`"
+    if function := values.get("function"):
+        return f"`{function}`"
+    call = values.get("given_to")
+    return f"the callback of `{call}`" if call else "this code"
 
 
 def _code(evidence: Evidence) -> dict[str, str]:

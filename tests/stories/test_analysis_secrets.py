@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 import random
 import string
 
@@ -69,6 +70,22 @@ TOKENS = {
     "private key in one line": "-----BEGIN PRIVATE KEY-----\\n" + some(200) + "\\n-----END PRIVATE KEY-----",
 }
 
+FORM_ALONE = (
+    "GitHub personal",
+    "GitHub app, old",
+    "AWS",
+    "Google",
+    "npm",
+    "Azure",
+    "private key",
+    "private key in one line",
+)
+"""Made up without a checksum, without the half that opens something, or of a form that other values have too."""
+PUBLISHED = "ghp_" + "zQWBuTSOoRi4A9spHcVY5ncnsDkxkJ" + "0mLq17"
+"""A revoked token that shows GitHub's form in public: the only one here that nobody made up."""
+KEY_BYTES = b"\x30\x81\x78" + bytes(DICE.randrange(256) for _ in range(0x78))
+
+
 every_token = pytest.mark.parametrize("token", TOKENS.values(), ids=TOKENS.keys())
 
 
@@ -76,12 +93,34 @@ def found(path: str, text: str) -> list[str]:
     return [one.detector for one in scan([SourceFile(path, text, whole=True)], probes(RULES)).new]
 
 
-@every_token
-def test_a_providers_token_is_proven_by_its_form(token: str) -> None:
+@pytest.mark.parametrize("name", TOKENS)
+def test_a_providers_token_is_proven_by_its_form_and_told_where_the_form_is_enough(name: str) -> None:
+    token = TOKENS[name]
     text = f'export const key = "{token}";\nexport const other = 1;\n'
     (secret,) = [one for one in secrets.find(text) if one.certainty is Certainty.PROVEN]
     assert text[secret.start : secret.end] == token
-    assert found("src/a.ts", text) == ["provider-token"]
+    assert found("src/a.ts", text) == ["token-elsewhere" if name in FORM_ALONE else "provider-token"]
+
+
+def test_a_checksum_tells_a_token_from_what_looks_like_one() -> None:
+    assert found("src/a.ts", f'const key = "{PUBLISHED}";\n') == ["provider-token"]
+    assert found("src/a.ts", f'const key = "{PUBLISHED[:-1]}8";\n') == ["token-elsewhere"]
+
+
+def test_a_private_key_is_told_when_it_is_as_long_as_it_says() -> None:
+    for data, told in ((KEY_BYTES, "provider-token"), (KEY_BYTES[:-1], "token-elsewhere")):
+        body = base64.b64encode(data).decode()
+        lines = "\n".join(body[at : at + 64] for at in range(0, len(body), 64))
+        block = f"-----BEGIN EC PRIVATE KEY-----\n{lines}\n-----END EC PRIVATE KEY-----\n"
+        assert found("deploy/server.pem", block) == [told]
+        assert found("src/a.ts", f"const key = {json.dumps(block)};\n") == [told]
+        assert found("docker/dev/server.pem", block) == ["token-elsewhere"]
+
+
+def test_the_id_of_a_key_is_told_with_the_half_that_opens_something() -> None:
+    half = f"secret: {some(38)}aB\n"
+    assert found("deploy/values.yaml", f"id: {TOKENS['AWS']}\n{half}")[0] == "provider-token"
+    assert found("deploy/values.yaml", f"id: {TOKENS['AWS']}\nsecret: ${{SECRET}}\n") == ["token-elsewhere"]
 
 
 @every_token

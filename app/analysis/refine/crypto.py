@@ -17,9 +17,7 @@ _DEVELOPMENT = re.compile(
     r"NODE_ENV|\bis_?dev|is_?local|is_?test|is_?prod|development|__DEV__|insecure|unsafe|bypass|verify|ssl|tls|secure\b|self_?signed|unauthori[sz]ed|certificate|strict|(?:skip|no)[-_]?(?:tls|ssl|verif)|(?:accept|allow)[-_]?(?:invalid|insecure|self|any)|DEBUG",
     re.IGNORECASE,
 )
-_FOR_TESTS = re.compile(
-    r"(?:^|[/_.-])(?:test|testing|e2e)[-_]?(?:utils?|helpers?|support)(?:[/_.-]|$)|health-?check", re.IGNORECASE
-)
+_ASKS_ITSELF = re.compile(r"health-?check", re.IGNORECASE)
 _OLD_PROTOCOL = re.compile(r"ntlm|lmhash|desfire|emv|mifare|legacy|rfc3394|keywrap", re.IGNORECASE)
 _PYTHON_CLIENTS = re.compile(
     r"^(?:requests|httpx|aiohttp|urllib3|session|self\.session|self\._session|client|self\.client)\b", re.IGNORECASE
@@ -156,7 +154,7 @@ def weak_cipher(candidate: Candidate) -> Match | None:
 @refines("crypto.python-verify")
 def python_verify(candidate: Candidate) -> Match | None:
     """`verify=False` (or aiohttp's `ssl=False`, `verify_ssl=False`) in a call of an HTTP client."""
-    if not _counts(candidate):
+    if not _counts(candidate) or candidate.file.role is Role.SCRIPT:
         return None
     key, value = candidate.node.field("name"), candidate.node.field("value")
     held = candidate.node.parent()
@@ -182,7 +180,7 @@ def python_verify(candidate: Candidate) -> Match | None:
 @refines("crypto.python-context")
 def python_context(candidate: Candidate) -> Match | None:
     """`ssl._create_unverified_context`, or a context told not to ask for a certificate."""
-    if not _counts(candidate) or candidate.file.imports.get("ssl") != "ssl":
+    if not _counts(candidate) or candidate.file.role is Role.SCRIPT or candidate.file.imports.get("ssl") != "ssl":
         return None
     text = re.sub(r"\s+", " ", candidate.node.text())
     if candidate.node.kind() == "assignment" and not re.search(
@@ -210,7 +208,7 @@ def python_ecb(candidate: Candidate) -> Match | None:
 
 
 def _counts(candidate: Candidate) -> bool:
-    if candidate.file.role in _HARMLESS_ROLES or _FOR_TESTS.search(candidate.file.path):
+    if candidate.file.role in _HARMLESS_ROLES or _ASKS_ITSELF.search(candidate.file.path):
         return False
     return not only_in_development(candidate.node)
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 from pathlib import PurePosixPath
 
-from app.analysis import calls, where
+from app.analysis import calls, roles, where
 from app.analysis.context import Candidate, FileContext, Match, enclosing_function
 from app.analysis.refine import refines, searches
 from app.analysis.roles import Role
@@ -159,6 +159,10 @@ def started_by_npm(file: FileContext) -> Iterable[Match]:
         yield Match(found.start(), found.end(), note="the package manager stands between the signal and the program")
 
 
+_NAMES_ITS_VERSION = re.compile(r"/distroless/[\w-]*\d")
+"""A repository for each version, whose one tag brings repairs only."""
+
+
 @searches("supply-chain.moving-image")
 def moving_image(file: FileContext) -> Iterable[Match]:
     """`FROM image` with `latest`, or with no tag at all; of several stages on one image the first."""
@@ -166,8 +170,8 @@ def moving_image(file: FileContext) -> Iterable[Match]:
     if (
         file.role in _QUIET
         or not re.match(r"(?:Dockerfile|Containerfile)", name)
-        or re.search(r"dev|test|local", name, re.IGNORECASE)
-        or re.search(r"(?:^|/)(?:dev|development|local)/", file.path, re.IGNORECASE)
+        or roles.is_for_developers(file.path)
+        or "compose" in name
     ):
         return
     told: set[str] = set()
@@ -177,7 +181,7 @@ def moving_image(file: FileContext) -> Iterable[Match]:
         tag = image.rpartition("/")[2].partition(":")[2]
         if image.lower() in stages or image == "scratch" or "@" in image or "$" in image or tag not in ("", "latest"):
             continue
-        if image in told:
+        if image in told or _NAMES_ITS_VERSION.search(image):
             continue
         told.add(image)
         yield Match(
@@ -199,6 +203,8 @@ def moving_action(file: FileContext) -> Iterable[Match]:
         file.text,
         re.MULTILINE,
     ):
+        if _is_of_the_same_owner(found["action"], file.text):
+            continue
         yield Match(
             found.start("action"),
             found.end("branch"),
@@ -206,6 +212,14 @@ def moving_action(file: FileContext) -> Iterable[Match]:
             note=f"whatever stands on `{found['branch']}` of `{found['action']}` runs with this workflow's token and secrets",
             why_no_patch="the commit that was looked at is not in the file",
         )
+
+
+def _is_of_the_same_owner(action: str, text: str) -> bool:
+    """Whether the repository's owner seems to own the action: it is a whole workflow, or the file names them elsewhere."""
+    owner = re.escape(action.partition("/")[0])
+    if "/.github/workflows/" in action:
+        return True
+    return re.search(rf"(?:repository(?:_owner)?\s*[=!]=\s*[\"']|ghcr\.io/){owner}\b", text, re.IGNORECASE) is not None
 
 
 @searches("supply-chain.piped-to-shell")

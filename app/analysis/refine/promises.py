@@ -194,7 +194,7 @@ def returned_in_try(candidate: Candidate) -> Match | None:
     return None
 
 
-@refines("async-io.python-blocking", where=where.outside(_QUIET))
+@refines("async-io.python-blocking", where=where.served)
 def python_blocking(candidate: Candidate) -> Match | None:
     """A blocking call directly in an `async def`."""
     name = calls.callee(candidate.node)

@@ -34,6 +34,14 @@ _SECRET_WORD = re.compile(
     r"jwtSecret|sessionToken|authToken|auth_token|secretKey|secret_key|cardNumber|cvv)$"
 )
 _ONLY_HASHES = re.compile(r"hash|digest|fingerprint|etag|checksum|cache", re.IGNORECASE)
+LINES_BESIDE = 8
+_OF_A_STORE = re.compile(
+    r"(?:^|_)(?:DB|DATABASE|PG|POSTGRES\w*|MYSQL|MARIADB|MONGO\w*|REDIS|TYPEORM|SMTP|E?MAIL)_(?:\w+_)?PASSW(?:OR)?D$"
+)
+_SAYS_ON_PURPOSE = re.compile(
+    r"\b(?:default|initial|generated|temporary|one-?time|development|redacted)\b", re.IGNORECASE
+)
+"""Of what a line logs: a password that a person has to read there once."""
 _SESSIONS = frozenset(
     ("express-session", "cookie-session", "koa-session", "@fastify/session", "@fastify/secure-session")
 )
@@ -82,6 +90,8 @@ def default(candidate: Candidate) -> Match | None:
     if named is None or text is None or _HARMLESS_DEFAULT.match(text):
         return None
     name = named[1] or named[2]
+    if only_in_development(candidate.node) or _is_for_this_machine(candidate, name):
+        return None
     return _default(candidate, name, right) if _SECRET_VARIABLE.search(name) else None
 
 
@@ -105,6 +115,8 @@ def logged(candidate: Candidate) -> Match | None:
         return None
     for value in _values(candidate.node):
         text = value.text()
+        if _SECRET_WORD.search(text) and _SAYS_ON_PURPOSE.search(candidate.node.text()):
+            return None
         if _SECRET_WORD.search(text) and not re.search(r"\.length$|^!|typeof", text):
             return candidate.match(
                 captures={"value": text, "call": name},
@@ -157,6 +169,13 @@ def whole_person(candidate: Candidate) -> Match | None:
                 captures={"value": text, "call": name}, note=f"all fields of `{text}` go to `{name}`"
             )
     return None
+
+
+def _is_for_this_machine(candidate: Candidate, name: str) -> bool:
+    """Whether the password goes to a store or a mail server on the developer's own machine, as the host beside it says."""
+    line = candidate.file.line_of(candidate.node.range().start.index)
+    around = "\n".join(candidate.file.lines[max(0, line - LINES_BESIDE) : line + LINES_BESIDE])
+    return _OF_A_STORE.search(name) is not None and re.search(r"localhost|127\.0\.0\.1", around) is not None
 
 
 def _default(candidate: Candidate, name: str, literal: SgNode) -> Match:

@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterable, Iterator
 from pathlib import PurePosixPath
 
-from app.analysis import languages
+from app.analysis import languages, roles
 from app.analysis.context import FileContext, Match
-from app.analysis.refine import searches
+from app.analysis.refine import searches, token_proof
 from app.analysis.roles import Role
 from app.core import secrets
 from app.core.secrets import Certainty, Secret
@@ -27,9 +27,8 @@ _MACHINE_MADE = (
     ".sum",
     ".ipynb_checkpoints",
 )
-_FOR_DEVELOPERS = re.compile(
-    r"(?:^|[/._-])(?:dev|devel|development|local|ci|demo|seeds?|sandbox|test|testing|e2e)(?:[/._-]|$)"
-)
+LINES_BESIDE = 3
+_LIST_OF_A_SCANNER = re.compile(r"^\.?(?:secrets?ignore|gitleaks|trufflehog|.*baseline)")
 _SURE_NAME = re.compile(r"secret|passw|pwd|api_?-?key|private|credential|_key$|Key$", re.IGNORECASE)
 """Of a bare `token` or `id` half of the values are samples."""
 _WORDS_FOLDER = re.compile(r"(?:^|/)(?:locales?|i18n|lang|langs|languages|translations?|messages)/", re.IGNORECASE)
@@ -37,13 +36,17 @@ _WORDS_FOLDER = re.compile(r"(?:^|/)(?:locales?|i18n|lang|langs|languages|transl
 
 @searches("secrets.provider-token")
 def provider_token(file: FileContext) -> Iterable[Match]:
-    """Tokens in a form that a provider issues, and private keys."""
-    if _is_quiet(file):
-        return
-    for secret in file.secrets:
-        if secret.certainty is Certainty.PROVEN and not (
-            _is_meant_to_be_public(file, secret) or _is_shown_as_example(file, secret)
-        ):
+    """Tokens and private keys that show by themselves who made them, in code and configuration that is put to use."""
+    for secret in _issued(file):
+        if _is_put_to_use(file) and _proves_itself(file, secret):
+            yield _match(file, secret)
+
+
+@searches("secrets.token-elsewhere")
+def token_elsewhere(file: FileContext) -> Iterable[Match]:
+    """The same in what people read or develop with, and what has a provider's form and nothing more to show for it."""
+    for secret in _issued(file):
+        if not (_is_put_to_use(file) and _proves_itself(file, secret)):
             yield _match(file, secret)
 
 
@@ -63,11 +66,33 @@ def value_elsewhere(file: FileContext) -> Iterable[Match]:
             yield _match(file, secret)
 
 
+def _issued(file: FileContext) -> Iterator[Secret]:
+    if _is_quiet(file):
+        return
+    for secret in file.secrets:
+        if secret.certainty is Certainty.PROVEN and not (
+            _is_meant_to_be_public(file, secret) or _is_shown_as_example(file, secret)
+        ):
+            yield secret
+
+
+def _is_put_to_use(file: FileContext) -> bool:
+    """Whether a service may be run with the file: it is no prose, no list for a scanner, and not for those who develop it."""
+    path = PurePosixPath(file.path.lower())
+    return not (path.suffix in _PROSE or _LIST_OF_A_SCANNER.search(path.name) or roles.is_for_developers(file.path))
+
+
+def _proves_itself(file: FileContext, secret: Secret) -> bool:
+    line = file.line_of(secret.start)
+    beside = "\n".join(file.lines[max(0, line - 1 - LINES_BESIDE) : line + LINES_BESIDE])
+    return token_proof.proves_itself(secret.kind, file.text[secret.start : secret.end], beside=beside)
+
+
 def _named(file: FileContext) -> Iterator[Secret]:
     path = file.path.lower()
     if _is_quiet(file) or PurePosixPath(path).suffix in _PROSE:
         return
-    if _WORDS_FOLDER.search(path) or _FOR_DEVELOPERS.search(path) or "/.github/workflows/" in f"/{path}":
+    if _WORDS_FOLDER.search(path) or roles.is_for_developers(path) or "/.github/workflows/" in f"/{path}":
         return
     for secret in file.secrets:
         harmless = (_is_commented_example, _is_search_key, _is_a_call)

@@ -15,6 +15,7 @@ _UPLOADS = {
     "@koa/multer": "multer",
     "koa-multer": "multer",
 }
+_LOOKED_BEFORE = re.compile(r"\b(?:existsSync|pathExists|access(?:Sync)?|l?stat(?:Sync)?)\(")
 _HAS_LIMIT = re.compile(r"length|size|limit|max|bytes|destroy\(|413", re.IGNORECASE)
 
 
@@ -35,6 +36,9 @@ def pipe_without_error(candidate: Candidate) -> Match | None:
         return None
     given, target = calls.arguments(source), calls.arguments(candidate.node)
     if not given or given[0].kind() == "string" or len(target) != 1:
+        return None
+    if _LOOKED_BEFORE.search(flow.text_around(candidate.node)):
+        # The file was there a moment ago, so only what happens in between is left.
         return None
     return candidate.match(
         captures={"path": given[0].text(), "target": target[0].text(), "call": name},

@@ -18,13 +18,20 @@ _ASSERTS = re.compile(
     r"sinon\.assert|verify|done|supertest|request\([^)]*\)[\s\S]*\.expect|cy\.|toMatch|expectTypeOf|assertType|check|ensure|fail)\b|\.expect\("
 )
 _NOTHING_HAPPENS = re.compile(
-    r"\.not\.|, 0\)|\(0\)|\(false\)|, false|[nN]otCalled|toBeUndefined|toBeNull|\bnot in\b|== 0\b|is None|assert not\b|assert\(!|"
-    r"_not_(?:called|awaited)|\(\[\]\)"
+    r"\.not\.|, 0\)|\(0\)|\(false\)|, false|[nN]otCalled|toBeUndefined|toBeNull|\bnot in\b|== 0\b|is None|assert not\b|"
+    r"(?:assert(?:\.ok)?|expect)\(!|_not_(?:called|awaited)|\(\[\]\)"
 )
 _ABOUT_TIME = re.compile(
     r"expir|ttl|time|throttl|debounc|interval|rate|delay|duration|elapsed|after \d|stale|idle|wait|cache|poll|sleep|slow|latency|"
     r"ms\b|second|retr|not |n't|never|ignore",
     re.IGNORECASE,
+)
+_SHOWS_TIME = re.compile(
+    r"\bDate\.now\(|\bnew Date\(\)|\bperformance\.now\(|\bhrtime\b|"
+    r"\b(?:updated|created|expires|expiration|modified|lastSeen)_?[aA]t\b|\bdatetime\.|\btime\.(?:time|monotonic)\("
+)
+_ACTS_ON_A_PAGE = re.compile(
+    r"\.(?:click|dblclick|fill|press|type|check|uncheck|hover|selectOption|goto|reload|setInputFiles|waitFor\w*|dispatchEvent)\("
 )
 _BUG_FINDERS = re.compile(
     r"no-floating-promises|no-misused-promises|no-unsafe-|no-eval|no-implied-eval|no-explicit-any|no-await-in-loop|require-atomic-updates|"
@@ -44,7 +51,10 @@ def sleep(candidate: Candidate) -> Match | None:
     if function is None or not _is_own_pause(candidate.node, function):
         return None
     after = function.text()[candidate.node.range().end.index - function.range().start.index :]
-    if not re.search(r"\bexpect\(|\bassert\w*[.(]|\bassert\s|should\.", _next_statements(after)):
+    if not _is_looked_at_once(_next_statements(after), polls="waitForTimeout" in calls.callee(candidate.node)):
+        return None
+    if _SHOWS_TIME.search(function.text()):
+        # Two moments have to differ, or something has to run out: nothing could be waited for instead.
         return None
     if _is_polled(candidate.node):
         return None
@@ -280,6 +290,14 @@ def _is_polled(call: SgNode) -> bool:
 def _next_statements(after: str) -> str:
     """The few lines that follow a pause: what they expect is what it waits for."""
     return "\n".join(line for line in after.split("\n")[1:] if line.strip())[:NEXT_CHARACTERS]
+
+
+def _is_looked_at_once(after: str, *, polls: bool) -> bool:
+    """Whether what follows a pause is looked at once. A page's own `await expect(…)` and its clicks look again by themselves."""
+    first = re.search(r"(?P<waits>await\s+)?\bexpect\(|\bassert\w*[.(]|\bassert\s|should\.", after)
+    if first is None or not polls:
+        return first is not None
+    return not first["waits"] and _ACTS_ON_A_PAGE.search(after[: first.start()]) is None
 
 
 def _is_own_pause(call: SgNode, function: SgNode) -> bool:

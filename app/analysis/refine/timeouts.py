@@ -18,22 +18,28 @@ _FETCHES = frozenset(
 _LIMITS_FETCH = frozenset(("signal", "timeout", "dispatcher", "agent"))
 _LIMITS_AXIOS = frozenset(("timeout", "signal", "cancelToken", "adapter"))
 _LIMITS_HTTP = frozenset(("timeout", "signal", "agent"))
-_MEANT_TO_STAY_OPEN = re.compile(r"text/event-stream|\bNEXT_PUBLIC_|\bVITE_|import\.meta\.env")
-"""Streams of events, and addresses that a page is built with."""
+_BUILT_IN = re.compile(r"\bNEXT_PUBLIC_|\bVITE_|import\.meta\.env|\bREACT_APP_|\bVUE_APP_|\bEXPO_PUBLIC_")
+"""Addresses that a page is built with."""
+_STAYS_OPEN = re.compile(r"text/event-stream|\bstream[\"']?\s*:\s*true\b|\.getReader\(\)")
+"""An answer that comes piece by piece for as long as there is something to say, which no short limit may cut off."""
+_ON_THE_EDGE = re.compile(
+    r"\bruntime\s*[:=]\s*[\"'](?:experimental-)?edge\b|\bDurableObject|\bDeno\.|\bEdgeRuntime\b|"
+    r"\bfetch\s*\(\s*\w+\s*:\s*Request\s*,\s*env\b|addEventListener\(\s*[\"']fetch[\"']"
+)
+"""Says that a platform runs the file which ends what takes too long by itself, and whose clocks are not Node's."""
 _PICTURES = frozenset(("next/og", "@vercel/og", "satori"))
 """What fetches beside them is fonts and pictures for a picture, which the platform limits."""
 _ASSET = re.compile(r"\.(?:ttf|otf|woff2?|png|jpe?g|svg|ico|css)\b")
 _PAGE = re.compile(r"[\"']use client[\"']|\buse(?:State|Effect|SWR|Query|Mutation|Router)\(")
 """Says that a browser runs the file, whatever server's types it imports."""
-_CALLS_MAIN = re.compile(r"^(?:await\s+|void\s+)?main\(\)", re.MULTILINE)
-_STAYS = re.compile(
-    r"^(?:export\b|module\.exports|exports\.)|\.listen\(|createServer|setInterval\(|\.(?:consume|subscribe|on|schedule)\(|"
-    r"\b(?:serve|Worker|listen)\(|while\s*\(true\)",
-    re.MULTILINE,
+_TELLS_HOME = re.compile(
+    r"telemetry|analytics|usage-?stat|(?:check|latest)-?_?(?:for-?_?)?(?:version|updates?)\b",
+    re.IGNORECASE,
 )
-_TELLS_HOME = re.compile(r"telemetry|analytics|usage-?stat", re.IGNORECASE)
 """Names of what reports on the side; nobody waits for it, and `fetch` gives up by itself in the end."""
 LONGEST_FOCUS = 400
+LONGEST_CALL = 2_000
+LONGEST_FUNCTION = 6_000
 _AXIOS_POSITION = {
     "get": 1, "delete": 1, "head": 1, "options": 1, "post": 2, "put": 2, "patch": 2, "postForm": 2, "putForm": 2, "patchForm": 2,
     "request": 0, "create": 0,
@@ -67,11 +73,13 @@ def _fetch(candidate: Candidate) -> Match | None:
     if not 1 <= len(given) <= 2 or not _is_address(given[0]) or calls.is_bounded_outside(candidate.node):
         return None
     text = candidate.file.text
-    if _runs_once(text) or _PAGE.search(text) or _is_left_to_itself(candidate.node):
+    if _PAGE.search(text) or _ON_THE_EDGE.search(text) or _PICTURES.intersection(candidate.file.imports.values()):
         return None
-    if _PICTURES.intersection(candidate.file.imports.values()) or _tells_home(candidate):
-        return None
-    if _is_a_script_of_its_own(candidate.node) or _MEANT_TO_STAY_OPEN.search(candidate.node.text()[:2000]):
+    if (
+        _nobody_waits(candidate)
+        or _stays_open(candidate.node)
+        or _BUILT_IN.search(candidate.node.text()[:LONGEST_CALL])
+    ):
         return None
     if candidate.file.role is Role.UNKNOWN and not calls.looks_remote(given[0]):
         return None
@@ -91,7 +99,7 @@ def _fetch(candidate: Candidate) -> Match | None:
 def axios(candidate: Candidate) -> Match | None:
     """An axios call, or an instance, whose configuration holds no limit, as far as it can be seen."""
     name, _, verb = calls.callee(candidate.node).partition(".")
-    if candidate.file.imports.get(name) != "axios" or _runs_once(candidate.file.text):
+    if candidate.file.imports.get(name) != "axios" or _tells_home(candidate):
         return None
     if _has_defaults(candidate.file.text, name, verb) or calls.is_bounded_outside(candidate.node):
         return None
@@ -102,6 +110,8 @@ def axios(candidate: Candidate) -> Match | None:
     if len(given) > position and not _lacks(given[position], _LIMITS_AXIOS):
         return None
     if candidate.file.role is Role.UNKNOWN and not (given and _shows_another_service(given[0])):
+        return None
+    if _stays_open(candidate.node) or _BUILT_IN.search(candidate.node.text()[:LONGEST_CALL]):
         return None
     if re.search(r"responseType:\s*[\"']blob[\"']|withCredentials:\s*true", candidate.file.text):
         # Only a browser has blobs to ask for, and cookies to send along.
@@ -119,7 +129,7 @@ def axios(candidate: Candidate) -> Match | None:
 def got(candidate: Candidate) -> Match | None:
     """A call of got without its `timeout`."""
     name, _, verb = calls.callee(candidate.node).partition(".")
-    if candidate.file.imports.get(name) != "got" or (verb and verb not in _GOT_VERBS):
+    if candidate.file.imports.get(name) != "got" or (verb and verb not in _GOT_VERBS) or _nobody_waits(candidate):
         return None
     given = calls.arguments(candidate.node)
     if not 1 <= len(given) <= 2 or not _is_address(given[0]) or calls.is_bounded_outside(candidate.node):
@@ -208,6 +218,9 @@ def _python(candidate: Candidate, *, longest: str, limit: str) -> Match | None:
     given = calls.arguments(candidate.node)
     if not given or any(one.kind() in ("dictionary_splat", "list_splat", "generator_expression") for one in given):
         return None
+    if enclosing_function(candidate.node) is None:
+        # What stands at the top of a module runs once, where somebody started it.
+        return None
     if calls.stays_here(given[0]) or calls.is_bounded_outside(candidate.node):
         return None
     whole, base = candidate.node.text(), candidate.node.range().start.index
@@ -293,9 +306,15 @@ def _is_a_script_of_its_own(call: SgNode) -> bool:
     return above is not None and above.kind() == "await_expression" and enclosing_function(call) is None
 
 
-def _runs_once(text: str) -> bool:
-    """Whether the file is a program that ends by itself: it calls its `main`, offers nothing, and stays open for nothing."""
-    return "main()" in text and _CALLS_MAIN.search(text) is not None and _STAYS.search(text) is None
+def _nobody_waits(candidate: Candidate) -> bool:
+    """Whether a silent other side would hold up nobody: a report on the side, a call that is let go, a script's."""
+    return _tells_home(candidate) or _is_left_to_itself(candidate.node) or _is_a_script_of_its_own(candidate.node)
+
+
+def _stays_open(call: SgNode) -> bool:
+    """Whether the answer is read piece by piece, as the call or the function around it shows."""
+    around = enclosing_function(call)
+    return _STAYS_OPEN.search((around or call).text()[:LONGEST_FUNCTION]) is not None
 
 
 def _tells_home(candidate: Candidate) -> bool:
