@@ -4,8 +4,9 @@
     python benchmarks/rules/judge.py table judgements.csv …
     python benchmarks/rules/judge.py again judgements.csv … --repositories REPOSITORIES
 
-`sample` scans each tree, draws at most `--per-rule` hits of every strong detector (the same ones for the same seed), prints
-each with the code around it, and writes a CSV. Fill two columns by hand, with `yes` or `no`: `true` (is what is said true of
+`sample` scans each tree, draws at most `--per-rule` hits of every strong detector (the same ones for the same seed; of them at
+most `--per-file` of one file and `--per-repository` of one repository, so that none decides the figure), prints each with the
+code around it, and writes a CSV. Fill two columns by hand, with `yes` or `no`: `true` (is what is said true of
 that code?) and `post` (would you, as its reviewer, post it?), and say why in `why` where it is a no. `table` reads them back.
 `again` scans the judged files anew and counts only the judgements of what a strong detector still says.
 """
@@ -49,11 +50,8 @@ def sample(asked: argparse.Namespace) -> None:
         for row, shown in asyncio.run(_hits(target, asked.repositories, rules)):
             found[row["rule"], row["detector"]].append((row, shown))
     dice = random.Random(asked.seed)
-    drawn = [
-        hit
-        for _, hits in sorted(found.items())
-        for hit in (hits if len(hits) <= asked.per_rule else dice.sample(hits, asked.per_rule))
-    ]
+    spread = {key: _spread(hits, dice, asked.per_file, asked.per_repository) for key, hits in sorted(found.items())}
+    drawn = [hit for hits in spread.values() for hit in hits[: asked.per_rule]]
     for number, (row, shown) in enumerate(drawn, 1):
         print(f"--- {number}  {row['rule']}/{row['detector']}  {row['repository']} {row['path']}:{row['line']}")
         print(f"    {row['title']}\n{shown}\n")
@@ -62,7 +60,23 @@ def sample(asked: argparse.Namespace) -> None:
         writer.writeheader()
         writer.writerows(row for row, _ in drawn)
     for (rule, detector), hits in sorted(found.items()):
-        print(f"{len(hits):5} hits, {min(len(hits), asked.per_rule):3} drawn  {rule}/{detector}")
+        drawn_here = min(len(spread[rule, detector]), asked.per_rule)
+        print(f"{len(hits):5} hits, {drawn_here:3} drawn  {rule}/{detector}")
+
+
+def _spread(
+    hits: list[tuple[Row, str]], dice: random.Random, per_file: int, per_repository: int
+) -> list[tuple[Row, str]]:
+    """The hits in a drawn order, without those of which the same file or repository gave enough before."""
+    files: dict[tuple[str, str], int] = defaultdict(int)
+    repositories: dict[str, int] = defaultdict(int)
+    kept: list[tuple[Row, str]] = []
+    for row, shown in dice.sample(hits, len(hits)):
+        if files[row["repository"], row["path"]] < per_file and repositories[row["repository"]] < per_repository:
+            files[row["repository"], row["path"]] += 1
+            repositories[row["repository"]] += 1
+            kept.append((row, shown))
+    return kept
 
 
 async def _hits(target: str, repositories: Path, rules: dict[str, Rule]) -> list[tuple[Row, str]]:
@@ -177,6 +191,8 @@ def main() -> None:
     drawing.add_argument("--repositories", type=Path, required=True)
     drawing.add_argument("--output", type=Path, required=True)
     drawing.add_argument("--per-rule", type=int, default=15)
+    drawing.add_argument("--per-file", type=int, default=2)
+    drawing.add_argument("--per-repository", type=int, default=8)
     drawing.add_argument("--seed", type=int, default=6)
     drawing.set_defaults(do=sample)
     reading = verbs.add_parser("table")

@@ -19,7 +19,8 @@ _SECRET_VARIABLE = re.compile(
     r"(?:SECRET|SECRET_KEY|PASSWORD|PASSWD|PRIVATE_KEY|SIGNING_KEY|ENCRYPTION_KEY|API_KEY|AUTH_TOKEN|ACCESS_TOKEN|JWT_KEY|SESSION_KEY|SALT)(?:_\d+)?$"
 )
 _HARMLESS_DEFAULT = re.compile(
-    r"^(?:|undefined|null|none|test|dummy|unset|not[-_ ]?set|missing|x+|\*+|<.*>|.*your[-_ ].*|process\.env.*)$",
+    r"^(?:|undefined|null|none|test|dummy|unset|not[-_ ]?(?:set|used|needed|required)|missing|empty|x+|\*+|<.*>|"
+    r".*your[-_ ].*|process\.env.*)$",
     re.IGNORECASE,
 )
 _LOGGER = re.compile(
@@ -35,6 +36,10 @@ _SECRET_WORD = re.compile(
 )
 _ONLY_HASHES = re.compile(r"hash|digest|fingerprint|etag|checksum|cache", re.IGNORECASE)
 LINES_BESIDE = 8
+_FOR_ANOTHER_SERVICE = re.compile(
+    r"^(?!ADMIN|INTERNAL|APP|SERVICE|SERVER|MASTER)\w+_(?:API_KEY|AUTH_TOKEN|ACCESS_TOKEN)$"
+)
+"""Shown to a service of that name, so a made-up value opens nothing here and is refused there."""
 _OF_A_STORE = re.compile(
     r"(?:^|_)(?:DB|DATABASE|PG|POSTGRES\w*|MYSQL|MARIADB|MONGO\w*|REDIS|TYPEORM|SMTP|E?MAIL)_(?:\w+_)?PASSW(?:OR)?D$"
 )
@@ -90,7 +95,11 @@ def default(candidate: Candidate) -> Match | None:
     if named is None or text is None or _HARMLESS_DEFAULT.match(text):
         return None
     name = named[1] or named[2]
-    if only_in_development(candidate.node) or _is_for_this_machine(candidate, name):
+    if (
+        _FOR_ANOTHER_SERVICE.search(name)
+        or only_in_development(candidate.node)
+        or _is_for_this_machine(candidate, name)
+    ):
         return None
     return _default(candidate, name, right) if _SECRET_VARIABLE.search(name) else None
 

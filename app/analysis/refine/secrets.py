@@ -138,8 +138,12 @@ def _is_meant_to_be_public(file: FileContext, secret: Secret) -> bool:
 def _is_shown_as_example(file: FileContext, secret: Secret) -> bool:
     """Whether a schema gives the value as an example of its form: `example: …`, `examples=["…"]`."""
     before = file.text[file.start_of(file.line_of(secret.start)) : secret.start]
+    if re.search(r"\b(?:examples?|placeholder)\b[\"']?\s*[:=]\s*[\[({]?\s*[\"'`]?$", before, re.IGNORECASE):
+        return True
+    line = file.line_of(secret.start)
     return (
-        re.search(r"\b(?:examples?|placeholder)\b[\"']?\s*[:=]\s*[\[({]?\s*[\"'`]?$", before, re.IGNORECASE) is not None
+        re.search(r"example|sample|placeholder|dummy", "\n".join(file.lines[max(0, line - 3) : line]), re.IGNORECASE)
+        is not None
     )
 
 
