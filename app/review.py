@@ -243,6 +243,7 @@ async def review(
             persona=choose.fixer(library.personas, change),
             envelope=envelope,
             step=step,
+            findings_per_fix=how.findings_per_fix,
             rules=speaking_rules,
             breaker=library.tasks["break"] if how.breaker else "",
         )

@@ -1,9 +1,9 @@
 """How thoroughly a change is read: the effort that people choose, as the passes and filters it stands for.
 
 quick     one pass, no sceptic, no fixes: only what the reviewer is rather sure of is said
-standard  one pass, a sceptic who judges several candidates of a batch at a time, fixes
-deep      a pass for each lens, votes, a sceptic for each candidate alone, a second look where no pass spoke, fixes that
-          somebody tried to break
+standard  one pass, a sceptic who judges several candidates of a batch at a time, the fixes of several findings at a time
+deep      a pass for each lens, votes, a sceptic for each candidate alone, a second look where no pass spoke, each fix
+          written alone, and somebody who tries to break it
 """
 
 from __future__ import annotations
@@ -30,6 +30,8 @@ class Passes:
     candidates_per_prompt: int = 6
     second_look: bool = False
     fixes: bool = True
+    findings_per_fix: int = 5
+    """How many findings' fixes are asked for at a time."""
     least_confidence: float = 0.0
     """A claim that no sceptic judges must be as certain as this."""
     breaker: bool = False
@@ -51,7 +53,14 @@ def passes(effort: Effort) -> Passes:
         case "standard":
             return Passes((GENERAL,))
         case "deep":
-            return Passes((GENERAL, *LENSES), candidates_per_prompt=1, second_look=True, breaker=True, alone=0.5)
+            return Passes(
+                (GENERAL, *LENSES),
+                candidates_per_prompt=1,
+                second_look=True,
+                findings_per_fix=1,
+                breaker=True,
+                alone=0.5,
+            )
 
 
 def asked_for(asked: str) -> Effort | None:

@@ -2,7 +2,7 @@
 
     system   the same for every change with these personas: what a finding is, personas, references, the rules' names
     shared   the same for every batch of one change: the envelope's word, intent, what is known besides, files, guidance
-    body     this batch: the repository's wishes for its files, diff with line numbers, context, evidence; or the finding
+    body     this batch: the repository's wishes for its files, diff with line numbers, context, evidence; or the findings
              to fix
     task     what to do with it: find, through this or that lens; or refute these candidates
 
@@ -31,6 +31,9 @@ from app.core.untrusted import Untrusted
 REVIEW_OUTPUT_TOKENS = 12_000
 VERIFY_OUTPUT_TOKENS = 8_000
 FIX_OUTPUT_TOKENS = 8_000
+FURTHER_FIX_OUTPUT_TOKENS = 2_000
+MOST_FIX_OUTPUT_TOKENS = 16_000
+"""Many models write no longer reply than this."""
 BREAK_OUTPUT_TOKENS = 2_000
 TRIAGE_OUTPUT_TOKENS = 4_000
 SUMMARY_OUTPUT_TOKENS = 1_000
@@ -205,23 +208,25 @@ def fix(
     system_text: str,
     shared_text: str,
     *,
-    found: VerifiedFinding,
-    piece: Piece,
+    findings: Sequence[VerifiedFinding],
+    pieces: Sequence[Piece],
     excerpts: Sequence[Excerpt],
     envelope: Envelope,
     wishes: Sequence[Wish] = (),
 ) -> Prompt:
-    """The prompt that asks for the parts of one finding's answer pattern."""
-    parts = [
-        *_wishes(wishes, envelope),
-        f"## The finding: kind {found.finding.kind}, lines {found.anchor.start_line} to {found.anchor.line}",
-        envelope.wrap("finding", Untrusted(_candidate(found.finding))),
-        "## The change around it: old line, new line, mark, text",
-        _diff([piece], envelope),
-    ]
+    """The prompt that asks for the parts of each finding's answer pattern, numbered from 1. They stand in the `pieces`."""
+    parts = [*_wishes(wishes, envelope)]
+    for number, found in enumerate(findings, start=1):
+        where = found.anchor
+        parts += [
+            f"## Finding {number}: kind {found.finding.kind}, lines {where.start_line} to {where.line}",
+            envelope.wrap(f"finding {number}", Untrusted(_candidate(found.finding))),
+        ]
+    parts += ["## The change around: old line, new line, mark, text", _diff(pieces, envelope)]
     if excerpts:
-        parts += ["## The head's own code: function, definitions, callers, tests", _excerpts(excerpts, envelope)]
-    return Prompt(system_text, shared_text, "\n\n".join(parts), FIX_OUTPUT_TOKENS, "fix")
+        parts += ["## The head's own code: functions, tests, definitions, callers", _excerpts(excerpts, envelope)]
+    wanted = FIX_OUTPUT_TOKENS + FURTHER_FIX_OUTPUT_TOKENS * (len(findings) - 1)
+    return Prompt(system_text, shared_text, "\n\n".join(parts), min(wanted, MOST_FIX_OUTPUT_TOKENS), "fix")
 
 
 def triage(task: str, shared_text: str, *, body: str) -> Prompt:

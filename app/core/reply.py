@@ -195,25 +195,40 @@ class BreakReply(_Form):
 
 
 class FixReply(_Form):
-    """The parts of the answer pattern. Those of the other kinds stay empty."""
+    """The parts of one finding's answer pattern. Those of the other kinds stay empty."""
 
-    repro: Text = Field(description="bug: the smallest code, in a ``` fence, or the steps that show it")
-    root_cause: Text = Field(description="bug: why it happens, naming the line")
-    measure: Text = Field(description="performance: how to measure it before and after")
-    change: Text = Field(description="performance: the targeted change, in words")
-    trade_off: Text = Field(description="design: what is gained and what is given up")
-    alternative: Text = Field(description="design: what to do instead")
-    migration: Text = Field(description="design: the path from here to there")
-    resources: Text = Field(description="design of an API: the resource model, otherwise empty")
-    versioning: Text = Field(description="design of an API: how it is versioned, otherwise empty")
-    paging: Text = Field(description="design of an API: how lists are paged, otherwise empty")
-    limits: Text = Field(description="design of an API: its rate limits, otherwise empty")
-    routes: Text = Field(description="design of an API: example routes, otherwise empty")
+    finding: int = Field(description="its number")
+    repro: Text
+    root_cause: Text
+    measure: Text
+    change: Text
+    trade_off: Text
+    alternative: Text
+    migration: Text
+    resources: Text
+    versioning: Text
+    paging: Text
+    limits: Text
+    routes: Text
     original: Text = Field(description="the lines of the new file that the patch replaces, verbatim and contiguous")
     replacement: Text = Field(description="the lines that stand there after the patch, with their indentation")
     tests: list[TestReply] = Field(max_length=4)
-    risk: Text = Field(description="what the patch may break or cost, and how to watch for it")
+    risk: Text
     missing: Text = Field(description="which part cannot be given, and why; empty when all are there")
+
+
+class FixesReply(_Form):
+    """An answer to each finding."""
+
+    answers: list[FixReply] = Field(max_length=MOST_FINDINGS)
+
+    UNASKED: ClassVar[frozenset[str]] = frozenset({"answers"})
+    """Whoever was shown one finding may answer with the parts alone."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_the_only_one(cls, value: Any) -> Any:
+        return {"answers": [{"finding": 1, **value}]} if isinstance(value, dict) and "answers" not in value else value
 
 
 class PlaceReply(_Form):

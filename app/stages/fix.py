@@ -1,16 +1,18 @@
 """Fixing: for the findings that are said, the parts of their answer pattern, with a patch that was checked.
 
-A patch becomes a suggestion only if it stays inside the hunk, git applies it and the file parses no worse than before.
+Several findings share a prompt, those of one file first of all: what a model has to read to fix them is mostly the same.
+A patch becomes a suggestion only if it stays inside the hunk, git applies it, the file parses no worse than before, and no
+other finding's suggestion touches its lines.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
+from app.core import context, fixes, patch, prompt, suggestion
 from app.core import evidence as rules_say
-from app.core import patch, prompt, suggestion
 from app.core.budget import Piece
 from app.core.change import Change, FileDiff
 from app.core.context import Excerpt
@@ -18,12 +20,12 @@ from app.core.finding import Fix, Kind, Patch, TestFile, VerifiedFinding
 from app.core.patch import Draft, NoPatch
 from app.core.persona import Persona
 from app.core.prompt import Envelope
-from app.core.reply import BreakReply, FixReply
+from app.core.reply import BreakReply, FixesReply, FixReply
 from app.core.rule import Evidence, Rule, Strength
 from app.core.source import SourceFile
 from app.core.source import Verdict as Parses
 from app.core.usage import Usage
-from app.errors import PrincipalError
+from app.errors import Code, PrincipalError
 from app.git import Tree
 from app.llm import Model
 from app.stages import read
@@ -31,13 +33,47 @@ from app.stages.ask import Answer, ask_all, total
 from app.stages.read import Reading
 from app.stages.step import Step
 
-FIX_CONTEXT_TOKENS = 9_000
+FIX_CONTEXT_TOKENS = 2_000
+"""Code around one finding: its function, and how its tests look."""
+FURTHER_CONTEXT_TOKENS = 1_000
+"""And around each further one in the same prompt."""
+ALONE_CONTEXT_TOKENS = 4_000
+"""Where thoroughness asks for each fix by itself."""
+WIDER = 2
+"""So much more is looked for than fits: the shares of a part are smaller than the whole, and most changes lack some part."""
+CUT_OR_GARBLED = (Code.MODEL_TRUNCATED, Code.MODEL_REPLY_BROKEN)
+"""What a reply about several findings may suffer from, and one about a single finding need not."""
 PARTS = {
     Kind.BUG: ("repro", "root_cause", "patch", "tests", "risk"),
     Kind.PERFORMANCE: ("measure", "change", "risk"),
     Kind.DESIGN: ("trade_off", "alternative", "migration"),
 }
 """The parts every finding of a kind has, or says why it has not."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Desk:
+    """Where fixes are asked for: the model, and what each prompt begins with. `alone` asks for one fix at a time."""
+
+    reading: Reading
+    model: Model
+    system: str
+    shared: str
+    envelope: Envelope
+    step: Step
+    alone: bool
+
+    def context_tokens(self, findings: int) -> int:
+        """How much code stands around so many findings."""
+        return ALONE_CONTEXT_TOKENS if self.alone else FIX_CONTEXT_TOKENS + FURTHER_CONTEXT_TOKENS * (findings - 1)
+
+
+@dataclass(frozen=True, slots=True)
+class _Given:
+    """What the model answered to one finding; without a reply, `why` there is none."""
+
+    reply: FixReply | None
+    why: str = ""
 
 
 async def fix(
@@ -49,51 +85,98 @@ async def fix(
     persona: Persona | None,
     envelope: Envelope,
     step: Step,
+    findings_per_fix: int = 1,
     rules: Sequence[Rule] = (),
     breaker: str = "",
 ) -> tuple[tuple[VerifiedFinding, ...], Usage]:
     """The findings with their fixes, in the same order. Rules' findings bring their own; a failed call leaves a reason.
 
-    `rules` are those whose detectors a patch must not set off; `breaker` is the task of whoever tries to break each patch,
-    empty where nobody does.
+    `findings_per_fix` of them are asked about at a time. `rules` are those whose detectors a patch must not set off;
+    `breaker` is the task of whoever tries to break each patch, empty where nobody does.
     """
     open_ones = [found for found in said if found.fix is None]
     if model is None or not open_ones:
         return leave(said, "no model is configured"), Usage()
-    system = prompt.system(task, personas=[persona] if persona else [])
-    shared = prompt.shared(reading.change, envelope=envelope, background=reading.background)
+    desk = _Desk(
+        reading=reading,
+        model=model,
+        system=prompt.system(task, personas=[persona] if persona else []),
+        shared=prompt.shared(reading.change, envelope=envelope, background=replace(reading.background, points=())),
+        envelope=envelope,
+        step=step,
+        alone=findings_per_fix == 1,
+    )
+    given, usage = await _asked(open_ones, desk, most_at_once=findings_per_fix)
+    written = {
+        id(found): await _written(found, one, reading=reading, rules=rules, header=_header(persona))
+        for found, one in zip(open_ones, given, strict=True)
+    }
+    if breaker:
+        written, more = await _attacked(written, desk, task=breaker)
+        usage += more
+    return fixes.apart(written.get(id(found), found) for found in said), usage
+
+
+async def _asked(findings: Sequence[VerifiedFinding], desk: _Desk, *, most_at_once: int) -> tuple[list[_Given], Usage]:
+    """What the model answers to each finding, in order.
+
+    Those of a group whose reply was cut or garbled, also when it was asked for anew, are asked about once more, each alone.
+    """
+    groups = fixes.grouped(findings, most_at_once=most_at_once)
+    answers = await _answers(groups, desk, stage="fix")
+    lost = [
+        group
+        for group, answer in zip(groups, answers, strict=True)
+        if len(group) > 1 and answer.reply is None and answer.code in CUT_OR_GARBLED
+    ]
+    singles = [(found,) for group in lost for found in group]
+    answers += await _answers(singles, desk, stage="fix alone")
+    given = {
+        id(found): one
+        for group, answer in zip([*groups, *singles], answers, strict=True)
+        for found, one in zip(group, _given(answer, len(group)), strict=True)
+    }
+    return [given[id(found)] for found in findings], total(answers)
+
+
+async def _answers(groups: Sequence[fixes.Group], desk: _Desk, *, stage: str) -> list[Answer[FixesReply]]:
+    change = desk.reading.change
     prompts = [
         prompt.fix(
-            system,
-            shared,
-            found=found,
-            piece=piece,
-            envelope=envelope,
-            wishes=reading.wishes([piece.file.path]),
-            excerpts=await _around(found, reading),
+            desk.system,
+            desk.shared,
+            findings=group,
+            pieces=pieces,
+            envelope=desk.envelope,
+            wishes=desk.reading.wishes(list(dict.fromkeys(piece.file.path for piece in pieces))),
+            excerpts=await _around(pieces, desk.reading, budget_tokens=desk.context_tokens(len(group))),
         )
-        for found in open_ones
-        for piece in [_piece(found, reading.change)]
+        for group in groups
+        for pieces in [fixes.shown(group, change)]
     ]
-    answers = await ask_all(step, "fix", [(model, one) for one in prompts], FixReply)
-    written = {
-        id(found): await _written(found, answer, reading=reading, rules=rules, header=_header(persona))
-        for found, answer in zip(open_ones, answers, strict=True)
-    }
-    usage = total(answers)
-    if breaker:
-        patched = {key: found for key, found in written.items() if found.fix is not None and found.fix.patch}
-        attacks = [
-            prompt.attack(prompt.system(breaker), shared, found=found, excerpts=excerpts, envelope=envelope)
-            for found in patched.values()
-            for excerpts in [await _around(found, reading)]
-        ]
-        verdicts = await ask_all(step, "break", [(model, one) for one in attacks], BreakReply)
-        written |= {
-            key: _survived(found, verdict) for (key, found), verdict in zip(patched.items(), verdicts, strict=True)
-        }
-        usage += total(verdicts)
-    return tuple(written.get(id(found), found) for found in said), usage
+    return await ask_all(desk.step, stage, [(desk.model, one) for one in prompts], FixesReply)
+
+
+def _given(answer: Answer[FixesReply], findings: int) -> list[_Given]:
+    if answer.reply is None:
+        return [_Given(None, f"the fix could not be written: {answer.what}")] * findings
+    return [_Given(reply) for reply in fixes.by_number(answer.reply.answers, findings)]
+
+
+async def _attacked(
+    written: Mapping[int, VerifiedFinding], desk: _Desk, *, task: str
+) -> tuple[dict[int, VerifiedFinding], Usage]:
+    """The same findings, without the patches that somebody could break."""
+    patched = {key: found for key, found in written.items() if found.fix is not None and found.fix.patch}
+    attacks = [
+        prompt.attack(prompt.system(task), desk.shared, found=found, excerpts=excerpts, envelope=desk.envelope)
+        for found in patched.values()
+        for pieces in [fixes.shown([found], desk.reading.change)]
+        for excerpts in [await _around(pieces, desk.reading, budget_tokens=desk.context_tokens(1))]
+    ]
+    verdicts = await ask_all(desk.step, "break", [(desk.model, one) for one in attacks], BreakReply)
+    survived = {key: _survived(found, one) for (key, found), one in zip(patched.items(), verdicts, strict=True)}
+    return {**written, **survived}, total(verdicts)
 
 
 def _survived(found: VerifiedFinding, verdict: Answer[BreakReply]) -> VerifiedFinding:
@@ -107,10 +190,10 @@ def _survived(found: VerifiedFinding, verdict: Answer[BreakReply]) -> VerifiedFi
     )
 
 
-async def _around(found: VerifiedFinding, reading: Reading) -> tuple[Excerpt, ...]:
-    """The function that is patched, what it uses, who calls it, and its tests."""
-    piece = _piece(found, reading.change)
-    return await read.around([piece], reading=reading, budget_tokens=FIX_CONTEXT_TOKENS, tests=True)
+async def _around(pieces: Sequence[Piece], reading: Reading, *, budget_tokens: int) -> tuple[Excerpt, ...]:
+    """The functions that are patched; then, as far as there is room, their tests, what they use, and who calls them."""
+    found = await read.around(pieces, reading=reading, budget_tokens=WIDER * budget_tokens, tests=True)
+    return context.fit(found, budget_tokens=budget_tokens)
 
 
 def leave(said: Sequence[VerifiedFinding], reason: str) -> tuple[VerifiedFinding, ...]:
@@ -147,13 +230,13 @@ async def by_rules(
 
 
 async def _written(
-    found: VerifiedFinding, answer: Answer[FixReply], *, reading: Reading, rules: Sequence[Rule], header: str
+    found: VerifiedFinding, given: _Given, *, reading: Reading, rules: Sequence[Rule], header: str
 ) -> VerifiedFinding:
     change = reading.change
-    reply = answer.reply
+    reply = given.reply
     file = change.file(found.anchor.path)
     if reply is None or file is None:
-        return _without(found, f"the fix could not be written: {answer.what}")
+        return _without(found, given.why)
     head_text = reading.code.text.get(file.path)
     draft: Draft | NoPatch = NoPatch("it could not be checked without the file")
     if head_text is not None or not reply.original.strip():
@@ -258,13 +341,6 @@ def _complete(fix: Fix, kind: Kind, reasons: Mapping[str, str], *, otherwise: st
 
 def _without(found: VerifiedFinding, reason: str) -> VerifiedFinding:
     return replace(found, fix=_complete(Fix(), found.finding.kind, {}, otherwise=reason))
-
-
-def _piece(found: VerifiedFinding, change: Change) -> Piece:
-    file = change.file(found.anchor.path)
-    if file is None:
-        raise AssertionError("a verified finding stands in a file of the change")
-    return Piece(file, found.anchor.hunk, 0, len(file.hunks[found.anchor.hunk].body))
 
 
 def _header(persona: Persona | None) -> str:

@@ -51,7 +51,7 @@ def test_a_bot_killed_while_it_verifies_goes_on_and_buys_no_finished_call_again(
             assert bot.terminate() == 0
         asked = Counter(request.schema_name for request in models.requests)
         assert asked["ReviewReply"] == 1
-        assert asked["FixReply"] == 1
+        assert asked["FixesReply"] == 1
         assert asked["VerifyReply"] == 2, "the call that was in flight is asked again, and no other"
         assert len(pull.reviews) == 1
         assert len(pull.check_runs) == 1

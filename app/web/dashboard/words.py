@@ -38,9 +38,14 @@ _STEPS = {
     "reopen": "Open a thread again",
     "DBOS.sleep": "Wait, then try everything again that failed",
 }
-_NUMBERED = {"review": "Ask the reviewer, part", "verify": "Ask the sceptic, group", "fix": "Ask for fix"}
+_NUMBERED = {
+    "review": "Ask the reviewer, part",
+    "verify": "Ask the sceptic, group",
+    "fix": "Ask for fixes, group",
+    "fix alone": "Ask again for fix",
+}
 _EFFECTS = {CHECK_KEY: "Begin the check run", "summary ": "Write the summary", "answer ": "Answer in a thread"}
-_QUESTION = re.compile(r"(review|verify|fix) (\d+)")
+_QUESTION = re.compile(r"(review|verify|fix|fix alone) (\d+)")
 
 
 def step(taken: StepTaken) -> str:
