@@ -17,6 +17,7 @@ from app.core.budget import Piece
 from app.core.change import Change, FileDiff
 from app.core.context import Excerpt
 from app.core.finding import Fix, Kind, Patch, TestFile, VerifiedFinding
+from app.core.options import changed
 from app.core.patch import Draft, NoPatch
 from app.core.persona import Persona
 from app.core.prompt import Envelope
@@ -33,14 +34,14 @@ from app.stages.ask import Answer, ask_all, total
 from app.stages.read import Reading
 from app.stages.step import Step
 
-FIX_CONTEXT_TOKENS = 2_000
-"""Code around one finding: its function, and how its tests look."""
-FURTHER_CONTEXT_TOKENS = 1_000
-"""And around each further one in the same prompt."""
+FIX_CONTEXT_TOKENS = 1_500
+"""Code around one finding: its function, how its tests look, what it calls."""
+FURTHER_CONTEXT_TOKENS = 500
+"""And around each further one in the same prompt; those of one file share most of it."""
 ALONE_CONTEXT_TOKENS = 4_000
-"""Where thoroughness asks for each fix by itself."""
-WIDER = 2
-"""So much more is looked for than fits: the shares of a part are smaller than the whole, and most changes lack some part."""
+"""Where thoroughness asks for each fix by itself: who calls it, too."""
+LOOKED_FOR_TOKENS = 6_000
+"""So much is looked for, each part in its share; of that, from the top, what fits is shown."""
 CUT_OR_GARBLED = (Code.MODEL_TRUNCATED, Code.MODEL_REPLY_BROKEN)
 """What a reply about several findings may suffer from, and one about a single finding need not."""
 PARTS = {
@@ -53,19 +54,19 @@ PARTS = {
 
 @dataclass(frozen=True, slots=True)
 class _Desk:
-    """Where fixes are asked for: the model, and what each prompt begins with. `alone` asks for one fix at a time."""
+    """Where fixes are asked for: the model, and what each prompt begins with.
+
+    `alone` asks for one fix at a time, with more of the code around. `around` is what is read for that code.
+    """
 
     reading: Reading
+    around: Reading
     model: Model
     system: str
     shared: str
     envelope: Envelope
     step: Step
     alone: bool
-
-    def context_tokens(self, findings: int) -> int:
-        """How much code stands around so many findings."""
-        return ALONE_CONTEXT_TOKENS if self.alone else FIX_CONTEXT_TOKENS + FURTHER_CONTEXT_TOKENS * (findings - 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +100,7 @@ async def fix(
         return leave(said, "no model is configured"), Usage()
     desk = _Desk(
         reading=reading,
+        around=reading if findings_per_fix == 1 else _without_callers(reading),
         model=model,
         system=prompt.system(task, personas=[persona] if persona else []),
         shared=prompt.shared(reading.change, envelope=envelope, background=replace(reading.background, points=())),
@@ -149,7 +151,7 @@ async def _answers(groups: Sequence[fixes.Group], desk: _Desk, *, stage: str) ->
             pieces=pieces,
             envelope=desk.envelope,
             wishes=desk.reading.wishes(list(dict.fromkeys(piece.file.path for piece in pieces))),
-            excerpts=await _around(pieces, desk.reading, budget_tokens=desk.context_tokens(len(group))),
+            excerpts=await _around(pieces, desk, findings=len(group)),
         )
         for group in groups
         for pieces in [fixes.shown(group, change)]
@@ -172,7 +174,7 @@ async def _attacked(
         prompt.attack(prompt.system(task), desk.shared, found=found, excerpts=excerpts, envelope=desk.envelope)
         for found in patched.values()
         for pieces in [fixes.shown([found], desk.reading.change)]
-        for excerpts in [await _around(pieces, desk.reading, budget_tokens=desk.context_tokens(1))]
+        for excerpts in [await _around(pieces, desk, findings=1)]
     ]
     verdicts = await ask_all(desk.step, "break", [(desk.model, one) for one in attacks], BreakReply)
     survived = {key: _survived(found, one) for (key, found), one in zip(patched.items(), verdicts, strict=True)}
@@ -190,10 +192,16 @@ def _survived(found: VerifiedFinding, verdict: Answer[BreakReply]) -> VerifiedFi
     )
 
 
-async def _around(pieces: Sequence[Piece], reading: Reading, *, budget_tokens: int) -> tuple[Excerpt, ...]:
+async def _around(pieces: Sequence[Piece], desk: _Desk, *, findings: int) -> tuple[Excerpt, ...]:
     """The functions that are patched; then, as far as there is room, their tests, what they use, and who calls them."""
-    found = await read.around(pieces, reading=reading, budget_tokens=WIDER * budget_tokens, tests=True)
-    return context.fit(found, budget_tokens=budget_tokens)
+    room = ALONE_CONTEXT_TOKENS if desk.alone else FIX_CONTEXT_TOKENS + FURTHER_CONTEXT_TOKENS * (findings - 1)
+    found = await read.around(pieces, reading=desk.around, budget_tokens=LOOKED_FOR_TOKENS, tests=True)
+    return context.fit(found, budget_tokens=room)
+
+
+def _without_callers(reading: Reading) -> Reading:
+    """Callers and twins matter to whoever looks for problems; a patch stays inside the change."""
+    return replace(reading, options=changed(reading.options, without=("context.callers", "context.siblings")))
 
 
 def leave(said: Sequence[VerifiedFinding], reason: str) -> tuple[VerifiedFinding, ...]:
