@@ -102,10 +102,10 @@ def verify_prompt() -> Prompt:
 
 def fix_prompt() -> Prompt:
     return prompt.fix(
-        "A finding was verified.",
+        "Findings were verified.",
         shared(),
-        found=samples.BUG,
-        piece=samples.PIECES[0],
+        findings=[samples.BUG, samples.SLOW],
+        pieces=samples.PIECES,
         excerpts=samples.EXCERPTS,
         envelope=ENVELOPE,
     )

@@ -11,7 +11,7 @@ from app.core import hidden, prompt, secrets
 from app.core.budget import Batch, Piece
 from app.core.change import FileStatus, Hunk, Intent, Skipped
 from app.core.context import Excerpt
-from app.core.finding import Category, Kind
+from app.core.finding import Category, Kind, VerifiedFinding
 from app.core.persona import Persona, Reference
 from app.core.prompt import Envelope
 from app.core.rule import Evidence, Strength
@@ -372,23 +372,25 @@ def test_a_verify_prompt_numbers_its_candidates_from_one():
     assert "## More" not in bare.task
 
 
-def test_a_fix_prompt_shows_the_finding_the_change_and_the_code_around_it():
-    found = replace(verified(kind=Kind.DESIGN), anchor=anchor(start_line=11, line=13))
-    made = prompt.fix(
-        "fixer",
-        "shared",
-        found=found,
-        piece=whole(file()),
-        excerpts=[Excerpt("b.ts", 1, "x", "tests of it")],
-        envelope=ENVELOPE,
-    )
-    assert (made.system, made.shared, made.purpose, made.max_output_tokens) == ("fixer", "shared", "fix", 8_000)
-    assert made.body.startswith("## The finding: kind design, lines 11 to 13\n\n<data")
-    assert [name for name, _ in FENCED.findall(made.body)] == ["finding", "diff", "context"]
-    assert "\n\n## The change around it: old line, new line, mark, text\n\n<data" in made.body
-    assert "\n\n## The head's own code: function, definitions, callers, tests\n\n<data" in made.body
-    bare = prompt.fix("s", "h", found=found, piece=whole(file()), excerpts=[], envelope=ENVELOPE)
-    assert "## The head's own code" not in bare.body
+def fix_prompt(*findings, **more):
+    given = {"pieces": [whole(file())], "excerpts": [], "envelope": ENVELOPE, **more}
+    return prompt.fix("fixer", "shared", findings=findings, **given)
+
+
+def test_a_fix_prompt_numbers_the_findings_and_shows_the_change_and_the_code_around_them_once():
+    design = replace(verified(kind=Kind.DESIGN), anchor=anchor(start_line=11, line=13))
+    made = fix_prompt(design, verified(), excerpts=[Excerpt("b.ts", 1, "x", "tests of it")])
+    assert (made.system, made.shared, made.purpose, made.max_output_tokens) == ("fixer", "shared", "fix", 10_000)
+    assert made.body.startswith("## Finding 1: kind design, lines 11 to 13\n\n<data")
+    assert "\n\n## Finding 2: kind bug, lines 11 to 11\n\n<data" in made.body
+    assert [name for name, _ in FENCED.findall(made.body)] == ["finding 1", "finding 2", "diff", "context"]
+    assert "\n\n## The change around: old line, new line, mark, text\n\n<data" in made.body
+    assert "\n\n## The head's own code: functions, tests, definitions, callers\n\n<data" in made.body
+    assert "## The head's own code" not in fix_prompt(design).body
+
+
+def test_the_reply_about_several_findings_may_be_longer_up_to_what_models_write():
+    assert [fix_prompt(*[verified()] * count).max_output_tokens for count in (1, 5, 9)] == [8_000, 16_000, 16_000]
 
 
 def test_a_summary_prompt_fences_what_models_wrote_too():
@@ -415,7 +417,7 @@ def test_s07_no_text_from_outside_leaves_its_fence_in_any_prompt(first, second):
         prompt.shared(told, envelope=ENVELOPE),
         review(whole(one), excerpts=around, evidence=[evidence(Strength.WEAK, path=first, note=second)]).body,
         prompt.verify("s", "h", body="", task="", candidates=[claim], excerpts=around, envelope=ENVELOPE).task,
-        prompt.fix("s", "h", found=verified(), piece=whole(one), excerpts=around, envelope=ENVELOPE).body,
+        fix_prompt(VerifiedFinding(claim, anchor()), pieces=[whole(one)], excerpts=around).body,
         prompt.summarise("s", [first], [second], envelope=ENVELOPE).body,
     ]
     outside = "\n".join(FENCED.sub("", text) for text in made).replace(ENVELOPE.rule(), "")

@@ -9,11 +9,13 @@ from pydantic import BaseModel, ValidationError
 
 from app.core import reply
 from app.core.finding import Category, Kind, Severity
-from app.core.reply import Claim, FixReply, ReviewReply, SummaryReply, TestReply, VerifyReply
+from app.core.reply import Claim, FixesReply, FixReply, ReviewReply, SummaryReply, TestReply, VerifyReply
+from app.llm.form import Misread, read, strict_schema
 from tests.core.values import claim, verdict
 
 FIX = {
-    **dict.fromkeys(set(FixReply.model_fields) - {"tests"}, ""),
+    **dict.fromkeys(set(FixReply.model_fields) - {"finding", "tests"}, ""),
+    "finding": 2,
     "tests": [{"path": "test/a.test.ts", "content": "it();"}],
 }
 CLAIM = claim().model_dump()
@@ -145,12 +147,26 @@ def test_a_fix_may_bring_up_to_four_tests():
         FixReply.model_validate({**FIX, "tests": FIX["tests"] * 5})
 
 
+def test_whoever_was_shown_one_finding_may_answer_without_its_number():
+    alone = {name: part for name, part in FIX.items() if name != "finding"}
+    assert FixesReply.model_validate(alone) == FixesReply.model_validate({"answers": [{**FIX, "finding": 1}]})
+    assert read(json.dumps({**alone, "risk": "r"}), FixesReply).reply.answers[0].risk == "r"
+    assert read(json.dumps({"answers": [FIX]}), FixesReply).reply.answers[0].finding == 2
+    for broken in ({}, {"answers": [alone]}, {"risk": "r"}):
+        with pytest.raises(Misread, match="Field required"):
+            read(json.dumps(broken), FixesReply)
+
+
+def test_the_form_of_fixes_is_short_because_it_is_sent_with_every_prompt():
+    assert len(json.dumps(strict_schema(FixesReply), separators=(",", ":"))) < 1_800
+
+
 def test_forms_cannot_be_changed_once_they_are_filled_in():
     with pytest.raises(ValidationError):
         claim().title = "other"
 
 
-@pytest.mark.parametrize("form", [ReviewReply, VerifyReply, FixReply, SummaryReply])
+@pytest.mark.parametrize("form", [ReviewReply, VerifyReply, FixesReply, SummaryReply])
 def test_every_field_is_required_in_the_schema_so_that_structured_output_has_no_optional_parts(form: type[BaseModel]):
     schema = form.model_json_schema()
     for one in (schema, *schema.get("$defs", {}).values()):
@@ -164,7 +180,7 @@ def _filled(form: type[BaseModel]) -> dict[str, object]:
             return {"overview": "o", "considered": ["a.ts:1: kept"], "findings": [CLAIM], "verdicts": [], "flow": []}
         case "VerifyReply":
             return {"overview": "", "considered": [], "findings": [], "verdicts": [verdict().model_dump()], "flow": []}
-        case "FixReply":
-            return FIX
+        case "FixesReply":
+            return {"answers": [FIX]}
         case _:
             return {"overview": "o"}

@@ -18,7 +18,7 @@ from app.llm import form
 from app.llm.form import Misread
 from tests.fakes.models import _check_schema, smallest
 
-FORMS = [replies.ReviewReply, replies.VerifyReply, replies.FixReply, replies.SummaryReply]
+FORMS = [replies.ReviewReply, replies.VerifyReply, replies.FixesReply, replies.SummaryReply]
 
 
 class Colour(StrEnum):
