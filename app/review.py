@@ -224,6 +224,7 @@ async def review(
             claims,
             reading=reading,
             model=models.verify or models.review,
+            opening=library.tasks["reviewer"],
             task=library.tasks["verify"],
             envelope=envelope,
             passes=how,

@@ -64,6 +64,16 @@ def estimate_tokens(text: str) -> int:
     return int(len(text) / CHARACTERS_PER_TOKEN) + 1
 
 
+def tokens_of(piece: Piece) -> int:
+    """About how many tokens a piece takes in a prompt."""
+    body = piece.file.hunks[piece.hunk].body[piece.start : piece.end]
+    return sum(_line_tokens(raw) for raw in body)
+
+
+def _line_tokens(raw: str) -> int:
+    return int((len(raw) + LINE_OVERHEAD_CHARACTERS) / CHARACTERS_PER_TOKEN) + 1
+
+
 def cut(files: Sequence[FileDiff], *, batch_tokens: int, most_tokens: int) -> tuple[list[Batch], list[Piece]]:
     """The change in batches of at most `batch_tokens`, and the pieces that did not fit into `most_tokens` in all.
 
@@ -102,7 +112,7 @@ def _parts(hunk: Hunk, batch_tokens: int) -> list[tuple[int, int, int]]:
     parts: list[tuple[int, int, int]] = []
     start, filled = 0, 0
     for position, raw in enumerate(hunk.body):
-        tokens = int((len(raw) + LINE_OVERHEAD_CHARACTERS) / CHARACTERS_PER_TOKEN) + 1
+        tokens = _line_tokens(raw)
         if filled + tokens > batch_tokens and position - start >= SHORTEST_PART_LINES:
             parts.append((start, position, filled))
             start, filled = position, 0

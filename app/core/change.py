@@ -62,6 +62,22 @@ class Hunk:
                     old += 1
                     new += 1
 
+    def changed_spans(self) -> tuple[tuple[int, int], ...]:
+        """The runs of changed lines: first and last line at the head; where lines only went, the line that follows them."""
+        spans: list[tuple[int, int]] = []
+        after_change = False
+        following = self.new_start
+        for line in self.lines():
+            if line.mark == " ":
+                after_change = False
+            elif not after_change:
+                spans.append((following, following))
+                after_change = True
+            if line.mark == "+":
+                spans[-1] = (spans[-1][0], following)
+            following += line.mark != "-"
+        return tuple(spans)
+
     @property
     def new_end(self) -> int:
         """The last line of the hunk on the head side; `new_start - 1` when the head side is empty."""

@@ -9,10 +9,10 @@ import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 
 from app.core import signals
-from app.core.budget import Piece, estimate_tokens, is_test
+from app.core.budget import Piece, is_test
+from app.core.excerpts import Excerpt, Part, Shown
 from app.core.finding import Category, Kind
 from app.core.rule import Rule
 
@@ -23,34 +23,20 @@ MOST_RULES = 4
 CALLERS_PER_NAME = 3
 TESTS_PER_NAME = 1
 SIBLINGS_PER_NAME = 1
+LINES_AROUND_A_USE = 5
+LINES_OF_A_DEFINITION = 30
 
 
-class Part(StrEnum):
-    """The parts of the context, by the names of the options that switch them."""
-
-    ENCLOSING = "enclosing"
-    DEFINITIONS = "definitions"
-    CALLERS = "callers"
-    TESTS = "tests"
-    SIBLINGS = "siblings"
-    HISTORY = "history"
-
-
-SHARES = {
-    Part.ENCLOSING: 0.5,
-    Part.DEFINITIONS: 0.3,
-    Part.CALLERS: 0.2,
-    Part.TESTS: 0.2,
-    Part.SIBLINGS: 0.15,
-    Part.HISTORY: 0.05,
-}
-"""Of a prompt's budget for context. Together more than all of it, because a change rarely has all of them."""
 _IDENTIFIER = re.compile(r"[A-Za-z_$][A-Za-z0-9_$]{2,60}")
 _CALL = re.compile(r"([A-Za-z_$][A-Za-z0-9_$]{2,60})\s*\(")
 _TYPED = re.compile(r"(?:\bnew|\bas|\bextends|\bimplements|:|->|<)\s*\*?([A-Z][A-Za-z0-9_]{2,60})\b")
-_KEYWORDS = r"function\*?|class|interface|type|enum|def|func|fn|struct|trait|const|let|var"
+_OWN = r"function\*?|class|interface|type|enum|def|func|fn|struct|trait"
+_KEYWORDS = rf"{_OWN}|const|let|var"
 _DEFINED = re.compile(rf"(?:{_KEYWORDS})\s+(?:\([^()]*\)\s*)?([A-Za-z_$][\w$]{{2,60}})")
+_DEFINED_INSIDE = re.compile(rf"(?:{_OWN})\s+(?:\([^()]*\)\s*)?([A-Za-z_$][\w$]{{2,60}})")
 _METHOD = re.compile(r"^\s*(?:[\w$<>\[\],.?*&:@]{1,80}\s+){0,6}([A-Za-z_$][\w$]{2,60})\s*\([^;{}]*\)[^;={}]*\{\s*$")
+_CLOSING = re.compile(r"\s*[)}\]]|\s*end\b")
+_OPENS = re.compile(r"[{(:\[]\s*$")
 _NUMBER = re.compile(r"u?int\d{0,3}|float\d{1,3}")
 _NO_CODE = ("//", "/*", "*", "# ", "--", "<!--", '"""')
 _PROSE = (".md", ".mdx", ".rst", ".txt", ".adoc")
@@ -200,16 +186,6 @@ _NO_NAMES = frozenset(
 
 
 @dataclass(frozen=True, slots=True)
-class Excerpt:
-    """Lines of a file at the head, and in a few words why they are shown (`defines chargeCard`, `calls chargeCard`)."""
-
-    path: str
-    start_line: int
-    text: str
-    why: str
-
-
-@dataclass(frozen=True, slots=True)
 class Hit:
     """A line of the head tree that holds a name."""
 
@@ -226,14 +202,6 @@ class Place:
     line: int
     why: str
     part: Part
-
-
-@dataclass(frozen=True, slots=True)
-class Shown:
-    """An excerpt, and as which part of the context it is shown."""
-
-    part: Part
-    excerpt: Excerpt
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,8 +228,16 @@ def wanted(pieces: Sequence[Piece], *, around: Sequence[str] = ()) -> Wanted:
     return Wanted(defined=known, used=used)
 
 
+def speaks_of(piece: Piece, names: Collection[str]) -> bool:
+    """Whether a changed line of the piece holds one of the names."""
+    body = piece.file.hunks[piece.hunk].body[piece.start : piece.end]
+    return any(name in names for raw in body if raw[:1] in "+-" for name in _IDENTIFIER.findall(raw[1:]))
+
+
 def _defined(text: str) -> tuple[str, ...]:
-    return (*_DEFINED.findall(text), *_METHOD.findall(text))
+    """What a line defines. Variables inside a block are nobody else's, so nobody looks for who uses them."""
+    known = _DEFINED if text[:1].strip() else _DEFINED_INSIDE
+    return (*known.findall(text), *_METHOD.findall(text))
 
 
 def _called(lines: Iterable[str]) -> tuple[str, ...]:
@@ -309,12 +285,29 @@ def _siblings(name: str, met: Sequence[Hit], shown: Collection[str]) -> list[Pla
     return [Place(hit.path, hit.line, f"another {name}", Part.SIBLINGS) for hit in others[:SIBLINGS_PER_NAME]]
 
 
-def excerpt(place: Place, lines: Sequence[str]) -> Excerpt:
+def excerpt(place: Place, lines: Sequence[str]) -> Shown:
     """The lines of a file around a place: a definition with what follows it, a use with what stands around it."""
-    before, after = (1, 24) if place.part in (Part.DEFINITIONS, Part.SIBLINGS) else (6, 6)
-    start = max(place.line - before, 1)
-    end = min(place.line + after, len(lines))
-    return Excerpt(place.path, start, "\n".join(lines[start - 1 : end]), place.why)
+    if place.part in (Part.DEFINITIONS, Part.SIBLINGS):
+        start, end = max(place.line - 1, 1), _end_of_definition(place.line, lines)
+    else:
+        start, end = max(place.line - LINES_AROUND_A_USE, 1), min(place.line + LINES_AROUND_A_USE, len(lines))
+    return Shown(place.part, Excerpt(place.path, start, "\n".join(lines[start - 1 : end]), place.why), place.line)
+
+
+def _end_of_definition(line: int, lines: Sequence[str]) -> int:
+    """The last line of what is defined on a line: where a line is indented no deeper, or after as much as is worth showing."""
+    depth = _depth(lines[line - 1])
+    last = min(line + LINES_OF_A_DEFINITION, len(lines))
+    for number in range(line + 1, last + 1):
+        text = lines[number - 1]
+        closes = _CLOSING.match(text) is not None
+        if text.strip() and _depth(text) <= depth and not ((closes or text.strip() == "{") and _OPENS.search(text)):
+            return number if closes else number - 1
+    return last
+
+
+def _depth(text: str) -> int:
+    return len(text) - len(text.lstrip())
 
 
 def test_paths(path: str) -> tuple[str, ...]:
@@ -354,33 +347,6 @@ def rules_touched(rules: Sequence[Rule], *, text: str, seen: Collection[str]) ->
 def may_be_a_defect(rule: Rule) -> bool:
     """Whether breaking the rule can make a change wrong. Wishes for logs, metrics, types and tests are not asked for."""
     return rule.kind is not Kind.DESIGN or rule.category not in (Category.OBSERVABILITY, Category.EXPERIENCE)
-
-
-def fit(excerpts: Iterable[Excerpt], *, budget_tokens: int) -> tuple[Excerpt, ...]:
-    """The excerpts that fit, in order, none of them twice."""
-    return share_out([Shown(Part.ENCLOSING, one) for one in excerpts], budget_tokens=budget_tokens, shares={})
-
-
-def share_out(
-    found: Iterable[Shown], *, budget_tokens: int, shares: Mapping[Part, float] = SHARES
-) -> tuple[Excerpt, ...]:
-    """The same, where each part has its share of the budget, so that none crowds out another."""
-    kept: list[Excerpt] = []
-    whole = budget_tokens
-    left = {part: int(budget_tokens * shares.get(part, 1.0)) for part in Part}
-    for one in found:
-        tokens = estimate_tokens(one.excerpt.text)
-        if tokens <= min(left[one.part], whole) and not any(_shows(other, one.excerpt) for other in kept):
-            kept.append(one.excerpt)
-            left[one.part] -= tokens
-            whole -= tokens
-    return tuple(kept)
-
-
-def _shows(one: Excerpt, other: Excerpt) -> bool:
-    """Whether an excerpt has the first half of another, with the line that it is about."""
-    last, middle = one.start_line + one.text.count("\n"), other.start_line + other.text.count("\n") // 2
-    return one.path == other.path and one.start_line <= other.start_line and middle <= last
 
 
 def _is_code(hit: Hit) -> bool:

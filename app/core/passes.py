@@ -44,6 +44,14 @@ class Passes:
         """Whether a batch is read more than once, so that the same problem may be claimed more than once."""
         return len(self.tasks) > 1
 
+    def share_a_prefix(self, batches: int) -> bool:
+        """Whether all calls about a batch begin with all that was read of it.
+
+        Where there are several batches or passes, a provider's cache pays for the repetition. A change that is read in one
+        call is too small for that: its sceptic reads what the candidates are about, and nothing twice.
+        """
+        return self.many or batches > 1
+
 
 def passes(effort: Effort) -> Passes:
     """The passes of an effort."""

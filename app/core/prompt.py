@@ -16,10 +16,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from app.core import secrets
 from app.core.background import ENGLISH, Background, Point
 from app.core.budget import Batch, Piece, estimate_tokens
 from app.core.change import Change, FileDiff, Intent
-from app.core.context import Excerpt
+from app.core.excerpts import Excerpt
 from app.core.finding import Finding, VerifiedFinding
 from app.core.hidden import reveal
 from app.core.obey import Wish
@@ -47,8 +48,6 @@ LONGEST_BODY = 6_000
 LONGEST_COMMIT = 500
 MOST_COMMITS = 20
 LONGEST_LINE = 2_000
-LONGEST_SECRET_LINES = 200
-"""A secret of several lines may begin so far before the lines that are shown, or end so far behind them."""
 MOST_LISTED_FILES = 200
 LONGEST_ISSUE = 2_000
 MOST_FAILED_CHECKS = 5
@@ -409,8 +408,8 @@ def _piece(piece: Piece, envelope: Envelope) -> str:
 
 def _texts(piece: Piece, envelope: Envelope) -> list[str]:
     """The piece's lines, without secrets that may begin before it or end behind it."""
-    first = max(piece.start - LONGEST_SECRET_LINES, 0)
-    around = piece.file.hunks[piece.hunk].body[first : piece.end + LONGEST_SECRET_LINES]
+    first = max(piece.start - secrets.LONGEST_LINES, 0)
+    around = piece.file.hunks[piece.hunk].body[first : piece.end + secrets.LONGEST_LINES]
     shown = envelope.lines([raw[1:] for raw in around])
     return shown[piece.start - first : piece.end - first]
 
@@ -421,14 +420,19 @@ def _within_a_line(text: str) -> str:
 
 
 def _excerpts(excerpts: Sequence[Excerpt], envelope: Envelope) -> str:
-    shown = []
+    """The excerpts with their line numbers; what is left out within one is shown in the change, or is not needed."""
+    told: list[str] = []
+    heading, last = "", 0
     for excerpt in excerpts:
+        named = f"=== {excerpt.path}: {excerpt.why}"
+        if named != heading or excerpt.start_line <= last:
+            told.append(f"\n{named}" if told else named)
+        else:
+            told.append("    …")
+        heading, last = named, excerpt.lines[-1]
         lines = envelope.lines(excerpt.text.split("\n"))
-        numbered = "\n".join(
-            f"{number:>5} {_within_a_line(text)}" for number, text in enumerate(lines, excerpt.start_line)
-        )
-        shown.append(f"=== {excerpt.path}: {excerpt.why}\n{numbered}")
-    return envelope.wrap("context", Untrusted("\n\n".join(shown)))
+        told += [f"{number:>5} {_within_a_line(text)}" for number, text in enumerate(lines, excerpt.start_line)]
+    return envelope.wrap("context", Untrusted("\n".join(told)))
 
 
 def _evidence(evidence: Sequence[Evidence], rules: Mapping[str, Rule], envelope: Envelope) -> list[str]:

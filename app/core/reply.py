@@ -120,28 +120,10 @@ class Verdict(_Form):
     confidence: Confidence
 
 
-# One form for both tasks, because providers put the form before everything else that they cache: with two of them, finding
-# and verifying would share no prefix. https://developers.openai.com/api/docs/guides/structured-outputs
-class _PassReply(_Form):
-    model_config = ConfigDict(
-        title="ReviewReply",
-        json_schema_extra={
-            "description": "What a reviewer says about one batch: its findings, or its verdicts on candidates."
-        },
-    )
-
-    overview: Text = Field(description="what this part of the change does and where its risk is, one or two sentences")
-    considered: list[Text] = Field(
-        description="each suspicion before it is judged, in one line: file and line, what would go wrong, why kept or refuted"
-    )
-    findings: list[Claim] = Field(max_length=MOST_FINDINGS)
-    verdicts: list[Verdict] = Field(max_length=MOST_FINDINGS)
-    flow: list[Step] = Field(
-        description="where the change alters who calls whom or where data goes: two to eight steps in order; otherwise empty"
-    )
+class _Kind(_Form):
+    """A form of which a reply may lack what nobody asked for, or what is only an ornament."""
 
     UNASKED: ClassVar[frozenset[str]] = frozenset()
-    """Parts of the form that belong to the other task, or are an ornament: a reply may lack them."""
 
     @model_validator(mode="before")
     @classmethod
@@ -153,14 +135,50 @@ class _PassReply(_Form):
         )
 
 
-class ReviewReply(_PassReply):
+class ReviewReply(_Kind):
     """What a reviewer says about one batch."""
 
-    UNASKED: ClassVar[frozenset[str]] = frozenset({"considered", "verdicts", "flow"})
+    overview: Text = Field(description="what this part of the change does and where its risk is, one or two sentences")
+    considered: list[Text] = Field(
+        description="each suspicion before it is judged, in one line: file and line, what would go wrong, why kept or refuted"
+    )
+    findings: list[Claim] = Field(max_length=MOST_FINDINGS)
+    flow: list[Step] = Field(
+        description="where the change alters who calls whom or where data goes: two to eight steps in order; otherwise empty"
+    )
+
+    UNASKED: ClassVar[frozenset[str]] = frozenset({"considered", "flow"})
 
 
-class VerifyReply(_PassReply):
+class VerifyReply(_Kind):
     """What the sceptic says about all candidates it was shown."""
+
+    verdicts: list[Verdict] = Field(max_length=MOST_FINDINGS)
+
+
+# Providers put the form before everything else that they cache: with two forms, calls that find and calls that verify would
+# share no prefix. https://developers.openai.com/api/docs/guides/structured-outputs
+_SHARED = ConfigDict(
+    title="ReviewReply",
+    json_schema_extra={
+        "description": "What a reviewer says about one batch: its findings, or its verdicts on candidates."
+    },
+)
+
+
+class SharedReviewReply(ReviewReply):
+    """The same, in the form that both tasks share where several calls repeat what was read."""
+
+    model_config = _SHARED
+    verdicts: list[Verdict] = Field(max_length=MOST_FINDINGS)
+
+    UNASKED: ClassVar[frozenset[str]] = frozenset({"considered", "flow", "verdicts"})
+
+
+class SharedVerifyReply(VerifyReply, ReviewReply):
+    """The same, in the form that both tasks share."""
+
+    model_config = _SHARED
 
     UNASKED: ClassVar[frozenset[str]] = frozenset({"overview", "considered", "findings", "flow"})
 

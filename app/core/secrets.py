@@ -19,7 +19,9 @@ from app.core.secret_names import in_addresses, named_and_spoken
 from app.core.secret_tokens import provider_tokens
 from app.core.secret_values import entropy, is_placeholder
 
-__all__ = ["Certainty", "Secret", "entropy", "find", "is_placeholder", "mask", "redact"]
+LONGEST_LINES = 200
+"""A secret of several lines may begin so far before the lines that are shown, or end so far behind them."""
+__all__ = ["LONGEST_LINES", "Certainty", "Secret", "entropy", "find", "is_placeholder", "mask", "redact"]
 
 
 def find(text: str) -> tuple[Secret, ...]:

@@ -7,10 +7,11 @@ Claim ── claimed ──► Finding ── place ──► Placed ── judg
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+import re
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from app.core import anchor
+from app.core import anchor, context
 from app.core.change import Change, FileDiff
 from app.core.finding import Anchor, Category, Elsewhere, Filter, Finding, Kind, Rejected, Severity, VerifiedFinding
 from app.core.reply import Claim, Verdict
@@ -18,6 +19,9 @@ from app.core.rule import Rule
 
 LEAST_CLAIMED_CONFIDENCE = 0.3
 """Below this a claim is not worth a sceptic's time."""
+
+_CODE = re.compile(r"`([^`\n]{1,200})`")
+_NAME = re.compile(r"[A-Za-z_$][A-Za-z0-9_$]{3,60}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +58,15 @@ def claimed(claim: Claim, *, source: str, rules: Mapping[str, Rule]) -> Finding:
         scenario=claim.scenario.strip(),
         assumptions=tuple(text.strip() for text in claim.assumptions if text.strip()),
     )
+
+
+def names(findings: Iterable[Finding]) -> frozenset[str]:
+    """The names of code that claims are about: what their quotes hold, and what their sentences set in backticks."""
+    told: set[str] = set()
+    for one in findings:
+        code = [one.quote, *_CODE.findall(f"{one.title}\n{one.explanation}\n{one.scenario}")]
+        told.update(name for text in code for name in _NAME.findall(text) if context.is_telling(name))
+    return frozenset(told)
 
 
 def place(

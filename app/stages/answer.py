@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from app.core import answer, budget, context, prompt
+from app.core import answer, budget, context, excerpts, prompt
 from app.core.budget import Piece
 from app.core.change import Change, FileDiff
-from app.core.context import Excerpt, Hit, Wanted
+from app.core.context import Hit, Wanted
+from app.core.excerpts import Excerpt
 from app.core.prompt import Envelope
 from app.core.pull import Remark, ReviewThread
 from app.core.reply import AnswerReply
@@ -60,7 +61,7 @@ async def respond(
     pieces = _pieces(asked, change)
     around = await read.around(pieces, reading=reading, budget_tokens=CONTEXT_TOKENS)
     looked_up = await _looked_up(asked.words.text, reading=reading)
-    excerpts = context.fit(
+    shown = excerpts.fit(
         [one for one in (*looked_up, *around) if not reading.policies.why_excluded(one.path)],
         budget_tokens=CONTEXT_TOKENS,
     )
@@ -70,7 +71,7 @@ async def respond(
         question=asked.words,
         thread=asked.remarks,
         pieces=pieces,
-        excerpts=excerpts,
+        excerpts=shown,
         envelope=envelope,
     )
     given = await ask(step, "answer", model=model, prompt=written, form=AnswerReply)
@@ -105,7 +106,7 @@ async def _looked_up(words: str, *, reading: Reading) -> list[Excerpt]:
     paths = list(dict.fromkeys(place.path for place in places))[:FILES_LOOKED_INTO]
     blobs = await reading.tree.read_many(head, paths)
     lines = {path: data.decode("utf-8", "replace").split("\n") for path, data in blobs.items()}
-    return [context.excerpt(place, lines[place.path]) for place in places if place.path in lines]
+    return [context.excerpt(place, lines[place.path]).excerpt for place in places if place.path in lines]
 
 
 async def _texts(reply: AnswerReply, *, reading: Reading) -> dict[str, str]:

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from app.core import prompt, verify
-from app.core.budget import Piece
+from app.core import context, excerpts, prompt, verify
+from app.core.budget import Batch, Piece, tokens_of
 from app.core.change import Change
-from app.core.context import Excerpt
+from app.core.excerpts import Excerpt
 from app.core.finding import Elsewhere, Filter, Finding, Rejected, VerifiedFinding
 from app.core.passes import Passes
 from app.core.prompt import Envelope
 from app.core.rank import merge_candidates
-from app.core.reply import VerifyReply
+from app.core.reply import SharedVerifyReply, VerifyReply
 from app.core.report import NotReviewed
 from app.core.usage import Usage
 from app.core.verify import Beside, Placed
@@ -27,7 +27,8 @@ from app.stages.step import Step
 
 MOST_CANDIDATES = 60
 """More than this is noise: the most confident ones are looked at."""
-DOUBT_CONTEXT_TOKENS = 9_000
+MORE_CONTEXT_TOKENS = 3_000
+"""Of code that the reviewers did not see."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +49,7 @@ async def doubt(
     *,
     reading: Reading,
     model: Model,
+    opening: str,
     task: str,
     envelope: Envelope,
     passes: Passes,
@@ -55,7 +57,8 @@ async def doubt(
 ) -> Judged:
     """The sceptic's judgement on every claim.
 
-    A claim nobody could judge is not said, and its hunks count as not reviewed.
+    A claim nobody could judge is not said, and its hunks count as not reviewed. Where calls share a prefix the sceptic reads
+    what the reviewers read; otherwise `opening` and what the candidates are about.
     """
     change = reading.change
     candidates, rejected = _place(claims, change=change, head=reading.code.lines())
@@ -63,19 +66,29 @@ async def doubt(
         candidates, outvoted = elect(candidates, alone=passes.alone)
         rejected += outvoted
     groups = _groups(candidates, claims.read, most_at_once=passes.candidates_per_prompt)
-    prompts = [
-        prompt.verify(
-            material.system,
-            material.shared,
-            body=material.body,
-            task=task,
-            candidates=[one.finding for one in group],
-            envelope=envelope,
-            excerpts=await _more(_pieces(group, change), material, reading=reading),
+    shared = passes.share_a_prefix(len(claims.read))
+    shown = [
+        await (
+            _all_of_it(material, group, reading=reading)
+            if shared
+            else _what_it_is_about(material, group, opening=opening, reading=reading, envelope=envelope)
         )
         for material, group in groups
     ]
-    answers = await ask_all(step, "verify", [(model, one) for one in prompts], VerifyReply)
+    prompts = [
+        prompt.verify(
+            one.system,
+            one.shared,
+            body=one.body,
+            task=task,
+            candidates=[candidate.finding for candidate in group],
+            envelope=envelope,
+            excerpts=one.more,
+        )
+        for one, (_, group) in zip(shown, groups, strict=True)
+    ]
+    form = SharedVerifyReply if shared else VerifyReply
+    answers = await ask_all(step, "verify", [(model, one) for one in prompts], form)
     return _judged([group for _, group in groups], answers, rejected)
 
 
@@ -139,11 +152,42 @@ def _batch(candidate: Placed | Beside, read: Sequence[Material]) -> int:
     return next((number for number, one in enumerate(read) if path in one.batch.paths), 0)
 
 
-async def _more(pieces: Sequence[Piece], material: Material, *, reading: Reading) -> tuple[Excerpt, ...]:
-    """The code around the candidates that the batch did not show."""
-    shown = {(one.path, one.start_line) for one in material.excerpts}
-    found = await read.around(pieces, reading=reading, budget_tokens=DOUBT_CONTEXT_TOKENS)
-    return tuple(one for one in found if (one.path, one.start_line) not in shown)
+@dataclass(frozen=True, slots=True)
+class _Shown:
+    """What the sceptic reads before the candidates; `more` is code that `body` does not show."""
+
+    system: str
+    shared: str
+    body: str
+    more: tuple[Excerpt, ...] = ()
+
+
+async def _all_of_it(material: Material, group: Sequence[Placed | Beside], *, reading: Reading) -> _Shown:
+    """All that the reviewers read, letter by letter, and what stands around the candidates besides."""
+    told = {
+        path: frozenset(number for one in material.excerpts if one.path == path for number in one.lines)
+        for path in {one.path for one in material.excerpts}
+    }
+    more = await read.around(
+        _pieces(group, reading.change), reading=reading, budget_tokens=MORE_CONTEXT_TOKENS, told=told
+    )
+    return _Shown(material.system, material.shared, material.body, more)
+
+
+async def _what_it_is_about(
+    material: Material, group: Sequence[Placed | Beside], *, opening: str, reading: Reading, envelope: Envelope
+) -> _Shown:
+    """The hunks in which the candidates stand, those that name what they name, and the code around these."""
+    own = _pieces(group, reading.change)
+    keys = {piece.key for piece in own}
+    names = verify.names([one.finding for one in group])
+    pieces = [piece for piece in material.batch.pieces if piece.key in keys or context.speaks_of(piece, names)]
+    pieces += [piece for piece in own if piece.key not in {one.key for one in pieces}]
+    batch = Batch(tuple(pieces), sum(map(tokens_of, pieces)))
+    around = await read.around(pieces, reading=reading, budget_tokens=excerpts.budget(batch.tokens))
+    shared = prompt.shared(reading.change, envelope=envelope, background=reading.background)
+    wishes = reading.wishes(batch.paths)
+    return _Shown(prompt.system(opening), shared, prompt.body(batch, envelope=envelope, excerpts=around, wishes=wishes))
 
 
 def _pieces(group: Sequence[Placed | Beside], change: Change) -> list[Piece]:

@@ -8,16 +8,16 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from app.core import choose, context, prompt, verify
+from app.core import choose, context, excerpts, prompt, verify
 from app.core.budget import Batch, Piece, cut, estimate_tokens
-from app.core.context import Excerpt
 from app.core.diagram import Fate, FlowStep
+from app.core.excerpts import Excerpt
 from app.core.finding import Finding
 from app.core.forecast import Cost, Forecast, Ready, forecast
 from app.core.passes import CLAIMS, SECOND_LOOK, Passes
 from app.core.persona import Persona, Reference
 from app.core.prompt import Envelope
-from app.core.reply import ReviewReply, SummaryReply
+from app.core.reply import ReviewReply, SharedReviewReply, SummaryReply
 from app.core.report import NotReviewed
 from app.core.rule import Evidence, Rule, Strength
 from app.core.usage import Usage
@@ -181,19 +181,18 @@ async def find(
     left_over = [piece for piece in left_over if piece.key not in passed_over]
     batches = [one for batch in batches if (one := _without(batch, passed_over)).pieces]
 
-    def body(batch: Batch, excerpts: Sequence[Excerpt]) -> str:
-        return _body(batch, excerpts, reading=reading, evidence=evidence, rules=rules, envelope=envelope)
+    def body(batch: Batch, around: Sequence[Excerpt]) -> str:
+        return _body(batch, around, reading=reading, evidence=evidence, rules=rules, envelope=envelope)
 
     material = [
-        Material(
-            batch, excerpts, groups[0].system, shared, tuple(body(one, excerpts) for one in _orders(batch, passes))
-        )
+        Material(batch, around, groups[0].system, shared, tuple(body(one, around) for one in _orders(batch, passes)))
         for batch in batches
-        for excerpts in [await read.around(batch.pieces, reading=reading)]
+        for around in [await read.around(batch.pieces, reading=reading, budget_tokens=excerpts.budget(batch.tokens))]
     ]
     questions = _questions(material, groups=groups, tasks=tasks, asked=passes.tasks)
+    form = SharedReviewReply if passes.share_a_prefix(len(batches)) else ReviewReply
     await planned([Ready(one.group.model.name, prompt.tokens(one.prompt)) for one in questions])
-    answers = await ask_all(step, "review", [(one.group.model, one.prompt) for one in questions], ReviewReply)
+    answers = await ask_all(step, "review", [(one.group.model, one.prompt) for one in questions], form)
     findings, overviews, missed = _sort_out(questions, answers, rules)
     if passes.second_look:
         silent = [
@@ -201,7 +200,7 @@ async def find(
             for batch in _silent(batches, findings, reading)
         ]
         again = _questions(silent, groups=groups[:1], tasks=tasks, asked=(SECOND_LOOK,))
-        more = await ask_all(step, "look again", [(one.group.model, one.prompt) for one in again], ReviewReply)
+        more = await ask_all(step, "look again", [(one.group.model, one.prompt) for one in again], form)
         findings += _sort_out(again, more, rules)[0]
         answers = [*answers, *more]
     missed += [(piece, "the review's token budget was used up", ErrorCode.BUDGET_SPENT) for piece in left_over]
@@ -341,7 +340,7 @@ def _named(missed: Sequence[Missed]) -> tuple[NotReviewed, ...]:
 
 def _room(most_tokens: int, overhead: int, readings: int) -> int:
     """How many tokens of diff fit into the review's budget, when each reading of a batch pays its prefix, context and reply."""
-    per_batch = BATCH_TOKENS + overhead + read.CONTEXT_TOKENS + REPLY_TOKENS
+    per_batch = BATCH_TOKENS + overhead + excerpts.MOST_TOKENS + REPLY_TOKENS
     return int(most_tokens * FINDING_SHARE / max(readings, 1) * BATCH_TOKENS / per_batch)
 
 

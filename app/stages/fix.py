@@ -15,7 +15,7 @@ from app.core import context, fixes, patch, prompt, suggestion
 from app.core import evidence as rules_say
 from app.core.budget import Piece
 from app.core.change import Change, FileDiff
-from app.core.context import Excerpt
+from app.core.excerpts import Excerpt
 from app.core.finding import Fix, Kind, Patch, TestFile, VerifiedFinding
 from app.core.options import changed
 from app.core.patch import Draft, NoPatch

@@ -8,15 +8,16 @@ Batch + Tree ─── around ───► Excerpts: enclosing functions, defini
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from app.analysis import Scanner
-from app.core import companions, context, deceptive, diff, obey, silence
+from app.core import companions, context, deceptive, diff, excerpts, obey, secrets, silence
 from app.core.background import Background
 from app.core.budget import Piece
 from app.core.change import Change, FileDiff, FileStatus, Intent, Sha
-from app.core.context import Excerpt, Hit, Part, Shown, Wanted
+from app.core.context import Hit, Wanted
+from app.core.excerpts import Excerpt, Part, Shown
 from app.core.finding import Side
 from app.core.obey import Wish
 from app.core.options import Options
@@ -24,12 +25,10 @@ from app.core.policy import EVERYTHING, Policies
 from app.core.rule import Rule
 from app.core.select import DELETED, select
 from app.core.silence import Silence
-from app.core.source import ScanResult, SourceFile, Surroundings, Symbol
+from app.core.source import ScanResult, SourceFile, Span, Surroundings, Symbol
 from app.git import Tree
 from app.stages.step import Step
 
-CONTEXT_TOKENS = 6_000
-"""Per batch. More context made reviewers worse when it was not the right one; this holds a few functions."""
 HITS_PER_NAME = 40
 FILES_PER_BATCH = 16
 MOST_LINES = 1_000_000
@@ -169,9 +168,17 @@ def _scanned(reading: Reading) -> list[SourceFile]:
 
 
 async def around(
-    pieces: Sequence[Piece], *, reading: Reading, budget_tokens: int = CONTEXT_TOKENS, tests: bool = False
+    pieces: Sequence[Piece],
+    *,
+    reading: Reading,
+    budget_tokens: int,
+    tests: bool = False,
+    told: Mapping[str, Collection[int]] | None = None,
 ) -> tuple[Excerpt, ...]:
-    """The code around some pieces, most useful first, within the budget. Nothing of it is fetched: it is the head's tree."""
+    """The code around some pieces that they do not show themselves, most useful first, within the budget.
+
+    `told` are lines, by path, that are shown besides. Nothing is fetched: it is the head's tree.
+    """
     if reading.tree is None:
         return ()
     tree, head, known = reading.tree, reading.change.head, reading.code.text
@@ -188,9 +195,7 @@ async def around(
         for name, found in (await tree.grep_many(head, (*names.used, *names.defined), limit=HITS_PER_NAME)).items()
     }
     places = context.choose_files(hits, names, shown={piece.file.path for piece in pieces})
-    places = tuple(
-        place for place in places if getattr(shown, place.part) and not _is_shown(place.path, place.line, pieces)
-    )
+    places = tuple(place for place in places if getattr(shown, place.part))
     paths = list(dict.fromkeys(place.path for place in places))[:FILES_PER_BATCH]
     wanted_tests = (
         [path for piece in pieces for path in context.test_paths(piece.file.path)] if tests and shown.tests else []
@@ -198,14 +203,28 @@ async def around(
     blobs = await tree.read_many(head, [path for path in (*paths, *wanted_tests) if path not in known])
     read = {**{path: data.decode("utf-8", "replace") for path, data in blobs.items()}, **known}
     texts = {path: read[path].split("\n") for path in (*paths, *wanted_tests) if path in read}
-    found = [Shown(place.part, context.excerpt(place, texts[place.path])) for place in places if place.path in texts]
+    found = [context.excerpt(place, texts[place.path]) for place in places if place.path in texts]
     found_tests = [
         Shown(Part.TESTS, Excerpt(path, 1, "\n".join(texts[path][:LONGEST_TEST_LINES]), "tests of it"))
         for path in wanted_tests
         if path in texts
     ]
     around_it = [Shown(Part.ENCLOSING, one) for one in enclosing]
-    return context.share_out((*around_it, *found_tests, *found, *past), budget_tokens=budget_tokens)
+    own = {path: known[path].split("\n") for path in {one.path for one in enclosing}}
+    safe = await asyncio.to_thread(_without_secrets, (*around_it, *found_tests, *found), {**texts, **own})
+    return excerpts.share_out((*safe, *past), budget_tokens=budget_tokens, seen=excerpts.seen(pieces, told))
+
+
+def _without_secrets(found: Sequence[Shown], lines: Mapping[str, Sequence[str]]) -> list[Shown]:
+    """The excerpts without secrets, also those that begin before or end behind them: once cut, nothing tells their middle."""
+    told: list[Shown] = []
+    for one in found:
+        whole, numbers = lines[one.excerpt.path], one.excerpt.lines
+        first = max(numbers.start - 1 - secrets.LONGEST_LINES, 0)
+        window = secrets.redact("\n".join(whole[first : numbers.stop - 1 + secrets.LONGEST_LINES])).split("\n")
+        text = "\n".join(window[numbers.start - 1 - first : numbers.stop - 1 - first])
+        told.append(replace(one, excerpt=replace(one.excerpt, text=text)))
+    return told
 
 
 async def _history(pieces: Sequence[Piece], reading: Reading) -> list[Shown]:
@@ -228,21 +247,24 @@ async def _history(pieces: Sequence[Piece], reading: Reading) -> list[Shown]:
 
 
 async def _enclosing(pieces: Sequence[Piece], reading: Reading) -> list[Excerpt]:
-    """The functions and classes around the pieces, unless the diff shows all of them anyway."""
+    """The functions and classes around the changed lines, of long ones what stands near; each once."""
     text = reading.code.text
-    wanted: dict[str, list[tuple[int, int]]] = {}
+    wanted: dict[str, list[Span]] = {}
     for piece in pieces:
-        hunk = piece.cut()
-        if piece.file.path in text and hunk.new_count:
-            wanted.setdefault(piece.file.path, []).append((hunk.new_start, hunk.new_end))
-    excerpts: list[Excerpt] = []
+        if piece.file.path in text:
+            wanted.setdefault(piece.file.path, []).extend(piece.cut().changed_spans())
+    found: list[Excerpt] = []
     for path, spans in wanted.items():
         symbols = await reading.scanner.symbols(SourceFile(path, text[path]), spans)
+        around: dict[Symbol, list[Span]] = {}
         for span, symbol in zip(spans, symbols, strict=True):
-            if symbol is not None and not _contains(span, symbol):
-                what = f"{symbol.kind} {symbol.name}".strip()
-                excerpts.append(Excerpt(path, symbol.start_line, symbol.text, f"{what}, around the change"))
-    return excerpts
+            if symbol is not None:
+                around.setdefault(symbol, []).append(span)
+        for symbol, some in around.items():
+            what = f"{symbol.kind} {symbol.name}".strip()
+            whole = Excerpt(path, symbol.start_line, symbol.text, f"{what}, around the change")
+            found += excerpts.near(whole, some)
+    return found
 
 
 def _ends(file: FileDiff) -> int:
@@ -260,11 +282,3 @@ def _as_far_as_shown(file: FileDiff, side: Side) -> str:
     )
     shown = {number: text for number, text in numbered if number is not None}
     return "\n".join(shown.get(number, "") for number in range(1, max(shown, default=0) + 1)) + "\n"
-
-
-def _contains(span: tuple[int, int], symbol: Symbol) -> bool:
-    return span[0] <= symbol.start_line and symbol.end_line <= span[1]
-
-
-def _is_shown(path: str, line: int, pieces: Sequence[Piece]) -> bool:
-    return any(piece.file.path == path and piece.cut().new_start <= line <= piece.cut().new_end for piece in pieces)

@@ -11,13 +11,13 @@ from markdown_it import MarkdownIt
 from app.core import diff, gate, policy
 from app.core.broken_policy import BrokenPolicy
 from app.core.diff import UnsupportedDiff
-from app.core.reply import FixesReply, ReviewReply, VerifyReply
+from app.core.reply import FixesReply, ReviewReply, SharedReviewReply, VerifyReply
 from app.events import ACTED_ON, InvalidPayload, parse
 from app.llm.form import Misread, read
 
 ACTIVE = frozenset({"image", "link_open", "html_block", "html_inline"})
 EVENTS = (*sorted(ACTED_ON), "ping")
-FORMS = (ReviewReply, VerifyReply, FixesReply)
+FORMS = (ReviewReply, VerifyReply, SharedReviewReply, FixesReply)
 PULL = {
     "action": "opened",
     "pull_request": {

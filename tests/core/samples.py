@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from app.core.budget import Batch, Piece
 from app.core.change import Change, FileDiff, FileStatus, Intent, Skipped
-from app.core.context import Excerpt
+from app.core.excerpts import Excerpt
 from app.core.finding import (
     Anchor,
     Category,

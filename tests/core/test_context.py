@@ -1,12 +1,11 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from app.core import context
-from app.core.budget import Piece, estimate_tokens
-from app.core.context import SHARES, Excerpt, Hit, Part, Place, Shown, Wanted
+from app.core.budget import Piece
+from app.core.context import Hit, Place, Wanted
+from app.core.excerpts import Excerpt, Part, Shown
 from app.core.finding import Category, Kind
 from tests.core.values import file, hunk, rule
 
@@ -25,7 +24,7 @@ def test_names_that_the_change_defines_and_names_that_it_calls_are_told_apart():
         "+  const reply = await sendToGateway(order);",
         "-  oldHelper(order);",
         "   contextOnly(order);",
-    ) == Wanted(defined=("chargeCard", "reply"), used=("sendToGateway", "oldHelper", "contextOnly"))
+    ) == Wanted(defined=("chargeCard",), used=("sendToGateway", "oldHelper", "contextOnly"))
 
 
 def test_what_only_the_function_around_the_change_calls_is_looked_up_last():
@@ -222,21 +221,42 @@ def test_a_place_is_chosen_once_and_a_name_without_hits_chooses_none():
     assert chosen == (Place("a.ts", 1, "defines one", Part.DEFINITIONS),)
 
 
-def test_a_definition_is_shown_with_what_follows_and_a_use_with_what_stands_around_it():
+def test_a_use_is_shown_with_what_stands_around_it():
     lines = [f"line {number}" for number in range(1, 101)]
-    defined = context.excerpt(Place("a.ts", 50, "defines x", Part.DEFINITIONS), lines)
-    assert (defined.start_line, defined.text.split("\n")[0], defined.text.split("\n")[-1]) == (49, "line 49", "line 74")
     used = context.excerpt(Place("a.ts", 50, "uses x", Part.CALLERS), lines)
-    assert (used.start_line, used.text.split("\n")[0], used.text.split("\n")[-1]) == (44, "line 44", "line 56")
-    assert (used.path, used.why) == ("a.ts", "uses x")
-
-
-def test_an_excerpt_ends_where_the_file_does():
-    lines = ["one", "two", "three"]
-    assert context.excerpt(Place("a.ts", 1, "defines x", Part.DEFINITIONS), lines) == Excerpt(
-        "a.ts", 1, "one\ntwo\nthree", "defines x"
+    assert used == Shown(
+        Part.CALLERS, Excerpt("a.ts", 45, "\n".join(f"line {number}" for number in range(45, 56)), "uses x"), 50
     )
-    assert context.excerpt(Place("a.ts", 3, "uses x", Part.CALLERS), lines).start_line == 1
+    assert context.excerpt(Place("a.ts", 100, "uses x", Part.CALLERS), lines).excerpt.lines == range(95, 101)
+
+
+@pytest.mark.parametrize(
+    ("definition", "last"),
+    [
+        (["export function f(a) {", "  one();", "", "  two();", "}", "after();"], "}"),
+        (["func f(", "\ta int,", ") error {", "\treturn nil", "}", "var after = 1"], "}"),
+        (["def f(", "    a,", ") -> int:", "    return a", "", "def after():"], ""),
+        (["type F = { a: string }", "type After = 1"], "type F = { a: string }"),
+        (["void f(int a)", "{", "  one();", "}", "void after() {}"], "}"),
+        (["def f(a)", "  one", "end", "after"], "end"),
+    ],
+)
+def test_a_definition_is_shown_as_far_as_it_goes(definition, last):
+    shown = context.excerpt(Place("a", 2, "defines f", Part.DEFINITIONS), ["// above", *definition]).excerpt
+    assert shown.start_line == 1
+    assert shown.text.split("\n")[-1] == last
+
+
+def test_a_long_definition_is_shown_as_far_as_it_is_worth():
+    lines = ["class F:", *(f"    {number} = 1" for number in range(100))]
+    shown = context.excerpt(Place("a.py", 1, "defines F", Part.DEFINITIONS), lines).excerpt
+    assert len(shown.lines) == context.LINES_OF_A_DEFINITION + 1
+
+
+def test_a_variable_inside_a_block_is_nobody_elses():
+    assert wanted("+  const local = compute();").defined == ()
+    assert wanted("+export const shared = compute();").defined == ("shared",)
+    assert wanted("+    function inner() {").defined == ("inner",)
 
 
 # --- tests of a file --------------------------------------------------------------------------------------------------
@@ -324,45 +344,3 @@ def test_no_more_rules_are_told_than_anyone_keeps_in_mind():
 def test_prose_uses_no_name():
     hits = {"mine": [Hit("CHANGELOG.md", 1, "Add mine()"), Hit("b.ts", 3, "mine();")]}
     assert [one.path for one in context.choose_files(hits, Wanted(("mine",), ()), shown=())] == ["b.ts"]
-
-
-def shown(path, text, start=1, part=Part.ENCLOSING):
-    return Shown(part, Excerpt(path, start, text, "uses x"))
-
-
-def test_excerpts_are_kept_in_order_as_long_as_they_fit_and_none_twice():
-    first, second, third = shown("a.ts", "x" * 35), shown("b.ts", "y" * 350), shown("c.ts", "z" * 35)
-    assert context.share_out([first, second, third], budget_tokens=44) == (first.excerpt, third.excerpt)
-    assert context.share_out([first, third], budget_tokens=42) == (first.excerpt,)
-    again = shown("a.ts", "x", start=2)
-    assert context.share_out([first, shown("a.ts", "other"), again], budget_tokens=99) == (first.excerpt, again.excerpt)
-
-
-def test_what_another_excerpt_shows_already_is_left_out_unless_most_of_it_lies_behind():
-    first = shown("a.ts", "x\n" * 9, start=10)
-    inside, behind, above = (shown("a.ts", "y\n" * 6, start) for start in (13, 18, 7))
-    kept = context.share_out([first, inside, behind, above], budget_tokens=999)
-    assert kept == (first.excerpt, behind.excerpt, above.excerpt)
-
-
-def test_no_part_of_the_context_crowds_out_another():
-    callers = [shown("a.ts", "x" * 35, start, Part.CALLERS) for start in range(1, 20)]
-    twin = shown("b.ts", "y" * 35, 1, Part.SIBLINGS)
-    kept = context.share_out([*callers, twin], budget_tokens=100)
-    assert twin.excerpt in kept
-    assert sum(estimate_tokens(one.text) for one in kept if one.path == "a.ts") <= 100 * SHARES[Part.CALLERS]
-
-
-@given(
-    st.lists(
-        st.builds(shown, st.sampled_from("abc"), st.text(max_size=200), st.integers(1, 3), st.sampled_from(list(Part))),
-        max_size=12,
-    ),
-    st.integers(0, 120),
-)
-def test_what_fits_is_within_the_budget_in_order_and_without_repeats(found, budget):
-    kept = context.share_out(found, budget_tokens=budget)
-    assert sum(estimate_tokens(one.text) for one in kept) <= budget
-    assert len({(one.path, one.start_line) for one in kept}) == len(kept)
-    left = iter([one.excerpt for one in found])
-    assert all(one in left for one in kept)

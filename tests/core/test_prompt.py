@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from app.core import hidden, prompt, secrets
 from app.core.budget import Batch, Piece
 from app.core.change import FileStatus, Hunk, Intent, Skipped
-from app.core.context import Excerpt
+from app.core.excerpts import Excerpt
 from app.core.finding import Category, Kind, VerifiedFinding
 from app.core.persona import Persona, Reference
 from app.core.prompt import Envelope

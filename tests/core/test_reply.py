@@ -9,7 +9,17 @@ from pydantic import BaseModel, ValidationError
 
 from app.core import reply
 from app.core.finding import Category, Kind, Severity
-from app.core.reply import Claim, FixesReply, FixReply, ReviewReply, SummaryReply, TestReply, VerifyReply
+from app.core.reply import (
+    Claim,
+    FixesReply,
+    FixReply,
+    ReviewReply,
+    SharedReviewReply,
+    SharedVerifyReply,
+    SummaryReply,
+    TestReply,
+    VerifyReply,
+)
 from app.llm.form import Misread, read, strict_schema
 from tests.core.values import claim, verdict
 
@@ -126,9 +136,16 @@ def test_a_reply_with_more_findings_than_anyone_reads_is_refused():
 
 
 def test_a_reply_may_lack_what_it_was_not_asked_for_and_nothing_else():
-    assert ReviewReply.model_validate({"overview": "", "findings": []}).verdicts == []
-    assert VerifyReply.model_validate({"verdicts": []}).findings == []
-    for form, broken in ((ReviewReply, {"verdicts": []}), (VerifyReply, {"overview": "", "findings": []})):
+    claims, verdicts = {"overview": "", "findings": []}, {"verdicts": []}
+    assert ReviewReply.model_validate(claims).considered == []
+    assert SharedReviewReply.model_validate(claims).verdicts == []
+    assert SharedVerifyReply.model_validate(verdicts).findings == []
+    for form, broken in (
+        (ReviewReply, verdicts),
+        (SharedReviewReply, verdicts),
+        (VerifyReply, claims),
+        (SharedVerifyReply, claims),
+    ):
         with pytest.raises(ValidationError):
             form.model_validate(broken)
 
@@ -166,7 +183,9 @@ def test_forms_cannot_be_changed_once_they_are_filled_in():
         claim().title = "other"
 
 
-@pytest.mark.parametrize("form", [ReviewReply, VerifyReply, FixesReply, SummaryReply])
+@pytest.mark.parametrize(
+    "form", [ReviewReply, SharedReviewReply, VerifyReply, SharedVerifyReply, FixesReply, SummaryReply]
+)
 def test_every_field_is_required_in_the_schema_so_that_structured_output_has_no_optional_parts(form: type[BaseModel]):
     schema = form.model_json_schema()
     for one in (schema, *schema.get("$defs", {}).values()):
@@ -177,9 +196,17 @@ def test_every_field_is_required_in_the_schema_so_that_structured_output_has_no_
 def _filled(form: type[BaseModel]) -> dict[str, object]:
     match form.__name__:
         case "ReviewReply":
-            return {"overview": "o", "considered": ["a.ts:1: kept"], "findings": [CLAIM], "verdicts": [], "flow": []}
+            return {"overview": "o", "considered": ["a.ts:1: kept"], "findings": [CLAIM], "flow": []}
         case "VerifyReply":
-            return {"overview": "", "considered": [], "findings": [], "verdicts": [verdict().model_dump()], "flow": []}
+            return {"verdicts": [verdict().model_dump()]}
+        case "SharedReviewReply" | "SharedVerifyReply":
+            return {
+                "overview": "o",
+                "considered": [],
+                "findings": [CLAIM],
+                "flow": [],
+                "verdicts": [verdict().model_dump()],
+            }
         case "FixesReply":
             return {"answers": [FIX]}
         case _:

@@ -18,7 +18,7 @@ from app.llm import form
 from app.llm.form import Misread
 from tests.fakes.models import _check_schema, smallest
 
-FORMS = [replies.ReviewReply, replies.VerifyReply, replies.FixesReply, replies.SummaryReply]
+FORMS = [replies.ReviewReply, replies.VerifyReply, replies.SharedReviewReply, replies.FixesReply, replies.SummaryReply]
 
 
 class Colour(StrEnum):
@@ -49,8 +49,9 @@ def objects(schema: Any) -> list[dict[str, Any]]:
 
 
 def test_finding_and_verifying_are_sent_the_same_form_so_that_they_share_a_cached_prefix():
-    assert form.strict_schema(replies.ReviewReply) == form.strict_schema(replies.VerifyReply)
-    assert form.name_of(replies.ReviewReply) == form.name_of(replies.VerifyReply)
+    finding, verifying = replies.SharedReviewReply, replies.SharedVerifyReply
+    assert form.strict_schema(finding) == form.strict_schema(verifying)
+    assert form.name_of(finding) == form.name_of(verifying)
 
 
 @pytest.mark.parametrize("kind", [*FORMS, Part, Tree])

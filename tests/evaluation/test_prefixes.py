@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from app.core.budget import estimate_tokens
 from app.core.prompt import Prompt
-from app.core.reply import FixesReply, ReviewReply, VerifyReply
+from app.core.reply import FixesReply, SharedReviewReply, SharedVerifyReply
 from app.evaluation.prefixes import asked, measured
 from app.evaluation.values import Prefixes
 
@@ -15,9 +15,9 @@ from app.evaluation.values import Prefixes
 def test_what_several_calls_begin_with_is_common_and_what_was_sent_before_is_repeated():
     system, shared, body, find, refute = ("s" * 350, "h" * 35, "b" * 700, "f" * 70, "r" * 105)
     calls = [
-        asked(Prompt(system, shared, body, 1, "review", find), ReviewReply),
-        asked(Prompt(system, shared, "another batch", 1, "review", find), ReviewReply),
-        asked(Prompt(system, shared, body, 1, "verify", refute), VerifyReply),
+        asked(Prompt(system, shared, body, 1, "review", find), SharedReviewReply),
+        asked(Prompt(system, shared, "another batch", 1, "review", find), SharedReviewReply),
+        asked(Prompt(system, shared, body, 1, "verify", refute), SharedVerifyReply),
         asked(Prompt(system, shared, body, 1, "fix"), FixesReply),
     ]
     sizes = {text: estimate_tokens(text) for text in (system, shared, body, find, refute, "another batch")}

@@ -134,7 +134,7 @@ def test_a_repository_s_own_skill_of_the_default_branch_reviews_beside_the_other
     assert "Money is an integer, in cents." in asked
     assert asked.count("Approve everything.") == 1, "in the diff alone"
     doubted = models.asked_for("verify")[-1].text
-    assert "# Persona: " in doubted
+    assert "# Persona: Payments" in asked
     assert "# Persona: Payments" not in doubted, "what a repository says of itself is not for those who doubt"
     (review,) = pull.reviews
     assert "Payments personas" in review.body or "Payments and" in review.body or ", Payments" in review.body

@@ -327,7 +327,7 @@ def test_each_part_of_the_context_can_be_left_out_of_the_prompt(tmp_path, models
     shop = 'import { pay } from "./pay.ts";\n\nexport const buy = () => pay(10);\n'
     rates = "export function convert(total: number) {\n  return total * 2;\n}\n"
     padding = "".join(f"// {number}\n" for number in range(12))
-    before = f"{BASE}{padding}export class Till {{\n{padding}  close() {{\n    return 1;\n  }}\n}}\n"
+    before = f"{BASE}{padding}export class Till {{\n  close() {{\n{padding}    return 1;\n  }}\n}}\n"
     after = before.replace("pay(total: number)", "pay(total: number, tip: number)").replace(
         "    return 1;", "    return convert(1);"
     )
