@@ -13,8 +13,8 @@ from app.core.change import FileDiff, Hunk
 
 CHARACTERS_PER_TOKEN = 3.5
 """Code tokenises at 3 to 4 characters; a low figure errs on the safe side."""
-LINE_OVERHEAD_CHARACTERS = 14
-"""Two line numbers and a mark stand before each line."""
+LINE_OVERHEAD_CHARACTERS = 8
+"""A line number and a mark stand before each line, and a newline behind it."""
 SHORTEST_PART_LINES = 20
 
 

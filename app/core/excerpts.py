@@ -6,11 +6,12 @@ rest is told. More code than is needed makes a reviewer worse, so the budget fol
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from app.core.budget import Piece, estimate_tokens
+from app.core.budget import CHARACTERS_PER_TOKEN, LINE_OVERHEAD_CHARACTERS, Piece, estimate_tokens
+from app.core.secrets import LONGEST_LINES
 from app.core.source import Span
 
 LEAST_TOKENS = 1_500
@@ -91,6 +92,23 @@ def near(excerpt: Excerpt, spans: Sequence[Span]) -> tuple[Excerpt, ...]:
     return tuple(_runs(excerpt, [number for number in excerpt.lines if number in wanted]))
 
 
+def without_secrets(
+    found: Sequence[Shown], lines: Mapping[str, Sequence[str]], redact: Callable[[str], str]
+) -> list[Shown]:
+    """The excerpts without secrets, also those that begin before or end behind them: once cut, nothing tells their middle.
+
+    `lines` are the files' own; `redact` keeps their number.
+    """
+    told: list[Shown] = []
+    for one in found:
+        whole, numbers = lines[one.excerpt.path], one.excerpt.lines
+        first = max(numbers.start - 1 - LONGEST_LINES, 0)
+        window = redact("\n".join(whole[first : numbers.stop - 1 + LONGEST_LINES])).split("\n")
+        text = "\n".join(window[numbers.start - 1 - first : numbers.stop - 1 - first])
+        told.append(replace(one, excerpt=replace(one.excerpt, text=text)))
+    return told
+
+
 def fit(excerpts: Iterable[Excerpt], *, budget_tokens: int) -> tuple[Excerpt, ...]:
     """The excerpts that fit, in order, no line of them twice."""
     return share_out([Shown(Part.ENCLOSING, one) for one in excerpts], budget_tokens=budget_tokens, shares={})
@@ -117,13 +135,19 @@ def share_out(
         if one.line in known:
             continue
         parts = tuple(_runs(one.excerpt, [number for number in one.excerpt.lines if number not in known]))
-        tokens = sum(estimate_tokens(part.text) for part in parts)
+        tokens = sum(_tokens(part) for part in parts)
         if tokens <= min(left[one.part], whole):
             kept += parts
             known.update(*(part.lines for part in parts))
             left[one.part] -= tokens
             whole -= tokens
     return tuple(kept)
+
+
+def _tokens(excerpt: Excerpt) -> int:
+    """About how many tokens an excerpt takes with its heading and the numbers of its lines."""
+    heading = estimate_tokens(f"{excerpt.path} {excerpt.why}")
+    return heading + int((len(excerpt.text) + len(excerpt.lines) * LINE_OVERHEAD_CHARACTERS) / CHARACTERS_PER_TOKEN)
 
 
 def _runs(excerpt: Excerpt, numbers: Sequence[int]) -> Iterator[Excerpt]:

@@ -166,7 +166,11 @@ def body(
     wishes: Sequence[Wish] = (),
 ) -> str:
     """One batch as a model reads it, whatever it is asked about it."""
-    parts = [*_wishes(wishes, envelope), "## The change: old line, new line, mark, text", _diff(batch.pieces, envelope)]
+    parts = [
+        *_wishes(wishes, envelope),
+        "## The change: line number at the head, mark, text",
+        _diff(batch.pieces, envelope),
+    ]
     if excerpts:
         parts += [
             "## Around it: the head's own code, unchanged unless the diff shows it",
@@ -221,7 +225,7 @@ def fix(
             f"## Finding {number}: kind {found.finding.kind}, lines {where.start_line} to {where.line}",
             envelope.wrap(f"finding {number}", Untrusted(_candidate(found.finding))),
         ]
-    parts += ["## The change around: old line, new line, mark, text", _diff(pieces, envelope)]
+    parts += ["## The change around: line number at the head, mark, text", _diff(pieces, envelope)]
     if excerpts:
         parts += ["## The head's own code: functions, tests, definitions, callers", _excerpts(excerpts, envelope)]
     wanted = FIX_OUTPUT_TOKENS + FURTHER_FIX_OUTPUT_TOKENS * (len(findings) - 1)
@@ -260,7 +264,7 @@ def answer(
     envelope: Envelope,
 ) -> Prompt:
     """The prompt that asks for the answer to a person's question. Of a long thread, its beginning and its end are shown."""
-    parts = ["## The change: old line, new line, mark, text", _diff(pieces, envelope)]
+    parts = ["## The change: line number at the head, mark, text", _diff(pieces, envelope)]
     if excerpts:
         parts += ["## The head's own code around it, and what the question names", _excerpts(excerpts, envelope)]
     shown = [*thread[:1], *thread[1:][-MOST_REMARKS:]]
@@ -402,7 +406,7 @@ def _piece(piece: Piece, envelope: Envelope) -> str:
     hunk = piece.cut()
     lines = [f"@@ {hunk.heading}".rstrip()]
     for line, text in zip(hunk.lines(), _texts(piece, envelope), strict=True):
-        lines.append(f"{line.old or '':>5} {line.new or '':>5} {line.mark} {_within_a_line(text)}")
+        lines.append(f"{line.new or '':>4} {line.mark} {_within_a_line(text)}")
     return "\n".join(lines)
 
 
@@ -428,10 +432,10 @@ def _excerpts(excerpts: Sequence[Excerpt], envelope: Envelope) -> str:
         if named != heading or excerpt.start_line <= last:
             told.append(f"\n{named}" if told else named)
         else:
-            told.append("    …")
+            told.append("   …")
         heading, last = named, excerpt.lines[-1]
         lines = envelope.lines(excerpt.text.split("\n"))
-        told += [f"{number:>5} {_within_a_line(text)}" for number, text in enumerate(lines, excerpt.start_line)]
+        told += [f"{number:>4} {_within_a_line(text)}" for number, text in enumerate(lines, excerpt.start_line)]
     return envelope.wrap("context", Untrusted("\n".join(told)))
 
 

@@ -211,20 +211,10 @@ async def around(
     ]
     around_it = [Shown(Part.ENCLOSING, one) for one in enclosing]
     own = {path: known[path].split("\n") for path in {one.path for one in enclosing}}
-    safe = await asyncio.to_thread(_without_secrets, (*around_it, *found_tests, *found), {**texts, **own})
+    safe = await asyncio.to_thread(
+        excerpts.without_secrets, (*around_it, *found_tests, *found), {**texts, **own}, secrets.redact
+    )
     return excerpts.share_out((*safe, *past), budget_tokens=budget_tokens, seen=excerpts.seen(pieces, told))
-
-
-def _without_secrets(found: Sequence[Shown], lines: Mapping[str, Sequence[str]]) -> list[Shown]:
-    """The excerpts without secrets, also those that begin before or end behind them: once cut, nothing tells their middle."""
-    told: list[Shown] = []
-    for one in found:
-        whole, numbers = lines[one.excerpt.path], one.excerpt.lines
-        first = max(numbers.start - 1 - secrets.LONGEST_LINES, 0)
-        window = secrets.redact("\n".join(whole[first : numbers.stop - 1 + secrets.LONGEST_LINES])).split("\n")
-        text = "\n".join(window[numbers.start - 1 - first : numbers.stop - 1 - first])
-        told.append(replace(one, excerpt=replace(one.excerpt, text=text)))
-    return told
 
 
 async def _history(pieces: Sequence[Piece], reading: Reading) -> list[Shown]:

@@ -1,9 +1,10 @@
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.core import excerpts
+from app.core import excerpts, secrets
 from app.core.budget import Piece, estimate_tokens
 from app.core.excerpts import SHARES, Excerpt, Part, Shown
 from tests.core.values import file, hunk
@@ -19,8 +20,8 @@ def numbered(first, last):
 
 def test_excerpts_are_kept_in_order_as_long_as_they_fit():
     first, second, third = shown("a.ts", "x" * 35), shown("b.ts", "y" * 350), shown("c.ts", "z" * 35)
-    assert excerpts.share_out([first, second, third], budget_tokens=44) == (first.excerpt, third.excerpt)
-    assert excerpts.share_out([first, third], budget_tokens=36) == (first.excerpt,)
+    assert excerpts.share_out([first, second, third], budget_tokens=60) == (first.excerpt, third.excerpt)
+    assert excerpts.share_out([first, third], budget_tokens=29) == (first.excerpt,)
 
 
 def test_of_an_excerpt_only_the_lines_are_shown_that_nothing_before_it_showed():
@@ -75,6 +76,22 @@ def test_no_part_of_the_context_crowds_out_another():
     kept = excerpts.share_out([*callers, twin], budget_tokens=100)
     assert twin.excerpt in kept
     assert sum(estimate_tokens(one.text) for one in kept if one.path == "a.ts") <= 100 * SHARES[Part.CALLERS]
+
+
+KEY = [
+    f"-----BEGIN {'PRIVATE'} KEY-----",
+    *["MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEAAoIBAQC7"] * 9,
+    f"-----END {'PRIVATE'} KEY-----",
+]
+
+
+@pytest.mark.parametrize(("first", "last"), [(1, 4), (5, 8), (9, 14)])
+def test_no_line_of_a_private_key_is_shown_wherever_an_excerpt_is_cut(first, last):
+    lines = ["before", *KEY, "after"]
+    cut = shown("key.ts", "\n".join(lines[first - 1 : last]), first, line=first)
+    (safe,) = excerpts.without_secrets([cut], {"key.ts": lines}, secrets.redact)
+    assert "MIIE" not in safe.excerpt.text
+    assert (safe.line, safe.excerpt.start_line, safe.excerpt.lines[-1]) == (first, first, min(last, len(lines)))
 
 
 @given(

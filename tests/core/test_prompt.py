@@ -137,7 +137,7 @@ def test_s29_no_line_of_a_private_key_reaches_a_model_through_an_excerpt():
     excerpt = Excerpt("key.pem", 1, "\n".join(["a", *KEY, "b"]), "defines key")
     shown = review(excerpts=[excerpt], envelope=Envelope(NONCE, redact=secrets.redact)).body
     assert "MIIE" not in shown
-    assert f"   {len(KEY) + 2} b" in shown
+    assert f"  {len(KEY) + 2} b" in shown
 
 
 def test_a_secret_longer_than_a_shown_line_is_not_cut_in_two():
@@ -250,15 +250,13 @@ def test_the_guidance_on_a_rule_says_what_it_asks_for_what_to_look_for_and_what_
 # --- review -----------------------------------------------------------------------------------------------------------
 
 
-def test_a_review_prompt_numbers_the_lines_of_both_sides():
+def test_a_review_prompt_numbers_the_lines_of_the_head():
     one = file("a.ts", hunk(" ctx", "-old", "+new\r", "+two", old=9, new=12, heading="f()"))
     made = review(whole(one))
     assert (made.system, made.shared, made.purpose, made.max_output_tokens) == ("system", "shared", "review", 12_000)
-    assert made.body == "## The change: old line, new line, mark, text\n\n" + ENVELOPE.wrap(
+    assert made.body == "## The change: line number at the head, mark, text\n\n" + ENVELOPE.wrap(
         "diff",
-        Untrusted(
-            "=== a.ts (modified)\n@@ f()\n    9    12   ctx\n   10       - old\n         13 + new\n         14 + two"
-        ),
+        Untrusted("=== a.ts (modified)\n@@ f()\n  12   ctx\n     - old\n  13 + new\n  14 + two"),
     )
 
 
@@ -267,17 +265,12 @@ def test_the_pieces_of_a_file_stand_together_under_its_name_with_the_name_it_had
     other = file("b.ts", hunk("+c"), old_path="b.ts")
     made = review(whole(one), whole(other), whole(one, 1)).body
     diff = FENCED.findall(made)[0][1]
-    assert diff == (
-        "=== a.ts (renamed, was z.ts)\n@@\n          1 + a\n@@\n          6 + b\n\n=== b.ts (modified)\n@@\n          1 + c"
-    )
+    assert diff == ("=== a.ts (renamed, was z.ts)\n@@\n   1 + a\n@@\n   6 + b\n\n=== b.ts (modified)\n@@\n   1 + c")
 
 
 def test_a_part_of_a_hunk_is_shown_with_its_own_numbers():
     one = file("a.ts", hunk(" a", "-b", "+c", " d", old=3, new=5))
-    assert (
-        FENCED.findall(review(Piece(one, 0, 2, 4)).body)[0][1]
-        == "=== a.ts (modified)\n@@\n          6 + c\n    5     7   d"
-    )
+    assert FENCED.findall(review(Piece(one, 0, 2, 4)).body)[0][1] == "=== a.ts (modified)\n@@\n   6 + c\n   7   d"
 
 
 def test_a_hunk_without_lines_is_no_reason_to_fail():
@@ -292,7 +285,7 @@ def test_a_line_too_long_to_read_is_cut():
     ).body
     assert f"+ {fits}\n" in made
     assert f"+ {over[:-1]} [cut]\n" in made
-    assert f"    1 {over[:-1]} [cut]\n" in made
+    assert f"   1 {over[:-1]} [cut]\n" in made
 
 
 def test_excerpts_are_numbered_from_their_first_line_and_say_why_they_are_shown():
@@ -301,8 +294,13 @@ def test_excerpts_are_numbered_from_their_first_line_and_say_why_they_are_shown(
     assert section(
         made, "Around it: the head's own code, unchanged unless the diff shows it"
     ) == "\n\n" + ENVELOPE.wrap(
-        "context", Untrusted("=== b.ts: defines b\n   99 one\n  100 two\n\n=== c.ts: uses c\n    1 three")
+        "context", Untrusted("=== b.ts: defines b\n  99 one\n 100 two\n\n=== c.ts: uses c\n   1 three")
     )
+
+
+def test_what_is_left_out_within_an_excerpt_is_told_by_a_gap():
+    parts = [Excerpt("b.ts", 9, "one", "f"), Excerpt("b.ts", 20, "two", "f"), Excerpt("b.ts", 3, "three", "f")]
+    assert "=== b.ts: f\n   9 one\n   …\n  20 two\n\n=== b.ts: f\n   3 three\n" in review(excerpts=parts).body
 
 
 def evidence(strength, **changes):
@@ -384,7 +382,7 @@ def test_a_fix_prompt_numbers_the_findings_and_shows_the_change_and_the_code_aro
     assert made.body.startswith("## Finding 1: kind design, lines 11 to 13\n\n<data")
     assert "\n\n## Finding 2: kind bug, lines 11 to 11\n\n<data" in made.body
     assert [name for name, _ in FENCED.findall(made.body)] == ["finding 1", "finding 2", "diff", "context"]
-    assert "\n\n## The change around: old line, new line, mark, text\n\n<data" in made.body
+    assert "\n\n## The change around: line number at the head, mark, text\n\n<data" in made.body
     assert "\n\n## The head's own code: functions, tests, definitions, callers\n\n<data" in made.body
     assert "## The head's own code" not in fix_prompt(design).body
 
