@@ -40,6 +40,7 @@ _OPENS = re.compile(r"[{(:\[]\s*$")
 _NUMBER = re.compile(r"u?int\d{0,3}|float\d{1,3}")
 _NO_CODE = ("//", "/*", "*", "# ", "--", "<!--", '"""')
 _PROSE = (".md", ".mdx", ".rst", ".txt", ".adoc")
+_PAPERS = frozenset(("license", "copying", "notice", "authors", "changelog", "readme"))
 _NO_NAMES = frozenset(
     [
         "abstract",
@@ -62,6 +63,7 @@ _NO_NAMES = frozenset(
         "const",
         "continue",
         "console",
+        "constructor",
         "def",
         "default",
         "defer",
@@ -163,6 +165,7 @@ _NO_NAMES = frozenset(
         "expect",
         "it",
         "log",
+        "main",
         "push",
         "slice",
         "foreach",
@@ -217,11 +220,12 @@ def wanted(pieces: Sequence[Piece], *, around: Sequence[str] = ()) -> Wanted:
 
     What only their neighbours call comes last: the unchanged lines of the hunks, and `around`, the functions they stand in.
     """
-    bodies = [raw for piece in pieces for raw in piece.file.hunks[piece.hunk].body[piece.start : piece.end] if raw]
+    code = [piece for piece in pieces if not _is_prose(piece.file.path)]
+    bodies = [raw for piece in code for raw in piece.file.hunks[piece.hunk].body[piece.start : piece.end] if raw]
     changed = [raw[1:] for raw in bodies if raw[0] in "+-"]
     beside = [raw[1:] for raw in bodies if raw[0] not in "+-"]
     defined = _most_telling(name for text in changed for name in _defined(text))
-    headings = _most_telling(name for piece in pieces for name in _defined(piece.file.hunks[piece.hunk].heading))
+    headings = _most_telling(name for piece in code for name in _defined(piece.file.hunks[piece.hunk].heading))
     called = dict.fromkeys((*_called(changed), *_called(beside), *_called(around)))
     known = (*defined, *(name for name in headings if name not in defined))[: WORDS_PER_BATCH // 2]
     used = tuple(name for name in called if name not in known)[: WORDS_PER_BATCH - len(known)]
@@ -246,8 +250,8 @@ def _called(lines: Iterable[str]) -> tuple[str, ...]:
 
 def is_definition(name: str, text: str) -> bool:
     """Whether a line looks like the place where the name is defined: after a keyword, or as a method with a body."""
-    escaped = re.escape(name)
-    by_keyword = rf"\b(?:{_KEYWORDS})\s+(?:\([^()]*\)\s*)?{escaped}\b"
+    keywords = _KEYWORDS if text[:1].strip() else _OWN
+    by_keyword = rf"\b(?:{keywords})\s+(?:\([^()]*\)\s*)?{re.escape(name)}\b"
     return re.search(by_keyword, text) is not None or name in _METHOD.findall(text)
 
 
@@ -258,14 +262,21 @@ def choose_files(hits: Mapping[str, Sequence[Hit]], names: Wanted, *, shown: Col
     `shown` are the paths of the change, whose enclosing functions are shown anyway.
     """
     places: list[Place] = []
+
+    def far(hit: Hit) -> int:
+        return _distance(hit.path, shown)
+
     for name in names.used:
-        defined = [hit for hit in hits.get(name, ()) if is_definition(name, hit.text)]
+        defined = [hit for hit in hits.get(name, ()) if is_definition(name, hit.text) and not _is_prose(hit.path)]
+        defined.sort(key=far)
         places += [
             Place(hit.path, hit.line, f"defines {name}", Part.DEFINITIONS) for hit in defined[:DEFINITIONS_PER_NAME]
         ]
     for name in names.defined:
-        met = [hit for hit in hits.get(name, ()) if _is_code(hit)]
-        uses = sorted((hit for hit in met if not is_definition(name, hit.text)), key=lambda hit: hit.path in shown)
+        met = [hit for hit in hits.get(name, ()) if _is_code(hit) and hit.text.strip().rstrip(",;") != name]
+        uses = sorted(
+            (hit for hit in met if not is_definition(name, hit.text)), key=lambda hit: (hit.path in shown, far(hit))
+        )
         callers = [hit for hit in uses if not is_test(hit.path)][:CALLERS_PER_NAME]
         tests = [hit for hit in uses if is_test(hit.path)][:TESTS_PER_NAME]
         places += [Place(hit.path, hit.line, f"uses {name}", Part.CALLERS) for hit in callers]
@@ -279,9 +290,8 @@ def _siblings(name: str, met: Sequence[Hit], shown: Collection[str]) -> list[Pla
     defined = [hit for hit in met if is_definition(name, hit.text) and not is_test(hit.path)]
     if not any(hit.path in shown for hit in defined):
         return []
-    folders = {path.rpartition("/")[0] for path in shown}
     others = [hit for hit in defined if hit.path not in shown]
-    others.sort(key=lambda hit: hit.path.rpartition("/")[0] not in folders)
+    others.sort(key=lambda hit: _distance(hit.path, shown))
     return [Place(hit.path, hit.line, f"another {name}", Part.SIBLINGS) for hit in others[:SIBLINGS_PER_NAME]]
 
 
@@ -349,9 +359,26 @@ def may_be_a_defect(rule: Rule) -> bool:
     return rule.kind is not Kind.DESIGN or rule.category not in (Category.OBSERVABILITY, Category.EXPERIENCE)
 
 
+def _distance(path: str, others: Collection[str]) -> int:
+    """How many folders lie between a file and the nearest of the others: what stands near is more likely what is meant."""
+    folders = path.split("/")[:-1]
+    return min((_steps(folders, other.split("/")[:-1]) for other in others), default=0)
+
+
+def _steps(folders: Sequence[str], others: Sequence[str]) -> int:
+    same = next((at for at, (one, other) in enumerate(zip(folders, others, strict=False)) if one != other), None)
+    common = min(len(folders), len(others)) if same is None else same
+    return len(folders) + len(others) - 2 * common
+
+
 def _is_code(hit: Hit) -> bool:
     """Whether the line may use a name, and does not only speak of it."""
-    return not (_is_import(hit.text) or hit.text.lstrip().startswith(_NO_CODE) or hit.path.lower().endswith(_PROSE))
+    return not (_is_import(hit.text) or hit.text.lstrip().startswith(_NO_CODE) or _is_prose(hit.path))
+
+
+def _is_prose(path: str) -> bool:
+    name = path.rpartition("/")[2].lower()
+    return name.endswith(_PROSE) or name.partition(".")[0] in _PAPERS
 
 
 def _is_import(text: str) -> bool:
@@ -361,7 +388,7 @@ def _is_import(text: str) -> bool:
 
 def is_telling(name: str) -> bool:
     """Whether a name is likely somebody's own, and not a word of many languages."""
-    return name.lower() not in _NO_NAMES and _NUMBER.fullmatch(name.lower()) is None
+    return name.lower() not in _NO_NAMES and not name.startswith("__") and _NUMBER.fullmatch(name.lower()) is None
 
 
 def _most_telling(names: Iterable[str]) -> tuple[str, ...]:

@@ -20,6 +20,8 @@ MOST_TOKENS = 4_000
 PART_OF_DIFF = 0.5
 LINES_BEFORE_A_CHANGE = 20
 LINES_BEHIND_A_CHANGE = 12
+SHORT_LINES = 90
+"""A function of so many is shown whole where the budget allows it."""
 OPENING_LINES = 2
 """Of a long function or class: its signature."""
 
@@ -84,12 +86,15 @@ def seen(pieces: Sequence[Piece], told: Mapping[str, Collection[int]] | None = N
     return {path: frozenset(some) for path, some in lines.items()}
 
 
-def near(excerpt: Excerpt, spans: Sequence[Span]) -> tuple[Excerpt, ...]:
-    """Of a long function or class its first lines, and those near the changed lines."""
+def around_a_change(excerpt: Excerpt, spans: Sequence[Span]) -> tuple[Excerpt, ...]:
+    """A function or class around changed lines, whole where it is short; then its first lines and those near the change,
+    for where the whole does not fit.
+    """
     wanted = set(excerpt.lines[:OPENING_LINES])
     for first, last in spans:
         wanted.update(range(first - LINES_BEFORE_A_CHANGE, last + LINES_BEHIND_A_CHANGE + 1))
-    return tuple(_runs(excerpt, [number for number in excerpt.lines if number in wanted]))
+    near = tuple(_runs(excerpt, [number for number in excerpt.lines if number in wanted]))
+    return (excerpt, *near) if len(excerpt.lines) <= SHORT_LINES else near
 
 
 def without_secrets(

@@ -253,7 +253,7 @@ async def _enclosing(pieces: Sequence[Piece], reading: Reading) -> list[Excerpt]
         for symbol, some in around.items():
             what = f"{symbol.kind} {symbol.name}".strip()
             whole = Excerpt(path, symbol.start_line, symbol.text, f"{what}, around the change")
-            found += excerpts.near(whole, some)
+            found += excerpts.around_a_change(whole, some)
     return found
 
 

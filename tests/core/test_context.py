@@ -127,6 +127,8 @@ def test_several_pieces_are_read_together():
         ("  await chargeCard(order)", False),
         ("function chargeCardTwice() {", False),
         ("const rechargeCard = 1", False),
+        ("  const chargeCard = 1;", False),
+        ("export const chargeCard = async () => {", True),
         ("type", False),
     ],
 )
@@ -213,6 +215,19 @@ def test_types_that_the_change_names_are_looked_up_like_what_it_calls():
 )
 def test_an_import_is_no_use_and_neither_is_what_only_speaks_of_it(line):
     assert context.choose_files({"mine": [Hit("a.ts", 1, line)]}, Wanted(("mine",), ()), shown=()) == ()
+
+
+def test_what_stands_near_the_change_is_shown_before_what_stands_far():
+    hits = {"Server": [Hit(path, 1, "type Server struct {") for path in ("examples/a.go", "pkg/http/b.go", "pkg/c.go")]}
+    chosen = context.choose_files(hits, Wanted((), ("Server",)), shown=["pkg/http/d.go"])
+    assert [one.path for one in chosen] == ["pkg/http/b.go", "pkg/c.go"]
+
+
+def test_the_words_of_a_text_are_no_names():
+    text = file("docs/guide.md", hunk("+There is a type without callThat()"))
+    assert context.wanted([Piece(text, 0, 0, 1)]) == Wanted((), ())
+    hits = {"without": [Hit("LICENSE", 3, "with or without"), Hit("a.go", 3, "without()")]}
+    assert [one.path for one in context.choose_files(hits, Wanted(("without",), ()), shown=())] == ["a.go"]
 
 
 def test_a_place_is_chosen_once_and_a_name_without_hits_chooses_none():

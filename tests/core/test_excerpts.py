@@ -58,12 +58,17 @@ def test_empty_lines_alone_are_nothing_to_show():
 
 def test_of_a_long_function_its_opening_and_what_stands_near_the_change_are_shown():
     long = Excerpt("a.ts", 100, numbered(100, 300), "function f, around the change")
-    opening, around = excerpts.near(long, [(200, 202)])
+    opening, around = excerpts.around_a_change(long, [(200, 202)])
     assert list(opening.lines) == [100, 101]
     assert (around.lines[0], around.lines[-1]) == (180, 214)
     assert around.text.startswith("line 180\n")
-    short = Excerpt("a.ts", 190, numbered(190, 205), "function g, around the change")
-    assert excerpts.near(short, [(200, 202)]) == (short,)
+
+
+def test_a_short_function_is_shown_whole_and_where_that_does_not_fit_what_stands_near():
+    short = Excerpt("a.ts", 100, numbered(100, 180), "function g, around the change")
+    tried = [Shown(Part.ENCLOSING, one) for one in excerpts.around_a_change(short, [(120, 121)])]
+    assert excerpts.share_out(tried, budget_tokens=1_000) == (short,)
+    assert [list(one.lines) for one in excerpts.share_out(tried, budget_tokens=300)] == [[*range(100, 134)]]
 
 
 def test_the_budget_follows_the_diff_within_bounds():
