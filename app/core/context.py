@@ -31,8 +31,7 @@ _IDENTIFIER = re.compile(r"[A-Za-z_$][A-Za-z0-9_$]{2,60}")
 _CALL = re.compile(r"([A-Za-z_$][A-Za-z0-9_$]{2,60})\s*\(")
 _TYPED = re.compile(r"(?:\bnew|\bas|\bextends|\bimplements|:|->|<)\s*\*?([A-Z][A-Za-z0-9_]{2,60})\b")
 _OWN = r"function\*?|class|interface|type|enum|def|func|fn|struct|trait"
-_KEYWORDS = rf"{_OWN}|const|let|var"
-_DEFINED = re.compile(rf"(?:{_KEYWORDS})\s+(?:\([^()]*\)\s*)?([A-Za-z_$][\w$]{{2,60}})")
+_DEFINED = re.compile(rf"(?:{_OWN}|const|let|var)\s+(?:\([^()]*\)\s*)?([A-Za-z_$][\w$]{{2,60}})")
 _DEFINED_INSIDE = re.compile(rf"(?:{_OWN})\s+(?:\([^()]*\)\s*)?([A-Za-z_$][\w$]{{2,60}})")
 _METHOD = re.compile(r"^\s*(?:[\w$<>\[\],.?*&:@]{1,80}\s+){0,6}([A-Za-z_$][\w$]{2,60})\s*\([^;{}]*\)[^;={}]*\{\s*$")
 _CLOSING = re.compile(r"\s*[)}\]]|\s*end\b")
@@ -250,8 +249,8 @@ def _called(lines: Iterable[str]) -> tuple[str, ...]:
 
 def is_definition(name: str, text: str) -> bool:
     """Whether a line looks like the place where the name is defined: after a keyword, or as a method with a body."""
-    keywords = _KEYWORDS if text[:1].strip() else _OWN
-    by_keyword = rf"\b(?:{keywords})\s+(?:\([^()]*\)\s*)?{re.escape(name)}\b"
+    escaped = re.escape(name)
+    by_keyword = rf"\b(?:{_OWN})\s+(?:\([^()]*\)\s*)?{escaped}\b|^(?:[a-z]+\s+){{0,3}}(?:const|let|var)\s+{escaped}\b"
     return re.search(by_keyword, text) is not None or name in _METHOD.findall(text)
 
 

@@ -26,7 +26,7 @@ _URL = re.compile(
     re.IGNORECASE,
 )
 _EMAIL = re.compile(r"(?<![\w.+-])[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,8}")
-_MENTION = re.compile(r"@([A-Za-z0-9][A-Za-z0-9-]{0,38}(?:/[A-Za-z0-9._-]{1,100})?)")
+_MENTION = re.compile(r"@(\w[\w-]{0,38}(?:/[\w.-]{1,100})?)")
 _REFERENCE = re.compile(r"(?:\b[\w.-]{1,100}/[\w.-]{1,100})?#\d{1,9}\b|\bGH-\d{1,9}\b")
 _CONTAINER = r"(?:[-*+]|\d{1,9}[.)]|>)"
 _DEEPEST = 12
@@ -35,7 +35,7 @@ _TOO_DEEP = re.compile(rf"^([ \t]{{0,40}})(?=(?:{_CONTAINER}[ \t]{{0,8}}){{{_DEE
 # A table cuts its lines at every bar, also inside a code span, and what the span held would act again.
 # Without this row it is none.
 _TABLE = re.compile(rf"^({_INSIDE})(?=[|: \t]*-)(?=[-: \t]*\||[-| \t]*:)([|:-][-|: \t]*)$", re.MULTILINE)
-_COMMAND = re.compile(rf"^({_INSIDE}\\{{0,3}})(/[A-Za-z][\w-]{{0,40}})", re.MULTILINE)
+_COMMAND = re.compile(rf"^({_INSIDE}\\{{0,3}})(/\w[\w-]{{0,40}})", re.MULTILINE)
 # Other bots read the text as it was sent, code or not. Their names are known; a decorator looks like any other mention.
 _BOT_LINE = re.compile(
     r"^([ \t]{0,40})(/[A-Za-z][\w-]{0,40}(?=[ \t]|$)|@(?:dependabot|mergify|renovate|bors|homu|rustbot|k8s-ci-robot|coderabbit"

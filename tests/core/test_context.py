@@ -128,6 +128,7 @@ def test_several_pieces_are_read_together():
         ("function chargeCardTwice() {", False),
         ("const rechargeCard = 1", False),
         ("  const chargeCard = 1;", False),
+        ("for (const chargeCard of charges) {", False),
         ("export const chargeCard = async () => {", True),
         ("type", False),
     ],

@@ -310,7 +310,7 @@ def test_one_batch_that_fails_does_not_take_the_others_with_it(shop, models):
 def test_s53_what_the_budget_does_not_reach_is_named_and_code_is_read_before_texts(shop, models):
     will_find(models, claims=[])
     head = {"docs/guide.md": wide("a"), "src/b.ts": wide("b")}
-    found = reviewed(shop, models, head=head, most_tokens=45_000)
+    found = reviewed(shop, models, head=head, most_tokens=38_000)
     assert [(one.path, one.hunks, one.code) for one in found.not_reviewed] == [("docs/guide.md", 1, Code.BUDGET_SPENT)]
     assert "export const b4 " in models.asked_for("review")[0].user
     assert all("export const a4 " not in request.user for request in models.requests)
