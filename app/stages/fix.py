@@ -11,8 +11,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from app.core import context, fixes, patch, prompt, suggestion
 from app.core import evidence as rules_say
+from app.core import excerpts, fixes, patch, prompt, suggestion
 from app.core.budget import Piece
 from app.core.change import Change, FileDiff
 from app.core.excerpts import Excerpt
@@ -171,10 +171,10 @@ async def _attacked(
     """The same findings, without the patches that somebody could break."""
     patched = {key: found for key, found in written.items() if found.fix is not None and found.fix.patch}
     attacks = [
-        prompt.attack(prompt.system(task), desk.shared, found=found, excerpts=excerpts, envelope=desk.envelope)
+        prompt.attack(prompt.system(task), desk.shared, found=found, excerpts=around, envelope=desk.envelope)
         for found in patched.values()
         for pieces in [fixes.shown([found], desk.reading.change)]
-        for excerpts in [await _around(pieces, desk, findings=1)]
+        for around in [await _around(pieces, desk, findings=1)]
     ]
     verdicts = await ask_all(desk.step, "break", [(desk.model, one) for one in attacks], BreakReply)
     survived = {key: _survived(found, one) for (key, found), one in zip(patched.items(), verdicts, strict=True)}
@@ -196,7 +196,7 @@ async def _around(pieces: Sequence[Piece], desk: _Desk, *, findings: int) -> tup
     """The functions that are patched; then, as far as there is room, their tests, what they use, and who calls them."""
     room = ALONE_CONTEXT_TOKENS if desk.alone else FIX_CONTEXT_TOKENS + FURTHER_CONTEXT_TOKENS * (findings - 1)
     found = await read.around(pieces, reading=desk.around, budget_tokens=LOOKED_FOR_TOKENS, tests=True)
-    return context.fit(found, budget_tokens=room)
+    return excerpts.fit(found, budget_tokens=room)
 
 
 def _without_callers(reading: Reading) -> Reading:
