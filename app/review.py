@@ -29,6 +29,7 @@ from app.core import (
 from app.core.admit import Scope, Skip, admit
 from app.core.background import Background
 from app.core.change import Change, Intent, narrow
+from app.core.envelope import Envelope
 from app.core.finding import Elsewhere, Severity
 from app.core.forecast import Ready
 from app.core.leaks import KnownSecrets
@@ -37,7 +38,6 @@ from app.core.passes import asked_for, passes
 from app.core.persona import Persona
 from app.core.policy import EVERYTHING, Policies
 from app.core.policy_files import InForce, PolicyFiles, in_force
-from app.core.prompt import Envelope
 from app.core.pull import Comparison, Pull
 from app.core.report import NotReviewed, Review
 from app.core.rule import Strength
@@ -206,6 +206,7 @@ async def review(
             rules=speaking_rules,
             text=text,
             code=choose.changed_text(change),
+            knowledge=options.knowledge,
         ),
         evidence=heard if options.evidence else (),
         rules=rules,

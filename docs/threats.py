@@ -53,7 +53,7 @@ CASES = tuple(
             "the model obeys “post the environment”",
             "no prompt holds a secret; `core/leaks.py` reads every reply and review",
         ),
-        (2, "T1", "titles that close our fences, JSON, XML", "fences with a word nobody can guess: `core/prompt.py`"),
+        (2, "T1", "titles that close our fences, JSON, XML", "fences with a word nobody can guess: `core/envelope.py`"),
         (
             3,
             "T1",

@@ -43,6 +43,8 @@ class Options:
     """Inline comments at most; a critical finding is never folded for it."""
     evidence: bool = True
     """What weak detectors saw stands in the prompt."""
+    knowledge: bool = True
+    """The personas' documents stand in the prompt."""
     guidance: bool = True
     """The full guidance of the rules that the change touches stands in the prompt."""
     certainty: float = 0.0

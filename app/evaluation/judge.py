@@ -10,7 +10,8 @@ from collections.abc import Sequence
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from app.core.prompt import VERIFY_OUTPUT_TOKENS, Envelope, Prompt
+from app.core.envelope import Envelope
+from app.core.prompt import VERIFY_OUTPUT_TOKENS, Prompt
 from app.core.reply import MOST_FINDINGS, Text
 from app.core.untrusted import Untrusted
 from app.evaluation.values import Attempt, Comment, Label, Link

@@ -13,9 +13,9 @@ from pydantic import BaseModel
 from app.analysis import Scanner
 from app.core import fingerprint, options, plain, secrets
 from app.core.change import Change, FileDiff
+from app.core.envelope import Envelope
 from app.core.finding import Elsewhere, Filter, Finding, Fix, Kind, Side, VerifiedFinding
 from app.core.options import Options
-from app.core.prompt import Envelope
 from app.core.reply import Claim, ReviewReply
 from app.core.report import Review
 from app.errors import Code as ErrorCode

@@ -12,8 +12,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from app.core import anchor, budget, plain, prompt
 from app.core.change import Change, FileDiff
+from app.core.envelope import Envelope
 from app.core.finding import Anchor, Severity, Side
-from app.core.prompt import Envelope
 from app.core.reply import MOST_FINDINGS, CategoryWord, Confidence, SeverityWord, Text
 from app.errors import PrincipalError
 from app.evaluation.values import SINGLE, Attempt, Comment, Failure, Funnel

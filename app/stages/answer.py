@@ -13,8 +13,8 @@ from app.core import answer, budget, context, excerpts, prompt
 from app.core.budget import Piece
 from app.core.change import Change, FileDiff
 from app.core.context import Hit, Wanted
+from app.core.envelope import Envelope
 from app.core.excerpts import Excerpt
-from app.core.prompt import Envelope
 from app.core.pull import Remark, ReviewThread
 from app.core.reply import AnswerReply
 from app.core.untrusted import Untrusted

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from app.core import context, excerpts, prompt, verify
 from app.core.budget import Batch, Piece, tokens_of
 from app.core.change import Change
+from app.core.envelope import Envelope
 from app.core.excerpts import Excerpt
 from app.core.finding import Elsewhere, Filter, Finding, Rejected, VerifiedFinding
 from app.core.passes import Passes
-from app.core.prompt import Envelope
 from app.core.rank import merge_candidates
 from app.core.reply import SharedVerifyReply, VerifyReply
 from app.core.report import NotReviewed

@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from app.core import choose, context, excerpts, prompt, verify
 from app.core.budget import Batch, Piece, cut, estimate_tokens
 from app.core.diagram import Fate, FlowStep
+from app.core.envelope import Envelope
 from app.core.excerpts import Excerpt
 from app.core.finding import Finding
 from app.core.forecast import Cost, Forecast, Ready, forecast
 from app.core.passes import CLAIMS, SECOND_LOOK, Passes
 from app.core.persona import Persona, Reference
-from app.core.prompt import Envelope
 from app.core.reply import ReviewReply, SharedReviewReply, SummaryReply
 from app.core.report import NotReviewed
 from app.core.rule import Evidence, Rule, Strength
@@ -121,10 +121,12 @@ def groups(
     rules: Sequence[Rule],
     text: str,
     code: str,
+    knowledge: bool = True,
 ) -> tuple[Group, ...]:
     """The personas by the model that speaks for them; `models` maps persona names to models.
 
-    `text` is what topics are looked for in, `code` the changed lines, `opening` what holds for every answer.
+    `text` is what topics are looked for in, `code` the changed lines, `opening` what holds for every answer. Without
+    `knowledge` they speak for themselves with nothing of their documents.
     """
     by_model: dict[str, list[Persona]] = {}
     for persona in personas:
@@ -134,8 +136,8 @@ def groups(
         return choose.sections([one for persona in some for one in choose.references(persona, text)], code=code)
 
     def group(some: Sequence[Persona]) -> Group:
-        ours = [persona for persona in some if persona.trusted]
-        theirs = [persona for persona in some if not persona.trusted]
+        ours = [persona for persona in some if persona.trusted and knowledge]
+        theirs = [persona for persona in some if not persona.trusted and knowledge]
         opened = prompt.system(opening, personas=ours, references=references(ours), rules=_rules_of(some, rules))
         return Group(
             tuple(some), models[some[0].name], opened, "\n\n".join(prompt.knowledge(theirs, references(theirs)))

@@ -15,12 +15,12 @@ from app.core import evidence as rules_say
 from app.core import excerpts, fixes, patch, prompt, suggestion
 from app.core.budget import Piece
 from app.core.change import Change, FileDiff
+from app.core.envelope import Envelope
 from app.core.excerpts import Excerpt
 from app.core.finding import Fix, Kind, Patch, TestFile, VerifiedFinding
 from app.core.options import changed
 from app.core.patch import Draft, NoPatch
 from app.core.persona import Persona
-from app.core.prompt import Envelope
 from app.core.reply import BreakReply, FixesReply, FixReply
 from app.core.rule import Evidence, Rule, Strength
 from app.core.source import SourceFile

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from app.core import plain_change, prompt
 from app.core.budget import cut
-from app.core.prompt import Envelope
+from app.core.envelope import Envelope
 from app.core.reply import TriageReply
 from app.core.usage import Usage
 from app.llm import Model

@@ -20,8 +20,8 @@ from pathlib import Path
 
 from app.core import deceptive, gate, hidden, secrets
 from app.core.change import Change, FileDiff, FileStatus, Hunk, Sha
+from app.core.envelope import Envelope
 from app.core.leaks import KnownSecrets
-from app.core.prompt import Envelope
 from app.core.untrusted import Untrusted
 from benchmarks.security.outputs import Output, output, secret
 from tests.security.rendered import active

@@ -91,7 +91,7 @@ KEY = [
 
 
 @pytest.mark.parametrize(("first", "last"), [(1, 4), (5, 8), (9, 14)])
-def test_no_line_of_a_private_key_is_shown_wherever_an_excerpt_is_cut(first, last):
+def test_s29_no_line_of_a_private_key_is_shown_wherever_an_excerpt_is_cut(first, last):
     lines = ["before", *KEY, "after"]
     cut = shown("key.ts", "\n".join(lines[first - 1 : last]), first, line=first)
     (safe,) = excerpts.without_secrets([cut], {"key.ts": lines}, secrets.redact)

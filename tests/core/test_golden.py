@@ -17,9 +17,10 @@ import pytest
 from app import library
 from app.core import answer, comment, notice, prompt
 from app.core.budget import Batch
+from app.core.envelope import Envelope
 from app.core.finding import Severity, VerifiedFinding
 from app.core.lesson import lesson
-from app.core.prompt import Envelope, Prompt
+from app.core.prompt import Prompt
 from app.core.pull import Remark
 from app.core.reply import AnswerReply
 from app.core.report import Review

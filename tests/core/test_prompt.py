@@ -7,13 +7,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.core import hidden, prompt, secrets
+from app.core import hidden, prompt, secrets, show
 from app.core.budget import Batch, Piece
 from app.core.change import FileStatus, Hunk, Intent, Skipped
+from app.core.envelope import Envelope
 from app.core.excerpts import Excerpt
 from app.core.finding import Category, Kind, VerifiedFinding
 from app.core.persona import Persona, Reference
-from app.core.prompt import Envelope
 from app.core.rule import Evidence, Strength
 from app.core.untrusted import Untrusted
 from tests.core.samples import NONCE
@@ -143,9 +143,9 @@ def test_s29_no_line_of_a_private_key_reaches_a_model_through_an_excerpt():
 def test_a_secret_longer_than_a_shown_line_is_not_cut_in_two():
     token = "ghp_" + "aB3dE6gH9j" * 4
     envelope = Envelope(NONCE, redact=lambda text: text.replace(token, "<SECRET>"))
-    one = file("a.ts", hunk("+" + "x" * (prompt.LONGEST_LINE - 10) + token))
+    one = file("a.ts", hunk("+" + "x" * (show.LONGEST_LINE - 10) + token))
     assert "ghp_" not in review(whole(one), envelope=envelope).body
-    excerpt = Excerpt("a.ts", 1, "x" * (prompt.LONGEST_LINE - 10) + token, "defines x")
+    excerpt = Excerpt("a.ts", 1, "x" * (show.LONGEST_LINE - 10) + token, "defines x")
     assert "ghp_" not in review(excerpts=[excerpt], envelope=envelope).body
 
 
@@ -279,7 +279,7 @@ def test_a_hunk_without_lines_is_no_reason_to_fail():
 
 
 def test_a_line_too_long_to_read_is_cut():
-    fits, over = "x" * prompt.LONGEST_LINE, "y" * (prompt.LONGEST_LINE + 1)
+    fits, over = "x" * show.LONGEST_LINE, "y" * (show.LONGEST_LINE + 1)
     made = review(
         whole(file("a.ts", hunk(f"+{fits}", f"+{over}"))), excerpts=[Excerpt("b.ts", 1, over, "defines y")]
     ).body

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app import library
-from app.core.prompt import Envelope
+from app.core.envelope import Envelope
 from app.evaluation.judge import JudgeReply, Likeness, candidates, judge, links
 from app.evaluation.values import Attempt, Link
 from tests.evaluation.speaker import Speaker

@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.core import comment, gate, hidden, secrets
+from app.core.envelope import Envelope
 from app.core.finding import Elsewhere, Fix, Kind, TestFile
-from app.core.prompt import Envelope
 from app.core.report import NotReviewed
 from app.core.untrusted import Untrusted
 from tests.core.values import finding, review, verified
