@@ -48,9 +48,8 @@ from tests.fakes.service import FREELY
 from tests.stories.bot import SECRET, Bot, environment
 from tests.stories.test_main_job import BASE, CLAIM, FIX, VERDICT
 
-TIMING = Timing(
-    settle_seconds=0.1, retry_first_seconds=0.05, retry_longest_seconds=0.5, poll_seconds=0.1, spacing=FREELY
-)
+TIMING = Timing(settle_seconds=0.1, retry_first_seconds=0.05, retry_longest_seconds=0.5, spacing=FREELY)
+"""Short waits, but queues are looked into no oftener than by default: each look costs processor, and what counts is rung for."""
 QUIET_SECONDS = 300.0
 """Generous: a busy machine, and a breaker that stays open for a minute because other seeds made it. It costs only who fails."""
 LOOK_SECONDS = 0.03
