@@ -128,10 +128,16 @@ class ChangedFile:
 
 @dataclass(slots=True)
 class GitRepository:
-    """A bare repository in `directory`."""
+    """A bare repository in `directory`.
+
+    What git said of commits by their full ids is kept: it stays true, nothing is ever removed, and each question is a process.
+    """
 
     directory: Path
     commits_made: int = 0
+    _known: set[str] = field(default_factory=set)
+    _commits: dict[str, Commit] = field(default_factory=dict)
+    _counts: dict[tuple[str, str], int] = field(default_factory=dict)
     _merge_bases: dict[tuple[str, str], str | None] = field(default_factory=dict)
     _changes: dict[tuple[str, str], tuple[ChangedFile, ...]] = field(default_factory=dict)
     _patches: dict[tuple[str, str, str], str] = field(default_factory=dict)
@@ -185,7 +191,9 @@ class GitRepository:
         for path, content in files.items():
             stream += _file_command(path, content)
         stream += [b"", b"get-mark :1", b""]
-        return self.git("fast-import", "--quiet", "--force", "--depth=0", stdin=b"\n".join(stream)).decode().strip()
+        sha = self.git("fast-import", "--quiet", "--force", "--depth=0", stdin=b"\n".join(stream)).decode().strip()
+        self._known.add(sha)
+        return sha
 
     def merge(self, ref: str, *, base: str, head: str, message: str, author: Person) -> str | None:
         """The id of a merge of `head` into `base` that `ref` now points to, None where they conflict."""
@@ -210,12 +218,16 @@ class GitRepository:
 
     def resolve(self, revision: str) -> str | None:
         """The commit id that a branch, tag, ref or (short) id names, None if there is none."""
+        if revision in self._known:
+            return revision
         if revision.startswith("-") or not revision:
             return None
         for candidate in (revision, f"refs/heads/{revision}", f"refs/tags/{revision}"):
             found = self.git("rev-parse", "--verify", "--quiet", f"{candidate}^{{commit}}", accept=(0, 1, 128))
             if found.strip():
-                return found.decode().strip()
+                sha = found.decode().strip()
+                self._known.add(sha)
+                return sha
         return None
 
     def ref(self, name: str) -> str | None:
@@ -237,8 +249,11 @@ class GitRepository:
         return self._merge_bases[key]
 
     def count(self, excluded: str, included: str) -> int:
-        """How many commits `included` has that `excluded` has not."""
-        return int(self.git("rev-list", "--count", included, f"^{excluded}"))
+        """How many commits `included` has that `excluded` has not, both by their full ids."""
+        key = (excluded, included)
+        if key not in self._counts:
+            self._counts[key] = int(self.git("rev-list", "--count", included, f"^{excluded}"))
+        return self._counts[key]
 
     def log(self, *, included: str, excluded: str | None = None, limit: int) -> list[Commit]:
         """The commits of a range, oldest first, at most `limit`."""
@@ -249,10 +264,12 @@ class GitRepository:
         return [_commit(record) for record in records[:limit]]
 
     def commit_at(self, sha: str) -> Commit:
-        """One commit."""
-        fields = "%H%n%T%n%P%n%an%n%ae%n%aI%n%cn%n%ce%n%cI%n%B"
-        data = self.git("log", "-z", "-1", f"--format={fields}", sha, "--")
-        return _commit(data.decode("utf-8", "replace").rstrip("\0"))
+        """One commit, by its full id."""
+        if sha not in self._commits:
+            fields = "%H%n%T%n%P%n%an%n%ae%n%aI%n%cn%n%ce%n%cI%n%B"
+            data = self.git("log", "-z", "-1", f"--format={fields}", sha, "--")
+            self._commits[sha] = _commit(data.decode("utf-8", "replace").rstrip("\0"))
+        return self._commits[sha]
 
     def changes(self, base: str, head: str) -> tuple[ChangedFile, ...]:
         """The files that differ between two commits, renames found, in git's order."""
