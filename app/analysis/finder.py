@@ -18,8 +18,8 @@ from typing import Any, cast
 from ast_grep_py import Config, Rule, SgNode
 
 from app.analysis import needed
+from app.analysis.needed import Needs
 
-Needs = tuple[frozenset[str], ...]
 Path = tuple[str, ...]
 """From a node through fields to the one that is looked at; `=kind` requires the kind of the node that was reached."""
 
@@ -179,8 +179,25 @@ def _names(key: str) -> tuple[Needs, ...]:
     alternatives = _plan(key)
     if alternatives is None:
         return ((),)
-    asked = [[needed.names(test.source) for test in one.tests if test.source] for one in alternatives]
-    return tuple(tuple(some for some in each if some) for each in asked)
+    return tuple(tuple(some for test in one.tests for some in _needs_of(one.kind, test)) for one in alternatives)
+
+
+def _needs_of(kind: str, test: _Test) -> Needs:
+    """The names that a test asks for; what is called must stand before a sign that can follow it."""
+    if not test.source:
+        return ()
+    names = needed.names(test.source)
+    called = needed.called(test.source) if (kind, test.path) in _CALLEES else frozenset[str]()
+    if called and names == needed.endings(test.source):
+        return (called,)
+    return tuple(some for some in (names, called) if some)
+
+
+_CALLEES = frozenset((
+    ("call_expression", ("function",)),
+    ("call_expression", ("function", "=member_expression", "property")),
+    ("call", ("function",)),
+))  # fmt: skip
 
 
 @cache

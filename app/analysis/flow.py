@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 
 from ast_grep_py import SgNode
 
 from app.analysis import calls
-from app.analysis.context import FUNCTION_KINDS, enclosing_function
+from app.analysis.context import FUNCTION_KINDS, FileContext, enclosing_function
 
 HOPS = 12
 """How many steps a value is followed; each step is a name, a join or a call."""
@@ -28,6 +29,17 @@ _PYTHON_REQUEST = re.compile(
     r"^(?:self\.)?(?P<root>request|req)\.(?:args|form|json|get_json|GET|POST|values|data|files|query_params|path_params|"
     r"headers|cookies|body|match_info|rel_url|query|params)\b"
 )
+
+
+def _as_written(pattern: re.Pattern[str]) -> re.Pattern[str]:
+    """A pattern of an expression without spaces, for a text that holds the expression anywhere, with spaces around its signs."""
+    anywhere = pattern.pattern.replace("^", r"(?<![\w$])")
+    return re.compile(anywhere.replace("[.?!]*", r"[.?!\s]*").replace(r"\.", r"\s*\.\s*").replace(r"\(", r"\s*\("))
+
+
+_REQUEST_AS_WRITTEN, _PYTHON_REQUEST_AS_WRITTEN = _as_written(_REQUEST), _as_written(_PYTHON_REQUEST)
+_ROOT = re.compile(r"(?:req|request|ctx|context|c|event)\s*[.?!]")
+"""What each of them begins with: no more than a few places of a text are worth a closer look."""
 _HANDLER_PARAMETERS = re.compile(
     r"^\(?\s*(?:_?req|_?request|\{[^}]*\}\s*:\s*(?:\w+\.)?Request\w*)\b[^,]*,\s*_?(?:res|resp|response|reply|h|rep)\b|"
     r"^\(?\s*ctx\s*(?::\s*(?:\w+\.)?(?:Context|ParameterizedContext)\b[^,]*)?(?:,\s*next\b.*)?\)?$|"
@@ -49,6 +61,19 @@ _HARMLESS = re.compile(
     r"len|min|max|clamp)$",
     re.IGNORECASE,
 )
+
+
+def reads_a_request(file: FileContext) -> bool:
+    """Whether anything in the file reads as a part of a request, so that a value in it may come from one."""
+    return _shows_a_request(file.text)
+
+
+@lru_cache(maxsize=2)
+def _shows_a_request(text: str) -> bool:
+    return any(
+        _REQUEST_AS_WRITTEN.match(text, root.start()) or _PYTHON_REQUEST_AS_WRITTEN.match(text, root.start())
+        for root in _ROOT.finditer(text)
+    )
 
 
 def from_request(node: SgNode) -> str | None:

@@ -8,7 +8,7 @@ from itertools import islice
 
 from ast_grep_py import SgNode
 
-from app.analysis import finder, places, prefilter
+from app.analysis import places, prefilter
 from app.analysis.context import Candidate, FileContext, Match, exported_name
 from app.analysis.refine import is_asked, refine, search
 from app.analysis.watch import MATCHES_PER_DETECTOR_AND_FILE
@@ -16,24 +16,14 @@ from app.core import evidence
 from app.core.rule import Detector
 
 MOST_CANDIDATES = 20_000
-ANY = "any"
 _VARIABLE = re.compile(r"(?<!\$)\$([A-Z_][A-Z0-9_]*)")
 
 
 def applies(detector: Detector, file: FileContext) -> bool:
-    """Whether the detector is worth running on the file, as far as its language and its names say."""
-    if ANY not in detector.languages and file.language not in detector.languages:
+    """Whether the detector is worth running on the file, as far as its language and its words say."""
+    if prefilter.ANY not in detector.languages and file.language not in detector.languages:
         return False
-    if detector.prefilter and not prefilter.holds(file, detector.prefilter):
-        return False
-    return may_tell(detector, file)
-
-
-def may_tell(detector: Detector, file: FileContext) -> bool:
-    """Whether the detector's step wants the file, and the file holds the names that its pattern asks for."""
-    if not is_asked(detector.refine, file):
-        return False
-    return not detector.ast or prefilter.meets(file, finder.names(detector.ast))
+    return prefilter.holds(file.text, prefilter.terms(detector)) and is_asked(detector.refine, file)
 
 
 def matches(detector: Detector, file: FileContext, *, most: int = MATCHES_PER_DETECTOR_AND_FILE) -> list[Match]:

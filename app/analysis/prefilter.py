@@ -1,114 +1,62 @@
 """Detectors and a file in, the detectors whose words stand in the file out.
 
-Hundreds of detectors name a thousand literals, most of which share a name (`.create(`, `create`, `createUser`), and a file
-holds few of them. So the names are looked for first, in the file's own names; only where one stands are the literals with that
-name looked for.
+Hundreds of detectors name a thousand literals, of which a file holds few. All are looked for in one pass over the text; what a
+detector needs is then a question about the few.
 """
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from functools import cache
-from typing import Protocol
 
-from app.analysis.context import FileContext
-from app.analysis.finder import Needs
+from app.analysis import finder, refine
+from app.analysis.needed import Needs
+from app.analysis.probe import Probe
+from app.core.literals import Literals
+from app.core.rule import Detector
 
-MOST_NAMES = 50_000
-"""Of files that were looked at, so that they are known for the next."""
-MOST_NAMES_OF_A_FILE = 5_000
-"""A file with more is a machine's, and its names are no other's."""
-_NAME = re.compile(r"[A-Za-z0-9_$]+")
-
-
-class Prefiltered(Protocol):
-    """What names literals, one of which a file must hold; none, when every file will do."""
-
-    @property
-    def prefilter(self) -> tuple[str, ...]:
-        """The literals."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class _Literal:
-    """A literal, and the places of those that name it."""
-
-    text: str
-    is_name: bool
-    places: frozenset[int]
-
-    def stands_in(self, file: FileContext) -> bool:
-        """Whether the file holds the literal, when its names hold the literal's name."""
-        return self.is_name or self.text in file.text
+ANY = "any"
 
 
 class Index:
-    """Finds which of some detectors are worth running on a file.
+    """Finds which of some detectors may see something in a file, as far as its language and its words say."""
 
-    The files of a repository share their names, so what a name holds is looked up once for all of them.
-    """
-
-    def __init__(self, wanted: Sequence[Prefiltered]) -> None:
-        self._always = frozenset(place for place, one in enumerate(wanted) if not one.prefilter)
-        places: defaultdict[str, set[int]] = defaultdict(set)
+    def __init__(self, wanted: Sequence[Probe]) -> None:
+        self._wanted = wanted
+        self._terms = [terms(one.detector) for one in wanted]
+        self._literals = Literals(_words(alternative for some in self._terms for alternative in some))
+        self._by_word: defaultdict[str, set[int]] = defaultdict(set)
+        self._by_language: defaultdict[str, set[int]] = defaultdict(set)
         for place, one in enumerate(wanted):
-            for text in one.prefilter:
-                places[text].add(place)
-        self._by_name: defaultdict[str, list[_Literal]] = defaultdict(list)
-        for text, some in places.items():
-            name = _name(text)
-            self._by_name[name].append(_Literal(text, text == name, frozenset(some)))
-        self._known: set[str] = set()
-        self._telling: dict[str, set[str]] = {}
+            # Every detector has words one of which it stands or falls with, or none at all.
+            for word in one.detector.prefilter or ("",):
+                self._by_word[word].add(place)
+            for language in one.detector.languages:
+                self._by_language[language].add(place)
 
-    def places(self, file: FileContext) -> list[int]:
-        """The places of those that may see something in the file, in their order."""
-        found = set(self._always)
-        for name in self._by_name.keys() & {"", *self._held(file)}:
-            for literal in self._by_name[name]:
-                if not literal.places <= found and literal.stands_in(file):
-                    found |= literal.places
-        return sorted(found)
-
-    def _held(self, file: FileContext) -> Iterable[str]:
-        """The literals' names that stand in the file's names."""
-        if len(file.names) > MOST_NAMES_OF_A_FILE:
-            return [name for name in self._by_name if name in file.named]
-        self._learn(file.names)
-        return frozenset[str]().union(*(self._telling[name] for name in file.names if name in self._telling))
-
-    def _learn(self, names: frozenset[str]) -> None:
-        """Looks up what the names hold that were not met before."""
-        if len(self._known) > MOST_NAMES:
-            self._known.clear()
-            self._telling.clear()
-        fresh = names - self._known
-        text = "\n".join(fresh)
-        told: defaultdict[str, set[str]] = defaultdict(set)
-        for wanted in [name for name in self._by_name if name and name in text]:
-            for name in fresh:
-                if wanted in name:
-                    told[name].add(wanted)
-        self._telling |= told
-        self._known |= fresh
+    def may_see(self, text: str, language: str | None) -> list[Probe]:
+        """The detectors of the language whose words stand in the text, in their order."""
+        held = self._literals.standing_in(f"{text}\n")  # What is called stands before a sign, even at the text's end.
+        named = self._by_word[""].union(*(self._by_word[word] for word in held & self._by_word.keys()))
+        places = named & (self._by_language[ANY] | self._by_language[language or ANY])
+        return [self._wanted[place] for place in sorted(places) if _meets(held, self._terms[place])]
 
 
-def holds(file: FileContext, literals: tuple[str, ...]) -> bool:
-    """Whether one of the literals stands in the file."""
-    return any(literal in file.text for literal in literals)
+def terms(detector: Detector) -> tuple[Needs, ...]:
+    """What a text must hold for the detector to see something in it: for one of the alternatives, one word of each set."""
+    always = (frozenset(detector.prefilter), *refine.needs(detector.refine))
+    alternatives = finder.names(detector.ast) if detector.ast else ((),)
+    return tuple(tuple(some for some in (*always, *needs) if some) for needs in alternatives)
 
 
-def meets(file: FileContext, alternatives: tuple[Needs, ...]) -> bool:
-    """Whether of each set of one of the alternatives a name stands in the file."""
-    held = file.named
-    return any(all(any(name in held for name in some) for some in needs) for needs in alternatives)
+def holds(text: str, wanted: tuple[Needs, ...]) -> bool:
+    """Whether the text holds what is wanted; for a single detector."""
+    return _meets(frozenset(word for word in _words(wanted) if word in text), wanted)
 
 
-@cache
-def _name(literal: str) -> str:
-    """The longest name in a literal; empty where it is all signs."""
-    return max(_NAME.findall(literal), key=len, default="")
+def _meets(held: frozenset[str], wanted: tuple[Needs, ...]) -> bool:
+    return any(not any(some.isdisjoint(held) for some in needs) for needs in wanted)
+
+
+def _words(alternatives: Iterable[Needs]) -> set[str]:
+    return {word for needs in alternatives for some in needs for word in some}

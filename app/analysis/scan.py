@@ -15,8 +15,9 @@ from functools import partial
 from app.analysis import finder, languages, prefilter
 from app.analysis.comparing import compared
 from app.analysis.context import FileContext, Pair
-from app.analysis.matching import ANY, matches, may_tell
+from app.analysis.matching import matches
 from app.analysis.probe import Probe
+from app.analysis.refine import is_asked
 from app.analysis.telling import evidence_of, evidence_of_pair
 from app.analysis.watch import SECONDS_PER_DETECTOR, Watch
 from app.core.finding import Side
@@ -56,7 +57,7 @@ def _scan(
             watch.notes.append(ScanNote(file.path, reason))
             continue
         context = FileContext(file.path, file.text)
-        for probe in on_head.worth_running_on(context):
+        for probe in _worth_running_on(context, on_head):
             for match in watch.run(probe, file.path, partial(matches, probe.detector, context)):
                 kept.add(*evidence_of(probe, match, file, context))
         if on_both and not file.whole:
@@ -69,40 +70,24 @@ def _scan(
     return ScanResult(_ordered(kept.new), _ordered(kept.existing), tuple(dict.fromkeys(watch.notes)))
 
 
-def _sorted_out(wanted: Sequence[Probe]) -> tuple[_Probes, list[Probe]]:
+def _worth_running_on(file: FileContext, index: prefilter.Index) -> list[Probe]:
+    """The detectors that may see something in the file, which is told what they will ask of its syntax tree."""
+    found = [one for one in index.may_see(file.text, file.language) if is_asked(one.detector.refine, file)]
+    file.expected = frozenset().union(*(finder.kinds(one.detector.ast) for one in found if one.detector.ast))
+    return found
+
+
+def _sorted_out(wanted: Sequence[Probe]) -> tuple[prefilter.Index, list[Probe]]:
     """The detectors that look at a file alone, and those that compare; kept, because a worker is asked with the same ones."""
     known = _last.get(id(wanted))
     if known is None or known[0] is not wanted:
-        alone = _Probes([probe for probe in wanted if probe.detector.compare is None])
+        alone = prefilter.Index([probe for probe in wanted if probe.detector.compare is None])
         _last.clear()
         _last[id(wanted)] = known = wanted, alone, [probe for probe in wanted if probe.detector.compare is not None]
     return known[1], known[2]
 
 
-_last: dict[int, tuple[Sequence[Probe], _Probes, list[Probe]]] = {}
-
-
-class _Probes:
-    """Detectors, by the language of the files they look at; those of any language look also at files of none."""
-
-    def __init__(self, wanted: Sequence[Probe]) -> None:
-        self._wanted = wanted
-        self._by_language: dict[str | None, tuple[list[Probe], prefilter.Index]] = {}
-
-    def worth_running_on(self, file: FileContext) -> list[Probe]:
-        """The detectors whose words stand in the file, which is told what they will ask of its syntax tree."""
-        some, index = self._of(file.language)
-        found = [some[place] for place in index.places(file) if may_tell(some[place].detector, file)]
-        asked = (finder.kinds(one.detector.ast) for one in found if one.detector.ast)
-        file.expected = frozenset().union(*asked)
-        return found
-
-    def _of(self, language: str | None) -> tuple[list[Probe], prefilter.Index]:
-        known = self._by_language.get(language)
-        if known is None:
-            some = [one for one in self._wanted if {ANY, language}.intersection(one.detector.languages)]
-            known = self._by_language[language] = some, prefilter.Index([one.detector for one in some])
-        return known
+_last: dict[int, tuple[Sequence[Probe], prefilter.Index, list[Probe]]] = {}
 
 
 class _Kept:
@@ -123,9 +108,13 @@ class _Kept:
 def _why_not(file: SourceFile) -> str:
     if len(file.text) > LONGEST_FILE:
         return f"not scanned: longer than {LONGEST_FILE:,} characters"
-    if languages.of(file.path) and max(map(len, file.text.split("\n"))) > LONGEST_LINE:
+    if len(file.text) > LONGEST_LINE and languages.of(file.path) and _longest_line(file.text) > LONGEST_LINE:
         return f"not scanned: a line longer than {LONGEST_LINE:,} characters"
     return ""
+
+
+def _longest_line(text: str) -> int:
+    return max(map(len, text.split("\n")))
 
 
 def _ordered(found: list[Evidence]) -> tuple[Evidence, ...]:

@@ -14,7 +14,7 @@ _SURROGATES = range(0xD800, 0xE000)
 
 def masked(text: str) -> str:
     """The text with the values of what is a secret, or is likely to be one, replaced by stars; lines are kept."""
-    found = tuple(secret for secret in secrets.find(text) if secret.certainty >= Certainty.LIKELY)
+    found = secrets.find(text, least=Certainty.LIKELY)
     return secrets.mask(text, found) if found else text
 
 

@@ -6,7 +6,7 @@ Each form names literals one of which must stand in the text, and a pattern for 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 
@@ -19,11 +19,6 @@ class Certainty(IntEnum):
     PROVEN = 3
 
 
-LEAST_RUN = 16
-RUN = re.compile(rf"[A-Za-z0-9_.+/=%-]{{{LEAST_RUN},}}+")
-"""Most of a text is no token. What could be one is a tenth of it, so a hundred literals are looked for in that."""
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class Form:
     """A form that one provider issues: the literals one of which must be present, and the pattern of the whole token."""
@@ -34,29 +29,24 @@ class Form:
     certainty: Certainty
     leads: bool
     """Whether the literals begin the token. Then only the places where one stands are looked at."""
-    spaced: bool
-    """Whether a literal holds a character that is in no `RUN`, so that it must be looked for in the whole text."""
 
-    def find(self, text: str, runs: str) -> Iterator[tuple[int, int]]:
-        """Where the tokens stand, none inside another. `runs` are the text's runs of a token's characters (`RUN`)."""
-        for literal in self.literals:
-            place = text.find(literal) if literal in (text if self.spaced else runs) else -1
-            if place >= 0 and not self.leads:
-                yield from (match.span() for match in self.pattern.finditer(text))
-                return
-            while place >= 0:
-                match = self.pattern.match(text, place)
-                if match is not None:
-                    yield match.span()
-                place = text.find(literal, match.end() if match is not None else place + len(literal))
+    def find(self, text: str, places: Mapping[str, Sequence[int]]) -> Iterator[tuple[int, int]]:
+        """Where the tokens stand, none inside another; `places` are those of the literals."""
+        if not self.leads:
+            yield from (match.span() for match in self.pattern.finditer(text))
+            return
+        end = -1
+        for place in sorted(place for literal in self.literals for place in places.get(literal, ())):
+            match = self.pattern.match(text, place) if place >= end else None
+            if match is not None:
+                yield match.span()
+                end = match.end()
 
 
 def _form(
     kind: str, literals: str, pattern: str, certainty: Certainty = Certainty.PROVEN, *, leads: bool = True
 ) -> Form:
-    words = tuple(literals.split())
-    spaced = not all(RUN.fullmatch(word * 16) for word in words)
-    return Form(kind, words, re.compile(rf"(?<![A-Za-z0-9_-])(?:{pattern})"), certainty, leads, spaced)
+    return Form(kind, tuple(literals.split()), re.compile(rf"(?<![A-Za-z0-9_-])(?:{pattern})"), certainty, leads)
 
 
 _SURE, _MAYBE = Certainty.PROVEN, Certainty.POSSIBLE
@@ -168,7 +158,13 @@ FORMS = (
     _form("Doppler token", "dp.", r"dp\.(?:pt|st|ct|sa|scim|audit)\.[A-Za-z0-9._-]{40,60}"),
     _form("Dropbox token", "sl.", r"sl\.[A-Za-z0-9_-]{120,160}"),
     _form("Dynatrace token", "dt0", r"dt0[a-z][0-9]{2}\.[A-Z0-9]{24}\.[A-Z0-9]{64}"),
-    _form("Facebook app token", "|", r"[0-9]{13,17}\|[A-Za-z0-9_-]{27}(?![A-Za-z0-9_-])", _MAYBE, leads=False),
+    _form(
+        "Facebook app token",
+        "0| 1| 2| 3| 4| 5| 6| 7| 8| 9|",
+        r"[0-9]{13,17}\|[A-Za-z0-9_-]{27}(?![A-Za-z0-9_-])",
+        _MAYBE,
+        leads=False,
+    ),
     _form("Groq key", "gsk_", r"gsk_[A-Za-z0-9]{52}(?![A-Za-z0-9])"),
     _form("Heroku key", "HRKU-", r"HRKU-[A-Za-z0-9_-]{36,64}"),
     _form("Instagram token", "IGQV", r"IGQV[A-Za-z0-9_-]{100,250}"),

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 import string
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+from app.core.literals import Literals
 from app.core.secret import Secret
 from app.core.secret_forms import Certainty
 from app.core.secret_values import (
@@ -25,6 +26,7 @@ _URL = re.compile(
     r"(?<![A-Za-z0-9+.-])(?P<scheme>[A-Za-z][A-Za-z0-9+.-]{1,20})://(?P<user>[^\s:/@\"'`<>]{0,80}):"
     r"(?P<value>[^\s/@\"'`<>]{3,200})@(?P<host>[^\s/\"'`:?,;)\]}]{1,200})"
 )
+_SCHEME_END = re.compile("://")
 LONGEST_SCHEME = 21
 _SCHEME_CHARACTERS = frozenset(string.ascii_letters + string.digits + "+.-")
 _TELLING_WORD = (
@@ -135,6 +137,7 @@ _STATEMENTS = (
     ),
 )
 """What a value is, the lower-case words one of which begins the statement, and the statement."""
+_WORDS = Literals((*_HINTS, *(word for _, words, _ in _STATEMENTS for word in words)))
 _NAME_PREFIX = re.compile(r"[\w.-]*$")
 _NOT_A_VALUE = frozenset((
     "name", "names", "field", "fields", "label", "labels", "type", "types", "url", "uri", "path", "file", "files",
@@ -162,10 +165,10 @@ _LOCAL_HOST = re.compile(
 
 def in_addresses(text: str) -> Iterator[Secret]:
     """Passwords in addresses: `scheme://user:password@host`."""
-    if "://" not in text or "@" not in text:
+    if "@" not in text:
         return
-    for place in _places(text, ("://",)):
-        match = _URL.match(text, _scheme_start(text, place))
+    for joint in _SCHEME_END.finditer(text):
+        match = _URL.match(text, _scheme_start(text, joint.start()))
         if match is None:
             continue
         value, host = match["value"], match["host"]
@@ -187,12 +190,16 @@ def _scheme_start(text: str, end: int) -> int:
     return start
 
 
-def named_and_spoken(text: str) -> Iterator[Secret]:
-    """What a telling word stands before. The words are looked for once; in most texts there are few."""
+def named_and_spoken(text: str, *, least: Certainty = Certainty.POSSIBLE) -> Iterator[Secret]:
+    """What a telling word stands before; what is no surer than POSSIBLE is mostly not even looked for where more is asked."""
     lower = _lowered(text)
-    hints = {word: _places(lower, (word,)) for word in _HINTS}
-    yield from _named(text, _telling_places(lower, hints))
-    yield from _spoken(text, lower, hints)
+    places = _WORDS.places(lower)
+    if not places:
+        return
+    yield from _named(text, _telling_places(lower, places))
+    yield from _spoken(text, places)
+    if least is Certainty.POSSIBLE:
+        yield from _hinted(text, places)
 
 
 def _named(text: str, places: list[int]) -> Iterator[Secret]:
@@ -210,17 +217,21 @@ def _named(text: str, places: list[int]) -> Iterator[Secret]:
                 yield Secret("secret value", match.start("value"), match.end("value"), certainty, name)
 
 
-def _spoken(text: str, lower: str, hints: Mapping[str, list[int]]) -> Iterator[Secret]:
-    """Values that are good enough to keep from a prompt: in prose, in commands, in SQL, in headers, in connection strings."""
+def _spoken(text: str, places: Mapping[str, Sequence[int]]) -> Iterator[Secret]:
+    """Values in statements: in commands, in SQL, in headers, in connection strings."""
     for kind, words, pattern in _STATEMENTS:
-        for place in _places(lower, words):
+        for place in _all_of(places, words):
             match = pattern.match(text, place)
             value = match["value"] if match is not None else ""
             if match is not None and not is_placeholder(value) and not is_plain(value) and len(value) >= LEAST_JUMBLED:
                 certainty = Certainty.LIKELY if is_password(value) or is_random(value) else Certainty.POSSIBLE
                 yield Secret(kind, match.start("value"), match.end("value"), certainty)
+
+
+def _hinted(text: str, places: Mapping[str, Sequence[int]]) -> Iterator[Secret]:
+    """Jumbled values behind a hint, also in prose: good enough to keep from a prompt."""
     end = -1
-    for place in sorted(set().union(*hints.values())):
+    for place in _all_of(places, _HINTS):
         hinted = _HINTED.match(text, place) if place >= end else None
         value = hinted["value"].rstrip(".:") if hinted is not None else ""
         if hinted is None:
@@ -233,10 +244,14 @@ def _spoken(text: str, lower: str, hints: Mapping[str, list[int]]) -> Iterator[S
             end = hinted.end()
 
 
-def _telling_places(lower: str, hints: Mapping[str, list[int]]) -> list[int]:
+def _all_of(places: Mapping[str, Sequence[int]], words: Iterable[str]) -> list[int]:
+    return sorted({place for word in words for place in places.get(word, ())})
+
+
+def _telling_places(lower: str, hints: Mapping[str, Sequence[int]]) -> list[int]:
     """Where a telling word begins. Plain search for each of them is a hundred times as fast as one pattern for all."""
-    places = {place for hint, word in _TELLING_STARTS for place in hints[hint] if lower.startswith(word, place)}
-    for place in hints["key"]:
+    places = {place for hint, word in _TELLING_STARTS for place in hints.get(hint, ()) if lower.startswith(word, place)}
+    for place in hints.get("key", ()):
         before = lower[max(0, place - LONGEST_KEY_OF - 1) : place]
         owner = before[:-1] if before.endswith(("_", "-")) else before
         whose = next((one for one in _KEYS_OF if owner.endswith(one)), "") if owner.endswith(_KEYS_OF) else ""
@@ -251,16 +266,6 @@ def _lowered(text: str) -> str:
     if len(lower) != len(text):
         lower = "".join(character.lower() if character.isascii() else character for character in text)
     return lower
-
-
-def _places(lower: str, words: tuple[str, ...]) -> list[int]:
-    places: set[int] = set()
-    for word in words:
-        place = lower.find(word)
-        while place >= 0:
-            places.add(place)
-            place = lower.find(word, place + len(word))
-    return sorted(places)
 
 
 def _judge(name: str, value: str, *, quoted: bool) -> Certainty | None:

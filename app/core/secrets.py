@@ -24,15 +24,16 @@ LONGEST_LINES = 200
 __all__ = ["LONGEST_LINES", "Certainty", "Secret", "entropy", "find", "is_placeholder", "mask", "redact"]
 
 
-def find(text: str) -> tuple[Secret, ...]:
-    """Every secret in the text, in order, none inside another; the surer one wins where two overlap."""
-    found = [
+def find(text: str, *, least: Certainty = Certainty.POSSIBLE) -> tuple[Secret, ...]:
+    """Every secret in the text that is at least so sure, in order, none inside another; the surer one wins where two overlap."""
+    all_found = [
         *key_blocks(text),
         *encoded_keys(text),
         *provider_tokens(text),
         *in_addresses(text),
-        *named_and_spoken(text),
+        *named_and_spoken(text, least=least),
     ]
+    found = [secret for secret in all_found if secret.certainty >= least]
     found.sort(key=lambda secret: (-secret.certainty, secret.start, -secret.end))
     kept: list[tuple[int, int, Secret]] = []
     for secret in found:

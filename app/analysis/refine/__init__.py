@@ -1,7 +1,8 @@
 """The refine steps of the detectors, by the names that `rules/` uses. One file per rule; each is found by being here.
 
 A refine looks at the context of one candidate and says whether the rule is broken there; of which files it wants candidates
-at all, it says before they are parsed. A search does the whole work on a file's text, for detectors without a pattern.
+at all, and which words must stand in them, it says before they are parsed. A search does the whole work on a file's text,
+for detectors without a pattern.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from collections.abc import Callable, Iterable
 from functools import cache
 
 from app.analysis.context import Candidate, FileContext, Match
+from app.analysis.needed import Needs
 from app.analysis.where import Where, anywhere
 
 Refine = Callable[[Candidate], Match | None]
@@ -20,14 +22,19 @@ Search = Callable[[FileContext], Iterable[Match]]
 _refines: dict[str, Refine] = {}
 _searches: dict[str, Search] = {}
 _wheres: dict[str, Where] = {}
+_needs: dict[str, Needs] = {}
 
 
-def refines(name: str, *, where: Where = anywhere) -> Callable[[Refine], Refine]:
-    """Registers a refine step under the name that detectors use, for the files of which `where` is true."""
+def refines(name: str, *, where: Where = anywhere, needs: Needs = ()) -> Callable[[Refine], Refine]:
+    """Registers a refine step under the name that detectors use, for the files of which `where` is true.
+
+    In a file without one word of each set of `needs` the step finds nothing, so it is not asked there.
+    """
 
     def register(step: Refine) -> Refine:
         _refines[name] = step
         _wheres[name] = where
+        _needs[name] = needs
         return step
 
     return register
@@ -53,6 +60,12 @@ def is_asked(name: str, file: FileContext) -> bool:
     """Whether the step of that name may have something to say about the file; searches and unknown names always may."""
     _load()
     return _wheres.get(name, anywhere)(file)
+
+
+def needs(name: str) -> Needs:
+    """The words that a file must hold for the step of that name, one of each set; none are known of searches."""
+    _load()
+    return _needs.get(name, ())
 
 
 def search(name: str) -> Search:

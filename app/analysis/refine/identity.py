@@ -18,7 +18,7 @@ _FRESH = re.compile(r"randomUUID\(|uuid(?:v4)?\(|nanoid\(|ulid\(|Date\.now\(|Mat
 _LOOPS = frozenset(("for_statement", "for_in_statement", "while_statement", "do_statement"))
 
 
-@refines("id-generation.clock")
+@refines("id-generation.clock", where=where.only(Role.SERVER))
 def clock(candidate: Candidate) -> Match | None:
     """An id that is the time in milliseconds."""
     name, text = _named(candidate)
@@ -34,7 +34,7 @@ def clock(candidate: Candidate) -> Match | None:
     )
 
 
-@refines("id-generation.count")
+@refines("id-generation.count", where=where.only(Role.SERVER))
 def count(candidate: Candidate) -> Match | None:
     """An id that is the length of a list plus one."""
     name, text = _named(candidate)
@@ -47,7 +47,7 @@ def count(candidate: Candidate) -> Match | None:
     )
 
 
-@refines("id-generation.chance")
+@refines("id-generation.chance", where=where.only(Role.SERVER))
 def chance(candidate: Candidate) -> Match | None:
     """An id from `Math.random()`."""
     name, text = _named(candidate)
@@ -110,8 +110,6 @@ def charge_without_key(candidate: Candidate) -> Match | None:
 
 def _named(candidate: Candidate) -> tuple[str | None, str]:
     """The name of an id and the text that it is set to, without spaces; no name where it is none that is stored."""
-    if candidate.file.role is not Role.SERVER:
-        return None, ""
     key, value = candidate.node.field("key"), candidate.node.field("value")
     name = key.text().strip("\"'") if key is not None else ""
     if value is None or not _ID.match(name) or _NOT_STORED.search(name) or value.kind() in FUNCTION_KINDS:

@@ -6,7 +6,7 @@ import re
 
 from ast_grep_py import SgNode
 
-from app.analysis import calls, flow, where
+from app.analysis import calls, flow, needed, where
 from app.analysis.context import FUNCTION_KINDS, Candidate, Match, enclosing_function
 from app.analysis.refine import refines
 from app.analysis.roles import Role
@@ -15,6 +15,7 @@ _IO = re.compile(
     r"\b(?:fetch|axios(?:\.\w+)?|got(?:\.\w+)?|request|query|execute|findOne|findById|findUnique|findByPk|create|update|save|insert|send\w*|upload|"
     r"download|get|post|put|delete\w*|load\w*|readFile|writeFile|remove\w*|process\w*)\("
 )
+_OUTBOUND = re.compile(r"\b(?:fetch|axios(?:\.\w+)?|got(?:\.\w+)?|upload|download|sendMail|sendEmail)\(")
 _LIMITED = re.compile(
     r"p-?[lL]imit|limit\(|[cC]oncurren|chunk|batch|\.slice\(|semaphore|queue|throttle|Bottleneck|MAX_|max\w*\b|\.length\s*[<>]",
     re.IGNORECASE,
@@ -32,7 +33,7 @@ _SENSITIVE = re.compile(
 _LIMITER = re.compile(r"rate.?limit|limiter|throttl|slow.?down|brute|captcha|turnstile", re.IGNORECASE)
 
 
-@refines("load-shedding.fan-out-from-request", where=where.served)
+@refines("load-shedding.fan-out-from-request", where=where.both(where.served, flow.reads_a_request))
 def fan_out_from_request(candidate: Candidate) -> Match | None:
     """`Promise.all(list.map(…))` over a list that the client sent, with I/O for each item."""
     found = _fan_out(candidate)
@@ -50,17 +51,14 @@ def fan_out_from_request(candidate: Candidate) -> Match | None:
     )
 
 
-@refines("load-shedding.fan-out", where=where.only(Role.SERVER))
+@refines("load-shedding.fan-out", where=where.only(Role.SERVER), needs=(needed.names(_OUTBOUND),))
 def fan_out(candidate: Candidate) -> Match | None:
     """`Promise.all(list.map(…))` with an outbound call for each item of a list that has no bound in sight."""
     found = _fan_out(candidate)
     if found is None:
         return None
     items, callback = found
-    if not re.search(
-        r"\b(?:fetch|axios(?:\.\w+)?|got(?:\.\w+)?|upload|download|sendMail|sendEmail)\(",
-        callback.text(),
-    ):
+    if not _OUTBOUND.search(callback.text()):
         return None
     if items.kind() == "array" or _LIMITED.search(flow.text_around(candidate.node)):
         return None
@@ -92,7 +90,7 @@ def page_size(candidate: Candidate) -> Match | None:
     )
 
 
-@refines("load-shedding.login-without-limit", where=where.only(Role.SERVER))
+@refines("load-shedding.login-without-limit", where=where.both(where.only(Role.SERVER), where.shows(_SENSITIVE)))
 def login_without_limit(candidate: Candidate) -> Match | None:
     """A route that guesses passwords or sends mail, in a file that knows no rate limit."""
     given = calls.arguments(candidate.node)

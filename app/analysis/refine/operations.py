@@ -6,15 +6,18 @@ import re
 from collections.abc import Iterable
 from pathlib import PurePosixPath
 
-from app.analysis import calls, roles, where
+from app.analysis import calls, needed, roles, where
 from app.analysis.context import Candidate, FileContext, Match, enclosing_function
 from app.analysis.refine import refines, searches
 from app.analysis.roles import Role
 
 _QUIET = frozenset((Role.TEST, Role.EXAMPLE))
+_HEALTH = re.compile(r"/(?:health|healthz|live|livez|liveness|alive|ping)[\"'`]")
 _UNBOUNDED = re.compile(
     r"(?:^|\.)(?:url|originalUrl|path|pathname|userId|user_id|email|ip|sessionId|requestId|request_id|orderId|stack|message|token|username)$|\.id$|\.(?:user|account)\.\w*[iI]d$"
 )
+_METRICS = frozenset(("prom-client", "@opentelemetry/api", "hot-shots", "node-statsd"))
+_METRIC = re.compile(r"(?:[cC]ounter|[gG]auge|[hH]istogram|[mM]etrics?)\w*\.(?:labels|inc|add|record|observe|set)$")
 _DESTROYS = (
     (
         "deletes whatever an empty variable leaves",
@@ -95,7 +98,7 @@ def no_shutdown(candidate: Candidate) -> Match | None:
     return candidate.match(note="this file starts a server and hears no SIGTERM: a release cuts off what is under way")
 
 
-@refines("deploys.health-asks", where=where.served)
+@refines("deploys.health-asks", where=where.both(where.served, where.shows(_HEALTH)))
 def health_asks(candidate: Candidate) -> Match | None:
     """A health route that asks a dependency."""
     given = calls.arguments(candidate.node)
@@ -266,7 +269,9 @@ def console(candidate: Candidate) -> Match | None:
     )
 
 
-@refines("metrics.unbounded-label", where=where.outside(_QUIET))
+@refines(
+    "metrics.unbounded-label", where=where.outside(_QUIET), needs=(needed.imports(_METRICS) | needed.names(_METRIC),)
+)
 def unbounded_label(candidate: Candidate) -> Match | None:
     """A label whose values nobody can count: a path as it came, an id, an address."""
     given, name = calls.arguments(candidate.node), calls.callee(candidate.node)
@@ -350,10 +355,6 @@ def incomplete_alert(file: FileContext) -> Iterable[Match]:
 def _is_metric(candidate: Candidate, name: str) -> bool:
     verb = name.rpartition(".")[2]
     modules = candidate.file.imports.values()
-    if not any(
-        module in ("prom-client", "@opentelemetry/api", "hot-shots", "node-statsd") for module in modules
-    ) and not re.search(
-        r"(?:[cC]ounter|[gG]auge|[hH]istogram|[mM]etrics?)\w*\.(?:labels|inc|add|record|observe|set)$", name
-    ):
+    if _METRICS.isdisjoint(modules) and not _METRIC.search(name):
         return False
     return verb in ("labels", "inc", "add", "record", "observe", "set", "startTimer")

@@ -6,7 +6,7 @@ import re
 
 from ast_grep_py import SgNode
 
-from app.analysis import calls, flow, where
+from app.analysis import calls, flow, needed, where
 from app.analysis.context import FUNCTION_KINDS, Candidate, Match, enclosing_function, function_name
 from app.analysis.refine import refines
 from app.analysis.roles import Role
@@ -18,12 +18,14 @@ _MAKERS = re.compile(
 _CLIENT_MODULES = re.compile(
     r"^(?:pg|mysql2?(?:/promise)?|mongodb|mongoose|ioredis|redis|@prisma/client|sequelize|kafkajs|amqplib)$"
 )
+_MADE_HERE = (needed.called(_MAKERS), needed.names(_CLIENT_MODULES))
+_PROGRAMS = where.outside((Role.TEST, Role.EXAMPLE, Role.CLIENT, Role.SCRIPT))
 _MAKES_ON_PURPOSE = re.compile(
     r"(?i:connect|create|init|open|setup|make|build|start|bootstrap|main|constructor|factory|provide)|^get[A-Z]?\w*"
 )
 
 
-@refines("pooling.client-per-request", where=where.served)
+@refines("pooling.client-per-request", where=where.served, needs=_MADE_HERE)
 def client_per_request(candidate: Candidate) -> Match | None:
     """A database or queue client made inside the function that answers a request."""
     name = _made(candidate)
@@ -36,7 +38,7 @@ def client_per_request(candidate: Candidate) -> Match | None:
     )
 
 
-@refines("pooling.client-per-call", where=where.served)
+@refines("pooling.client-per-call", where=where.served, needs=_MADE_HERE)
 def client_per_call(candidate: Candidate) -> Match | None:
     """A database or queue client made inside a function that is not there to make it."""
     name, function = _made(candidate), enclosing_function(candidate.node)
@@ -47,7 +49,7 @@ def client_per_call(candidate: Candidate) -> Match | None:
     return candidate.match(captures={"client": name}, note=f"`{name}` is made each time this function runs")
 
 
-@refines("pooling.never-released")
+@refines("pooling.never-released", where=_PROGRAMS)
 def never_released(candidate: Candidate) -> Match | None:
     """A connection taken from a pool in a function that neither gives it back nor hands it on."""
     name, function = _taken(candidate), enclosing_function(candidate.node)
@@ -69,7 +71,7 @@ def never_released(candidate: Candidate) -> Match | None:
     )
 
 
-@refines("pooling.released-on-success")
+@refines("pooling.released-on-success", where=_PROGRAMS)
 def released_on_success(candidate: Candidate) -> Match | None:
     """A connection that is given back, but not in a `finally`."""
     name, function = _taken(candidate), enclosing_function(candidate.node)
@@ -113,9 +115,7 @@ def _is_kept(node: SgNode) -> bool:
 def _taken(candidate: Candidate) -> str | None:
     """The variable that holds a connection taken from a pool by this declaration."""
     name, value = candidate.node.field("name"), candidate.node.field("value")
-    if candidate.file.role in (Role.TEST, Role.EXAMPLE, Role.CLIENT, Role.SCRIPT) or name is None or value is None:
-        return None
-    if name.kind() != "identifier":
+    if name is None or value is None or name.kind() != "identifier":
         return None
     taken = re.match(r"await\s+([\w$.]+)\.(connect|getConnection)\(\s*\)$", value.text())
     if taken is None or not re.search(r"pool", taken[1], re.IGNORECASE):

@@ -6,7 +6,7 @@ import re
 
 from ast_grep_py import SgNode
 
-from app.analysis import calls, flow, where
+from app.analysis import calls, flow, needed, where
 from app.analysis.context import Candidate, Match, enclosing_function, function_name
 from app.analysis.refine import refines
 from app.analysis.refine.crypto import only_in_development
@@ -34,6 +34,10 @@ _SECRET_WORD = re.compile(
     r"(?:^|[._])(?:password|passwd|accessToken|access_token|refreshToken|refresh_token|clientSecret|client_secret|privateKey|private_key|apiSecret|api_secret|"
     r"jwtSecret|sessionToken|authToken|auth_token|secretKey|secret_key|cardNumber|cvv)$"
 )
+_LOGGERS = needed.names(_LOGGER) | needed.names(_PYTHON_LOGGER)
+_WHOLE_REQUEST = re.compile(
+    r"(?:JSON\.stringify\()?((?:req|request|ctx|ctx\.request|event)\.(?:body|headers|rawHeaders|cookies|json|form|data))(?:\s*,[^()]*)?\)?"
+)
 _ONLY_HASHES = re.compile(r"hash|digest|fingerprint|etag|checksum|cache", re.IGNORECASE)
 LINES_BESIDE = 8
 _FOR_ANOTHER_SERVICE = re.compile(
@@ -55,7 +59,7 @@ _KEYED = _SESSIONS | {"jsonwebtoken", "crypto", "cookie-parser"}
 _KEY_POSITION = re.compile(r"(?:^|\.)(?:sign|verify)$")
 
 
-@refines("secrets.literal-key", where=where.outside(_QUIET))
+@refines("secrets.literal-key", where=where.outside(_QUIET), needs=(needed.imports(_KEYED),))
 def literal_key(candidate: Candidate) -> Match | None:
     """A literal where a signing key belongs: `jwt.sign(claims, "…")`, `session({ secret: "…" })`, `createHmac("sha256", "…")`."""
     head, _, verb = calls.callee(candidate.node).rpartition(".")
@@ -116,7 +120,11 @@ def python_default(candidate: Candidate) -> Match | None:
     return _default(candidate, name, given[1])
 
 
-@refines("secrets.logged", where=where.outside((*_QUIET, Role.SCRIPT)))
+@refines(
+    "secrets.logged",
+    where=where.outside((*_QUIET, Role.SCRIPT)),
+    needs=(_LOGGERS, needed.names(_SECRET_WORD)),
+)
 def logged(candidate: Candidate) -> Match | None:
     """A password, token or key among the arguments of a logger."""
     name = calls.callee(candidate.node)
@@ -135,7 +143,7 @@ def logged(candidate: Candidate) -> Match | None:
     return None
 
 
-@refines("data-min.logged-request", where=where.served)
+@refines("data-min.logged-request", where=where.served, needs=(_LOGGERS, needed.names(_WHOLE_REQUEST)))
 def logged_request(candidate: Candidate) -> Match | None:
     """The whole body or all headers of a request given to a logger."""
     name = calls.callee(candidate.node)
@@ -144,10 +152,7 @@ def logged_request(candidate: Candidate) -> Match | None:
     if only_in_development(candidate.node):
         return None
     for value in _values(candidate.node):
-        whole = re.fullmatch(
-            r"(?:JSON\.stringify\()?((?:req|request|ctx|ctx\.request|event)\.(?:body|headers|rawHeaders|cookies|json|form|data))(?:\s*,[^()]*)?\)?",
-            value.text(),
-        )
+        whole = _WHOLE_REQUEST.fullmatch(value.text())
         if whole is None:
             continue
         return candidate.match(

@@ -15,12 +15,18 @@ _QUIET = frozenset((Role.TEST, Role.EXAMPLE, Role.CLIENT))
 _FLAG = re.compile(
     r"(?:^|_)(?:ENABLED?|DISABLED?|IS|USE|ALLOW|SKIP|DEBUG|VERBOSE|FLAG|FORCE|SECURE|REQUIRE|DRY_RUN)(?:_|$)"
 )
+_COMPARED = re.compile(r"\bprocess\.env\.\w+\s*[!=]==[\s(]*(?:true|false|[\d.])")
 _PERSONAL = re.compile(
     r"\b(?:req|request|ctx|context)\.(?:user|session|body|query|params|headers|auth|state|ip|cookies)\b"
 )
+_SET_PERSONAL = re.compile(rf"=[^=;{{}}]*?{_PERSONAL.pattern}")
+_VARIABLE_OF_MODULE = re.compile(r"^(?:export\s+)?(?:let|var)\s", re.MULTILINE)
 
 
-@refines("stateless.request-in-module", where=where.served)
+@refines(
+    "stateless.request-in-module",
+    where=where.both(where.served, where.shows(_VARIABLE_OF_MODULE), where.shows(_SET_PERSONAL)),
+)
 def request_in_module(candidate: Candidate) -> Match | None:
     """A variable of the module set from the request that is being answered."""
     left, right = candidate.node.field("left"), candidate.node.field("right")
@@ -129,7 +135,7 @@ def _is_compared_with_text_too(comparison: SgNode, variable: str) -> bool:
     return re.search(rf"{re.escape(variable)}\s*[!=]==?\s*[\"'`]", whole.text()) is not None
 
 
-@refines("config.compared-flag", where=where.outside((Role.TEST, Role.EXAMPLE)))
+@refines("config.compared-flag", where=where.both(where.outside((Role.TEST, Role.EXAMPLE)), where.shows(_COMPARED)))
 def compared_flag(candidate: Candidate) -> Match | None:
     """`process.env.X === true`: an environment holds texts only."""
     left, right = candidate.node.field("left"), candidate.node.field("right")

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from ast_grep_py import SgNode
 
-from app.analysis import calls, flow, where
+from app.analysis import calls, flow, needed, where
 from app.analysis.context import FUNCTION_KINDS, Candidate, Match, enclosing_function
 from app.analysis.refine import refines
 from app.analysis.roles import Role
@@ -28,12 +28,15 @@ _SENDS = re.compile(
     r"insert|update|delete|select|selectDistinct|execute|query|table|into|batchInsert|\$(?:executeRaw|queryRaw)(?:Unsafe)?|"
     r"[\w$]+\.(?:create|createMany|update|updateMany|upsert|delete|deleteMany|findUnique|findFirst|findMany|count|aggregate|groupBy)"
 )
+_BEGINS_OR_ENDS = re.compile(
+    r"[\"'`]\s*(?:BEGIN|BEGIN TRANSACTION|START TRANSACTION|COMMIT|ROLLBACK)[\s;]*[\"'`]", re.IGNORECASE
+)
 _IN_ONE = re.compile(
     r"transaction|\btrx?\b|\btx\b|session|queryRunner|BEGIN|\bmanager\b|UnitOfWork|withLock", re.IGNORECASE
 )
 
 
-@refines("transactions.outside-client")
+@refines("transactions.outside-client", where=where.outside(_QUIET))
 def outside_client(candidate: Candidate) -> Match | None:
     """A query in a transaction's callback that goes to the client the transaction was taken from."""
     found = _callback(candidate)
@@ -58,7 +61,7 @@ def outside_client(candidate: Candidate) -> Match | None:
     return None
 
 
-@refines("transactions.not-awaited")
+@refines("transactions.not-awaited", where=where.outside(_QUIET))
 def not_awaited(candidate: Candidate) -> Match | None:
     """A write on the transaction's own client that nobody awaits inside its callback."""
     found = _callback(candidate)
@@ -82,7 +85,7 @@ def not_awaited(candidate: Candidate) -> Match | None:
     return None
 
 
-@refines("transactions.outside-work")
+@refines("transactions.outside-work", where=where.outside(_QUIET), needs=(needed.names(_OUTSIDE),))
 def outside_work(candidate: Candidate) -> Match | None:
     """A call to another service inside a transaction's callback."""
     found = _callback(candidate)
@@ -101,14 +104,14 @@ def outside_work(candidate: Candidate) -> Match | None:
     return None
 
 
-@refines("transactions.begin-on-pool", where=where.outside(_QUIET))
+@refines("transactions.begin-on-pool", where=where.both(where.outside(_QUIET), where.shows(_BEGINS_OR_ENDS)))
 def begin_on_pool(candidate: Candidate) -> Match | None:
     """`pool.query("BEGIN")`: the next query may run on another connection."""
     function, given = candidate.node.field("function"), calls.arguments(candidate.node)
     if function is None or not given:
         return None
     text = (calls.literal_text(given[0]) or "").strip().strip(";").upper()
-    if not re.fullmatch(r"BEGIN|BEGIN TRANSACTION|START TRANSACTION|COMMIT|ROLLBACK", text):
+    if not _BEGINS_OR_ENDS.fullmatch(f"'{text}'"):
         return None
     held = function.field("object")
     name = held.text() if held is not None else ""
@@ -151,7 +154,7 @@ def several_writes(candidate: Candidate) -> Match | None:
 def _callback(candidate: Candidate) -> tuple[str, str, SgNode] | None:
     """The client a transaction is taken from, the name of the transaction's own client, and the callback's body."""
     function, given = candidate.node.field("function"), calls.arguments(candidate.node)
-    if candidate.file.role in _QUIET or function is None or not given:
+    if function is None or not given:
         return None
     held = function.field("object")
     callback = next((one for one in given if one.kind() in FUNCTION_KINDS), None)

@@ -7,13 +7,15 @@ import re
 from ast_grep_py import SgNode
 
 from app.analysis import calls, flow, where
-from app.analysis.context import FUNCTION_KINDS, Candidate, Match, enclosing_function, function_name
+from app.analysis.context import FUNCTION_KINDS, Candidate, FileContext, Match, enclosing_function, function_name
 from app.analysis.refine import refines
 from app.analysis.roles import Role
 
 _QUIET = frozenset((Role.TEST, Role.EXAMPLE))
 _PAUSES = re.compile(r"sleep|delay|setTimeout|(?<!a)wait|pause|backoff|timeout|jitter|pRetry|Bluebird", re.IGNORECASE)
 _COUNTS = re.compile(r"attempt|retr(?:y|ies)|tries|count|remaining|max|depth|left", re.IGNORECASE)
+_LOOP_HEAD = re.compile(r"(?:for|while)\b[^{]*")
+_TRIES = re.compile(r"attempt|retr|tries", re.IGNORECASE)
 _PUBLISHES = re.compile(
     r"(?:^|\.)(?:publish|publishBatch|sendToQueue|sendMessage|sendMessageBatch|produce|dispatchEvent|emitAsync)$|"
     r"(?:[qQ]ueue|producer|[bB]us|[bB]roker|sns|sqs|kafka|pubsub|topic|nats)\w*\.(?:add|addJob|send|emit|publish|push|enqueue)$"
@@ -22,6 +24,8 @@ _STORES = re.compile(
     r"\.(?:create|insert|insertOne|update|updateOne|save|upsert|destroy|delete|deleteOne|createMany|findByIdAndUpdate|findOneAndUpdate)$"
 )
 _NOT_A_STORE = re.compile(r"(?:^|\.)(?:cache|redis|map|hash|storage|crypto|queue\w*|list|set|url)\.\w+$", re.IGNORECASE)
+_NOTHING = r"(?:return(?:\s+(?:\[\]|\{\}|null|undefined|false|true|0|\"\"|''))?;?)?"
+_DOES_NOTHING = re.compile(rf"catch\b[^{{(]*(?:\([^)]*\))?[^{{(]*\{{[\s{{}}]*{_NOTHING}[\s{{}}]*\}}")
 _CREATES = re.compile(r"(?P<store>[\w$.]+)\.(?:create|insertOne|insert|save)$")
 _MONEY = re.compile(
     r"(?:^|[._])(?:price|amount|total|balance|cost|fee|subtotal|salary|payment|refund)\w*$", re.IGNORECASE
@@ -82,11 +86,16 @@ def recursive(candidate: Candidate) -> Match | None:
     )
 
 
-@refines("retries.no-pause", where=where.outside((*_QUIET, Role.CLIENT)))
+def _has_counted_loop(file: FileContext) -> bool:
+    """Whether the head of a loop says that it counts tries."""
+    return any(_TRIES.search(head.group()) for head in _LOOP_HEAD.finditer(file.text))
+
+
+@refines("retries.no-pause", where=where.both(where.outside((*_QUIET, Role.CLIENT)), _has_counted_loop))
 def no_pause(candidate: Candidate) -> Match | None:
     """A counted loop of tries without a pause between them."""
     head, body = candidate.node.text().split("{", 1)[0], candidate.node.field("body")
-    if body is None or not re.search(r"attempt|retr|tries", head, re.IGNORECASE):
+    if body is None or not _TRIES.search(head):
         return None
     if "await" not in body.text() or "catch" not in body.text() or _PAUSES.search(body.text()):
         return None
@@ -196,7 +205,7 @@ def money_in_floats(candidate: Candidate) -> Match | None:
     )
 
 
-@refines("invariants.swallowed", where=where.only(Role.SERVER))
+@refines("invariants.swallowed", where=where.both(where.only(Role.SERVER), where.shows(_DOES_NOTHING)))
 def swallowed(candidate: Candidate) -> Match | None:
     """A catch that does nothing at all, or answers with an empty value, in served code."""
     body = candidate.node.field("body")
