@@ -232,22 +232,22 @@ def _name_of_holder(function: SgNode) -> SgNode | None:
 
 
 _DEFAULT_IMPORT = re.compile(
-    r"\bimport\s+(?:type\s+)?(?P<clause>[\w$*{}\s,]{1,2000}?)\s+from\s*[\"'](?P<module>[^\"'\n]{1,300})[\"']"
+    r"import(?<=\bimport)\s+(?:type\s+)?(?P<clause>[\w$*{}\s,]{1,2000}?)\s+from\s*[\"'](?P<module>[^\"'\n]{1,300})[\"']"
 )
 _REQUIRE = re.compile(
     r"\b(?:const|let|var)\s+(?P<clause>[\w$]+|\{[^{}]{0,2000}\})\s*=\s*(?:await\s+import|require)"
     r"\(\s*[\"'](?P<module>[^\"'\n]{1,300})[\"']\s*\)"
     r"(?:\.default)?"
 )
-_IMPORT_EQUALS = re.compile(r"\bimport\s+(?P<clause>[\w$]+)\s*=\s*require\(\s*[\"'](?P<module>[^\"'\n]{1,300})[\"']")
+_IMPORT_EQUALS = re.compile(r"import(?<=\bimport)\s+(?P<clause>[\w$]+)\s*=\s*require\(\s*[\"'](?P<module>[^\"'\n]{1,300})[\"']")
 
 
 _SCRIPT_IMPORTS = (
     (("import",), _DEFAULT_IMPORT),
-    (("require(", "await"), _REQUIRE),
+    (("require(", "import("), _REQUIRE),
     (("require(",), _IMPORT_EQUALS),
 )
-"""How modules are named, each behind words one of which it needs."""
+"""How modules are named, each behind words one of which it needs. A pattern that begins with a plain word is found faster."""
 
 
 def _script_imports(text: str) -> list[tuple[str, str]]:

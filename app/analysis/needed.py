@@ -20,7 +20,7 @@ _CLASS = re.compile(r"\[\^?\]?(?:\\.|[^\]\\])*\]")
 _ASKS = re.compile(r"\?(?:=|!|<=|<!)")
 _OPENS_GROUP = re.compile(r"\?:|\?P?<\w+>")
 
-_AFTER_CALLEE = "(<`?/#\\;,) \t\r\n\f\v\u00a0\ufeff"
+_AFTER_CALLEE = (*"(<`?#\\;,) \t\r\n\f\v\u00a0\ufeff", "//", "/*")
 """Brackets, a template, an optional call, the end of `new Name`, white space, and what a comment begins with."""
 
 Names = frozenset[str]
