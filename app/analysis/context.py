@@ -239,7 +239,9 @@ _REQUIRE = re.compile(
     r"\(\s*[\"'](?P<module>[^\"'\n]{1,300})[\"']\s*\)"
     r"(?:\.default)?"
 )
-_IMPORT_EQUALS = re.compile(r"import(?<=\bimport)\s+(?P<clause>[\w$]+)\s*=\s*require\(\s*[\"'](?P<module>[^\"'\n]{1,300})[\"']")
+_IMPORT_EQUALS = re.compile(
+    r"import(?<=\bimport)\s+(?P<clause>[\w$]+)\s*=\s*require\(\s*[\"'](?P<module>[^\"'\n]{1,300})[\"']"
+)
 
 
 _SCRIPT_IMPORTS = (

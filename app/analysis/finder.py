@@ -120,11 +120,25 @@ class Finder:
         """The texts at the end of the path, each with the places of the kind's nodes that have it."""
         column = self._texts.get((kind, path))
         if column is None:
-            column = self._texts[kind, path] = defaultdict(list)
-            for place, node in enumerate(self._of_kind(kind)):
-                text = _text(node, path)
-                if text is not None:
-                    column[text].append(place)
+            column = self._texts[kind, path] = self._narrowed(kind, path) if len(path) > 1 else self._taken(kind, path)
+        return column
+
+    def _taken(self, kind: str, path: Path) -> dict[str, list[int]]:
+        column: defaultdict[str, list[int]] = defaultdict(list)
+        for place, node in enumerate(self._of_kind(kind)):
+            text = _text(node, path)
+            if text is not None:
+                column[text].append(place)
+        return column
+
+    def _narrowed(self, kind: str, path: Path) -> dict[str, list[int]]:
+        """The column of a longer path, from that of its first step: where equal texts stand, equal trees do."""
+        column: defaultdict[str, list[int]] = defaultdict(list)
+        nodes = self._of_kind(kind)
+        for places in self._column(kind, path[:1]).values():
+            text = _text(nodes[places[0]], path)
+            if text is not None:
+                column[text] += places
         return column
 
 

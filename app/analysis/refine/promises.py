@@ -31,6 +31,22 @@ _OTHER_LISTS = re.compile(
 )
 
 
+LONGEST_OPENING = 120
+_ASYNC_MAP = re.compile(r"\.\s*map\b[^;{}]{0,400}?\basync\b")
+_TAKEN = re.compile(
+    r"(?:[(,=\[&|!+?]|=>|\b(?:return|await|yield|of|in|void))\s*(?:[\w$]+\s*[?!]?\s*(?:\.\s*[\w$]+\s*)*[?!]?)?\Z"
+)
+"""Before the call of a method: what takes its result, and the plain name of what it is called on."""
+
+
+def _may_drop_a_map(file: FileContext) -> bool:
+    """Whether a list seems to be mapped to promises by a statement of its own."""
+    return file.role not in _QUIET and any(
+        not _TAKEN.search(file.text[max(0, found.start() - LONGEST_OPENING) : found.start()])
+        for found in _ASYNC_MAP.finditer(file.text)
+    )
+
+
 @refines("async-io.predicate", where=where.outside(_QUIET))
 def predicate(candidate: Candidate) -> Match | None:
     """`filter`, `some`, `every` or `find` whose callback answers with a promise, which is always truthy."""
@@ -51,7 +67,7 @@ def predicate(candidate: Candidate) -> Match | None:
     )
 
 
-@refines("async-io.dropped-map", where=where.outside(_QUIET))
+@refines("async-io.dropped-map", where=_may_drop_a_map)
 def dropped_map(candidate: Candidate) -> Match | None:
     """A statement that maps a list to promises and drops them."""
     call = candidate.node.child(0)
@@ -94,7 +110,6 @@ _METHOD_OPENING = re.compile(r"(?:\A|\n)[ \t]+(?:(?:public|private|protected|sta
 _TAKES = re.compile(r"\b(?:await|return|function|async|yield|new)\s+\Z|[\w$]\s*\.\s*\Z")
 """What before a name says that its call is no statement, or that the name is another's."""
 _OWN = re.compile(r"\bthis\s*\.\s*\Z")
-LONGEST_OPENING = 120
 
 
 @lru_cache(maxsize=2)

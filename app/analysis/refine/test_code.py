@@ -21,7 +21,9 @@ _ASSERTS = re.compile(
 _CALLS_A_CHECK = re.compile(
     r"(?:[eE]xpect|[aA]ssert|[vV]erify|[cC]heck|[sS]hould|[vV]alidate|[tT]est|[rR]un|[sS]cenario|[eE]nsure|[mM]atch)\w*\("
 )
-_TEST_CALL = re.compile(r"(?:it|test)(?=\s*(?:[(<`?]|/[/*]))(?:(?<![\w$.]it)(?<![\w$.]test)|(?<=\.\.\.it)|(?<=\.\.\.test))")
+_TEST_CALL = re.compile(
+    r"(?:it|test)(?=\s*(?:[(<`?]|/[/*]))(?:(?<![\w$.]it)(?<![\w$.]test)|(?<=\.\.\.it)|(?<=\.\.\.test))"
+)
 _OPENS_BODY = re.compile(r"(?:=>|\))[ \t]*\{[ \t\r]*$")
 _NOTHING_HAPPENS = re.compile(
     r"\.not\.|, 0\)|\(0\)|\(false\)|, false|[nN]otCalled|toBeUndefined|toBeNull|\bnot in\b|== 0\b|is None|assert not\b|"
