@@ -10,7 +10,7 @@ from ast_grep_py import SgNode
 
 from app.analysis import places, prefilter
 from app.analysis.context import Candidate, FileContext, Match, exported_name
-from app.analysis.refine import is_asked, refine, search
+from app.analysis.refine import is_asked, may_find, refine, search
 from app.analysis.watch import MATCHES_PER_DETECTOR_AND_FILE
 from app.core import evidence
 from app.core.rule import Detector
@@ -23,7 +23,12 @@ def applies(detector: Detector, file: FileContext) -> bool:
     """Whether the detector is worth running on the file, as far as its language and its words say."""
     if prefilter.ANY not in detector.languages and file.language not in detector.languages:
         return False
-    return prefilter.holds(file.text, prefilter.terms(detector)) and is_asked(detector.refine, file)
+    return prefilter.holds(file.text, prefilter.terms(detector)) and is_worth_a_tree(detector, file)
+
+
+def is_worth_a_tree(detector: Detector, file: FileContext) -> bool:
+    """Whether the detector's step wants the file and may find something in it, as far as its text shows."""
+    return is_asked(detector.refine, file) and may_find(detector.refine, file)
 
 
 def matches(detector: Detector, file: FileContext, *, most: int = MATCHES_PER_DETECTOR_AND_FILE) -> list[Match]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cache
 
 LEAST_NAME = 2
 _NAME_CHARACTER = re.compile(r"[A-Za-z0-9_$]")
@@ -59,6 +60,7 @@ class _Said:
     closes: bool = False
 
 
+@cache
 def _read(asked: str | re.Pattern[str]) -> _Said:
     pattern = asked if isinstance(asked, str) else asked.pattern
     if _BEYOND.search(pattern) or (isinstance(asked, re.Pattern) and asked.flags & re.IGNORECASE):

@@ -15,9 +15,8 @@ from functools import partial
 from app.analysis import finder, languages, prefilter
 from app.analysis.comparing import compared
 from app.analysis.context import FileContext, Pair
-from app.analysis.matching import matches
+from app.analysis.matching import is_worth_a_tree, matches
 from app.analysis.probe import Probe
-from app.analysis.refine import is_asked
 from app.analysis.telling import evidence_of, evidence_of_pair
 from app.analysis.watch import SECONDS_PER_DETECTOR, Watch
 from app.core.finding import Side
@@ -72,7 +71,7 @@ def _scan(
 
 def _worth_running_on(file: FileContext, index: prefilter.Index) -> list[Probe]:
     """The detectors that may see something in the file, which is told what they will ask of its syntax tree."""
-    found = [one for one in index.may_see(file.text, file.language) if is_asked(one.detector.refine, file)]
+    found = [one for one in index.may_see(file.text, file.language) if is_worth_a_tree(one.detector, file)]
     file.expected = frozenset().union(*(finder.kinds(one.detector.ast) for one in found if one.detector.ast))
     return found
 

@@ -30,13 +30,8 @@ def only(role: Role) -> Where:
     return lambda file: file.role is role
 
 
-def both(*asked: Where) -> Where:
-    """Files that all of these want; asked one after the other, so the cheapest comes first."""
-    return lambda file: all(one(file) for one in asked)
-
-
-def shows(pattern: re.Pattern[str]) -> Where:
-    """Files in whose text the pattern stands: a weaker form of what a step asks of a node, a tenth of a tree's price."""
+def holds(pattern: re.Pattern[str]) -> Where:
+    """Files in whose text the pattern stands."""
     return lambda file: pattern.search(file.text) is not None
 
 

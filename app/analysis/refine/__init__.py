@@ -23,18 +23,23 @@ _refines: dict[str, Refine] = {}
 _searches: dict[str, Search] = {}
 _wheres: dict[str, Where] = {}
 _needs: dict[str, Needs] = {}
+_shows: dict[str, Where] = {}
 
 
-def refines(name: str, *, where: Where = anywhere, needs: Needs = ()) -> Callable[[Refine], Refine]:
+def refines(
+    name: str, *, where: Where = anywhere, needs: Needs = (), shows: Where = anywhere
+) -> Callable[[Refine], Refine]:
     """Registers a refine step under the name that detectors use, for the files of which `where` is true.
 
-    In a file without one word of each set of `needs` the step finds nothing, so it is not asked there.
+    In a file without one word of each set of `needs`, or of which `shows` is not true, the step would find nothing. Both are
+    told from the text, so that no tree is built for nothing.
     """
 
     def register(step: Refine) -> Refine:
         _refines[name] = step
         _wheres[name] = where
         _needs[name] = needs
+        _shows[name] = shows
         return step
 
     return register
@@ -57,9 +62,15 @@ def refine(name: str) -> Refine:
 
 
 def is_asked(name: str, file: FileContext) -> bool:
-    """Whether the step of that name may have something to say about the file; searches and unknown names always may."""
+    """Whether the step of that name wants the file; searches and unknown names want every file."""
     _load()
     return _wheres.get(name, anywhere)(file)
+
+
+def may_find(name: str, file: FileContext) -> bool:
+    """Whether the step of that name may find something in the file, as far as its text shows."""
+    _load()
+    return _shows.get(name, anywhere)(file)
 
 
 def needs(name: str) -> Needs:

@@ -109,7 +109,7 @@ def decoded_only(candidate: Candidate) -> Match | None:
     return candidate.match(note="the token is read, and nothing in this file checks its signature")
 
 
-@refines("authz.by-id-alone", where=where.both(where.outside(_QUIET), flow.reads_a_request))
+@refines("authz.by-id-alone", where=where.outside(_QUIET), shows=flow.reads_a_request)
 def by_id_alone(candidate: Candidate) -> Match | None:
     """An object loaded or changed by an id from the request, in a handler that names no owner."""
     given = calls.arguments(candidate.node)
@@ -128,7 +128,7 @@ def by_id_alone(candidate: Candidate) -> Match | None:
     )
 
 
-@refines("authz.privilege-from-request", where=where.both(where.served, flow.reads_a_request))
+@refines("authz.privilege-from-request", where=where.served, shows=flow.reads_a_request)
 def privilege_from_request(candidate: Candidate) -> Match | None:
     """A role, tenant or owner taken from the body of a request."""
     key, value = candidate.node.field("key"), candidate.node.field("value")

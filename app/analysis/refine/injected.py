@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from app.analysis import flow, where
+from app.analysis import where
 from app.analysis.context import Candidate, Match
 from app.analysis.roles import Role
 
@@ -12,8 +12,7 @@ LONGEST_SHOWN = 80
 CONSTANT = re.compile(
     r"^(?:[A-Z][A-Z0-9_]*|[\w.]*\.[A-Z][A-Z0-9_]+|\d[\d_.]*|this\.tableName|[\w.]*[tT]able(?:Name)?)$"
 )
-SERVED_REQUESTS = where.both(where.served, flow.reads_a_request)
-REQUESTS_IN_PROGRAMS = where.both(where.outside((Role.TEST, Role.EXAMPLE, Role.CLIENT)), flow.reads_a_request)
+IN_PROGRAMS = where.outside((Role.TEST, Role.EXAMPLE, Role.CLIENT))
 OUTSIDE_SCRIPTS = where.outside((Role.TEST, Role.EXAMPLE, Role.CLIENT, Role.SCRIPT))
 
 _LAST_NAME = re.compile(r"[A-Za-z_][\w-]*(?=[\"'\])]*$)")

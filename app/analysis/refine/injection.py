@@ -6,10 +6,10 @@ import re
 
 from ast_grep_py import SgNode
 
-from app.analysis import calls, flow
+from app.analysis import calls, flow, where
 from app.analysis.context import Candidate, Match
 from app.analysis.refine import refines
-from app.analysis.refine.injected import SERVED_REQUESTS, told
+from app.analysis.refine.injected import told
 from app.analysis.texts import HOPS, is_formatted, text_of
 
 _DOTDOT = re.compile(
@@ -21,7 +21,7 @@ _THOUGHT_OF_ADDRESSES = re.compile(r"URL\(|startsWith\(|\ballow|\bsafe|\bvalid",
 _DATA_PART = re.compile(r"(?:\.|\b)(?:query|body|params|cookies|param|searchParams|args|form|GET|POST|values)\b")
 
 
-@refines("injection.path-from-request", where=SERVED_REQUESTS)
+@refines("injection.path-from-request", where=where.served, shows=flow.reads_a_request)
 def path_from_request(candidate: Candidate) -> Match | None:
     """A file path made from a request, where nothing keeps it inside a folder."""
     given = calls.arguments(candidate.node)
@@ -36,7 +36,7 @@ def path_from_request(candidate: Candidate) -> Match | None:
     return told(candidate, source, "chooses the file")
 
 
-@refines("injection.redirect-from-request", where=SERVED_REQUESTS)
+@refines("injection.redirect-from-request", where=where.served, shows=flow.reads_a_request)
 def redirect_from_request(candidate: Candidate) -> Match | None:
     """A redirect whose whole address comes from a request; not from its cookies, which the service itself sets."""
     given = [one for one in calls.arguments(candidate.node) if one.kind() != "number"]
@@ -54,7 +54,7 @@ def redirect_from_request(candidate: Candidate) -> Match | None:
     return told(candidate, source, "decides where the reader is sent")
 
 
-@refines("injection.html-from-request", where=SERVED_REQUESTS)
+@refines("injection.html-from-request", where=where.served, shows=flow.reads_a_request)
 def html_from_request(candidate: Candidate) -> Match | None:
     """HTML with a part of a request in it, sent as it is."""
     given = calls.arguments(candidate.node)
@@ -70,7 +70,7 @@ def html_from_request(candidate: Candidate) -> Match | None:
     return None
 
 
-@refines("injection.pattern-from-request", where=SERVED_REQUESTS)
+@refines("injection.pattern-from-request", where=where.served, shows=flow.reads_a_request)
 def pattern_from_request(candidate: Candidate) -> Match | None:
     """A regular expression made from a request."""
     given = calls.arguments(candidate.node)
@@ -84,7 +84,7 @@ def pattern_from_request(candidate: Candidate) -> Match | None:
     return told(candidate, source, "becomes a regular expression")
 
 
-@refines("injection.query-object-from-request", where=SERVED_REQUESTS)
+@refines("injection.query-object-from-request", where=where.served, shows=flow.reads_a_request)
 def query_object_from_request(candidate: Candidate) -> Match | None:
     """A value of a request that becomes part of a filter, where an object would be taken as an operator."""
     given = calls.arguments(candidate.node)
@@ -100,7 +100,7 @@ def query_object_from_request(candidate: Candidate) -> Match | None:
     return None
 
 
-@refines("injection.fields-from-request", where=SERVED_REQUESTS)
+@refines("injection.fields-from-request", where=where.served, shows=flow.reads_a_request)
 def fields_from_request(candidate: Candidate) -> Match | None:
     """The whole body of a request given to something that stores it."""
     for given in calls.arguments(candidate.node):
@@ -116,7 +116,7 @@ def fields_from_request(candidate: Candidate) -> Match | None:
     return None
 
 
-@refines("injection.address-from-request", where=SERVED_REQUESTS)
+@refines("injection.address-from-request", where=where.served, shows=flow.reads_a_request)
 def address_from_request(candidate: Candidate) -> Match | None:
     """An outbound call whose host comes from a request."""
     given = calls.arguments(candidate.node)

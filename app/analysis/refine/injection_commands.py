@@ -10,7 +10,7 @@ from ast_grep_py import SgNode
 from app.analysis import calls, flow
 from app.analysis.context import Candidate, Match
 from app.analysis.refine import refines
-from app.analysis.refine.injected import CONSTANT, OUTSIDE_SCRIPTS, REQUESTS_IN_PROGRAMS, told
+from app.analysis.refine.injected import CONSTANT, IN_PROGRAMS, OUTSIDE_SCRIPTS, told
 from app.analysis.texts import HOPS, Text, all_values, has_values, text_of
 
 _CHILD_PROCESS = frozenset(("exec", "execSync"))
@@ -28,7 +28,7 @@ _REQUIRED = re.compile(
 )
 
 
-@refines("injection.command-from-request", where=REQUESTS_IN_PROGRAMS)
+@refines("injection.command-from-request", where=IN_PROGRAMS, shows=flow.reads_a_request)
 def command_from_request(candidate: Candidate) -> Match | None:
     """A shell command with a part of a request in it."""
     command = _command(candidate)
@@ -56,7 +56,7 @@ def command_joined(candidate: Candidate) -> Match | None:
     return None
 
 
-@refines("injection.code-from-request", where=REQUESTS_IN_PROGRAMS)
+@refines("injection.code-from-request", where=IN_PROGRAMS, shows=flow.reads_a_request)
 def code_from_request(candidate: Candidate) -> Match | None:
     """A part of a request that is run as a program."""
     code = _code(candidate)

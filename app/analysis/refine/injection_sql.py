@@ -9,7 +9,7 @@ from ast_grep_py import SgNode
 from app.analysis import calls, flow
 from app.analysis.context import Candidate, Match, enclosing_function
 from app.analysis.refine import refines
-from app.analysis.refine.injected import CONSTANT, OUTSIDE_SCRIPTS, REQUESTS_IN_PROGRAMS, told
+from app.analysis.refine.injected import CONSTANT, IN_PROGRAMS, OUTSIDE_SCRIPTS, told
 from app.analysis.texts import HOPS, Text, text_of
 
 _SQL = re.compile(
@@ -29,7 +29,7 @@ _PLACEHOLDERS = re.compile(
 )
 
 
-@refines("injection.sql-from-request", where=REQUESTS_IN_PROGRAMS)
+@refines("injection.sql-from-request", where=IN_PROGRAMS, shows=flow.reads_a_request)
 def sql_from_request(candidate: Candidate) -> Match | None:
     """A statement with a part of a request joined into it."""
     text = _statement(candidate)

@@ -33,7 +33,7 @@ _SENSITIVE = re.compile(
 _LIMITER = re.compile(r"rate.?limit|limiter|throttl|slow.?down|brute|captcha|turnstile", re.IGNORECASE)
 
 
-@refines("load-shedding.fan-out-from-request", where=where.both(where.served, flow.reads_a_request))
+@refines("load-shedding.fan-out-from-request", where=where.served, shows=flow.reads_a_request)
 def fan_out_from_request(candidate: Candidate) -> Match | None:
     """`Promise.all(list.map(…))` over a list that the client sent, with I/O for each item."""
     found = _fan_out(candidate)
@@ -90,7 +90,7 @@ def page_size(candidate: Candidate) -> Match | None:
     )
 
 
-@refines("load-shedding.login-without-limit", where=where.both(where.only(Role.SERVER), where.shows(_SENSITIVE)))
+@refines("load-shedding.login-without-limit", where=where.only(Role.SERVER), shows=where.holds(_SENSITIVE))
 def login_without_limit(candidate: Candidate) -> Match | None:
     """A route that guesses passwords or sends mail, in a file that knows no rate limit."""
     given = calls.arguments(candidate.node)

@@ -98,7 +98,7 @@ def no_shutdown(candidate: Candidate) -> Match | None:
     return candidate.match(note="this file starts a server and hears no SIGTERM: a release cuts off what is under way")
 
 
-@refines("deploys.health-asks", where=where.both(where.served, where.shows(_HEALTH)))
+@refines("deploys.health-asks", where=where.served, shows=where.holds(_HEALTH))
 def health_asks(candidate: Candidate) -> Match | None:
     """A health route that asks a dependency."""
     given = calls.arguments(candidate.node)

@@ -41,7 +41,7 @@ _TAKEN = re.compile(
 
 def _may_drop_a_map(file: FileContext) -> bool:
     """Whether a list seems to be mapped to promises by a statement of its own."""
-    return file.role not in _QUIET and any(
+    return any(
         not _TAKEN.search(file.text[max(0, found.start() - LONGEST_OPENING) : found.start()])
         for found in _ASYNC_MAP.finditer(file.text)
     )
@@ -67,7 +67,7 @@ def predicate(candidate: Candidate) -> Match | None:
     )
 
 
-@refines("async-io.dropped-map", where=_may_drop_a_map)
+@refines("async-io.dropped-map", where=where.outside(_QUIET), shows=_may_drop_a_map)
 def dropped_map(candidate: Candidate) -> Match | None:
     """A statement that maps a list to promises and drops them."""
     call = candidate.node.child(0)
@@ -126,8 +126,8 @@ def _asynchronous(text: str) -> frozenset[str]:
 
 
 def _calls_its_own(file: FileContext) -> bool:
-    """Whether served code seems to call one of its own async functions as a statement."""
-    return where.served(file) and any(_seems_dropped(file.text, name) for name in _asynchronous(file.text))
+    """Whether the file seems to call one of its own async functions as a statement."""
+    return any(_seems_dropped(file.text, name) for name in _asynchronous(file.text))
 
 
 def _seems_dropped(text: str, name: str) -> bool:
@@ -153,7 +153,7 @@ def _places(text: str, word: str) -> Iterator[int]:
         place = text.find(word, place + len(word))
 
 
-@refines("async-io.floating", where=_calls_its_own)
+@refines("async-io.floating", where=where.served, shows=_calls_its_own)
 def floating(candidate: Candidate) -> Match | None:
     """A call of an async function of this file whose promise is neither awaited, returned, nor given a catch."""
     asynchronous = _asynchronous(candidate.file.text)

@@ -19,13 +19,13 @@ _COMPARED = re.compile(r"\bprocess\.env\.\w+\s*[!=]==[\s(]*(?:true|false|[\d.])"
 _PERSONAL = re.compile(
     r"\b(?:req|request|ctx|context)\.(?:user|session|body|query|params|headers|auth|state|ip|cookies)\b"
 )
-_SET_PERSONAL = re.compile(rf"=[^=;{{}}]*?{_PERSONAL.pattern}")
 _VARIABLE_OF_MODULE = re.compile(r"^(?:export\s+)?(?:let|var)\s", re.MULTILINE)
 
 
 @refines(
     "stateless.request-in-module",
-    where=where.both(where.served, where.shows(_VARIABLE_OF_MODULE), where.shows(_SET_PERSONAL)),
+    where=where.served,
+    shows=where.holds(_VARIABLE_OF_MODULE),
 )
 def request_in_module(candidate: Candidate) -> Match | None:
     """A variable of the module set from the request that is being answered."""
@@ -135,7 +135,7 @@ def _is_compared_with_text_too(comparison: SgNode, variable: str) -> bool:
     return re.search(rf"{re.escape(variable)}\s*[!=]==?\s*[\"'`]", whole.text()) is not None
 
 
-@refines("config.compared-flag", where=where.both(where.outside((Role.TEST, Role.EXAMPLE)), where.shows(_COMPARED)))
+@refines("config.compared-flag", where=where.outside((Role.TEST, Role.EXAMPLE)), shows=where.holds(_COMPARED))
 def compared_flag(candidate: Candidate) -> Match | None:
     """`process.env.X === true`: an environment holds texts only."""
     left, right = candidate.node.field("left"), candidate.node.field("right")

@@ -104,7 +104,7 @@ def outside_work(candidate: Candidate) -> Match | None:
     return None
 
 
-@refines("transactions.begin-on-pool", where=where.both(where.outside(_QUIET), where.shows(_BEGINS_OR_ENDS)))
+@refines("transactions.begin-on-pool", where=where.outside(_QUIET), shows=where.holds(_BEGINS_OR_ENDS))
 def begin_on_pool(candidate: Candidate) -> Match | None:
     """`pool.query("BEGIN")`: the next query may run on another connection."""
     function, given = candidate.node.field("function"), calls.arguments(candidate.node)

@@ -91,7 +91,7 @@ def _has_counted_loop(file: FileContext) -> bool:
     return any(_TRIES.search(head.group()) for head in _LOOP_HEAD.finditer(file.text))
 
 
-@refines("retries.no-pause", where=where.both(where.outside((*_QUIET, Role.CLIENT)), _has_counted_loop))
+@refines("retries.no-pause", where=where.outside((*_QUIET, Role.CLIENT)), shows=_has_counted_loop)
 def no_pause(candidate: Candidate) -> Match | None:
     """A counted loop of tries without a pause between them."""
     head, body = candidate.node.text().split("{", 1)[0], candidate.node.field("body")
@@ -205,7 +205,7 @@ def money_in_floats(candidate: Candidate) -> Match | None:
     )
 
 
-@refines("invariants.swallowed", where=where.both(where.only(Role.SERVER), where.shows(_DOES_NOTHING)))
+@refines("invariants.swallowed", where=where.only(Role.SERVER), shows=where.holds(_DOES_NOTHING))
 def swallowed(candidate: Candidate) -> Match | None:
     """A catch that does nothing at all, or answers with an empty value, in served code."""
     body = candidate.node.field("body")
