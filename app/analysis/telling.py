@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import PurePosixPath
 
 from app.analysis import languages, parses
@@ -23,26 +24,10 @@ def evidence_of(probe: Probe, match: Match, file: SourceFile, context: FileConte
     patched = _patched(match, span, context)
     whole = patched is not None and _is_shown(span, file)
     first, last = span if whole else _clipped(focus, file)
-    quote = match.quote if match.quote is not None else "\n".join(context.lines[first - 1 : last])
-    captures = {name: text[:LONGEST_CAPTURE] for name, text in match.captures.items()}
-    captures |= _place(file.path, first, context)
-    if patched is None and match.why_no_patch:
-        captures["why_no_patch"] = match.why_no_patch
-    elif patched is not None and not whole:
-        captures["why_no_patch"] = "it would reach beyond the lines this pull request shows"
-    made = Evidence(
-        rule=probe.rule,
-        detector=probe.detector.name,
-        strength=probe.detector.strength,
-        path=file.path,
-        start_line=first,
-        end_line=last,
-        quote=quote,
-        note=match.note,
-        replacement=patched or "" if whole else "",
-        captures=tuple(sorted(captures.items())),
-    )
-    return made, touched
+    beyond = "it would reach beyond the lines this pull request shows" if patched is not None and not whole else ""
+    why = match.why_no_patch if patched is None else beyond
+    made = _told(probe, match, (first, last), context, {"why_no_patch": why} if why else {})
+    return replace(made, replacement=patched or "" if whole else ""), touched
 
 
 def evidence_of_pair(probe: Probe, match: Match, pair: Pair) -> tuple[Evidence, bool]:
@@ -53,21 +38,26 @@ def evidence_of_pair(probe: Probe, match: Match, pair: Pair) -> tuple[Evidence, 
     gone = [line for line in lines_of((first, last)) if line in pair.file.removed]
     if gone:
         first, last = gone[0], min(gone[-1], gone[0] + LONGEST_QUOTE_LINES - 1)
+    made = _told(probe, match, (first, last), pair.base, {})
+    return replace(made, side=Side.LEFT), bool(gone)
+
+
+def _told(probe: Probe, match: Match, span: Span, context: FileContext, more: dict[str, str]) -> Evidence:
+    """What the match says of the lines of one side; `more` is captured besides."""
+    first, last = span
     captures = {name: text[:LONGEST_CAPTURE] for name, text in match.captures.items()}
-    captures |= _place(pair.path, first, pair.base)
-    made = Evidence(
+    captures |= _place(context.path, first, context) | more
+    return Evidence(
         rule=probe.rule,
         detector=probe.detector.name,
         strength=probe.detector.strength,
-        path=pair.path,
+        path=context.path,
         start_line=first,
         end_line=last,
-        quote=match.quote if match.quote is not None else "\n".join(pair.base.lines[first - 1 : last]),
+        quote=match.quote if match.quote is not None else "\n".join(context.lines[first - 1 : last]),
         note=match.note,
         captures=tuple(sorted(captures.items())),
-        side=Side.LEFT,
     )
-    return made, bool(gone)
 
 
 def focus_of(match: Match, context: FileContext) -> Span:
