@@ -12,7 +12,9 @@ import yaml
 ROOT = Path(__file__).parents[2]
 PERSONAS = ROOT / "prompts" / "personas"
 FOLDERS = sorted(path.parent for path in PERSONAS.glob("*/SKILL.md"))
-RULES = {path.stem: yaml.safe_load(path.read_text(encoding="utf-8")) for path in (ROOT / "rules").rglob("*.yml")}
+RULES = {
+    path.stem: yaml.load(path.read_text(encoding="utf-8"), yaml.CSafeLoader) for path in (ROOT / "rules").rglob("*.yml")
+}
 
 NODE = "backend-principle-eng-nodejs-pro-max"
 JAVASCRIPT = "backend-principle-eng-javascript-pro-max"
