@@ -181,7 +181,8 @@ class ByHand:
             raise Permanent(
                 Code.MODEL_REPLY_BROKEN, f"{name}.reply.md is not in the form asked for: {error}"
             ) from error
-        asked = sum(map(estimate_tokens, (prompt.system, *prompt.user)))
+        schema = json.dumps(form.strict_schema(reply), separators=(",", ":"))
+        asked = sum(map(estimate_tokens, (schema, prompt.system, *prompt.user)))
         usage = Usage(input_tokens=asked, output_tokens=estimate_tokens(said), cost_usd=None, calls=1)
         return Completion(read.reply, usage, self.name)
 
