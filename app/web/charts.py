@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 WIDTH, HEIGHT = 760.0, 220.0
 LEFT, RIGHT, TOP, BOTTOM = 52.0, 8.0, 14.0, 26.0
 ROW, ROW_BAR, ROW_LABEL = 34.0, 16.0, 190.0
+LEAST_VALUE = 1e-9
+"""Less than a billionth of a dollar or of anything else that is counted here is nothing."""
 LINES_AT_MOST = 4
 DAYS_LABELLED = 6
 GAP_SHARE = 0.22
@@ -122,7 +124,7 @@ def rows(data: Sequence[Column], *, legend: Sequence[str], told: Callable[[float
 
 def nice_step(highest: float) -> float:
     """A round distance between lines (1, 2 or 5 and zeros), so that a few of them reach the highest value."""
-    if highest <= 0:
+    if highest < LEAST_VALUE:
         return 1.0
     rough = highest / LINES_AT_MOST
     size = 10.0 ** math.floor(math.log10(rough))
