@@ -202,7 +202,7 @@ async def review(
         groups=find.groups(
             personas,
             models=speaking,
-            opening=library.tasks["reviewer"],
+            opening=f"{library.tasks['reviewer']}\n{library.tasks['examples']}",
             rules=speaking_rules,
             text=text,
             code=choose.changed_text(change),

@@ -214,8 +214,8 @@ class Wanted:
     used: tuple[str, ...]
 
 
-def wanted(pieces: Sequence[Piece], *, around: Sequence[str] = ()) -> Wanted:
-    """The names most worth looking up: what the changed lines define, then what they call most often.
+def wanted(pieces: Sequence[Piece], *, around: Sequence[str] = (), named: Sequence[str] = ()) -> Wanted:
+    """The names most worth looking up: what the changed lines define, then `named`, then what they call most often.
 
     What only their neighbours call comes last: the unchanged lines of the hunks, and `around`, the functions they stand in.
     """
@@ -225,16 +225,10 @@ def wanted(pieces: Sequence[Piece], *, around: Sequence[str] = ()) -> Wanted:
     beside = [raw[1:] for raw in bodies if raw[0] not in "+-"]
     defined = _most_telling(name for text in changed for name in _defined(text))
     headings = _most_telling(name for piece in code for name in _defined(piece.file.hunks[piece.hunk].heading))
-    called = dict.fromkeys((*_called(changed), *_called(beside), *_called(around)))
+    called = dict.fromkeys((*named[: WORDS_PER_BATCH // 2], *_called(changed), *_called(beside), *_called(around)))
     known = (*defined, *(name for name in headings if name not in defined))[: WORDS_PER_BATCH // 2]
     used = tuple(name for name in called if name not in known)[: WORDS_PER_BATCH - len(known)]
     return Wanted(defined=known, used=used)
-
-
-def speaks_of(piece: Piece, names: Collection[str]) -> bool:
-    """Whether a changed line of the piece holds one of the names."""
-    body = piece.file.hunks[piece.hunk].body[piece.start : piece.end]
-    return any(name in names for raw in body if raw[:1] in "+-" for name in _IDENTIFIER.findall(raw[1:]))
 
 
 def _defined(text: str) -> tuple[str, ...]:

@@ -27,7 +27,7 @@ class Passes:
 
     tasks: tuple[str, ...]
     sceptic: bool = True
-    candidates_per_prompt: int = 6
+    candidates_per_prompt: int = 12
     second_look: bool = False
     fixes: bool = True
     findings_per_fix: int = 5

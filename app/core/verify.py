@@ -60,13 +60,11 @@ def claimed(claim: Claim, *, source: str, rules: Mapping[str, Rule]) -> Finding:
     )
 
 
-def names(findings: Iterable[Finding]) -> frozenset[str]:
-    """The names of code that claims are about: what their quotes hold, and what their sentences set in backticks."""
-    told: set[str] = set()
-    for one in findings:
-        code = [one.quote, *_CODE.findall(f"{one.title}\n{one.explanation}\n{one.scenario}")]
-        told.update(name for text in code for name in _NAME.findall(text) if context.is_telling(name))
-    return frozenset(told)
+def names(findings: Iterable[Finding]) -> tuple[str, ...]:
+    """The names of code that claims speak of, in their order: what their sentences set in backticks."""
+    spans = (text for one in findings for text in _CODE.findall(f"{one.title}\n{one.explanation}\n{one.scenario}"))
+    told = (name for text in spans for name in _NAME.findall(text) if context.is_telling(name))
+    return tuple(dict.fromkeys(told))
 
 
 def place(

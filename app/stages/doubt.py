@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from app.core import context, excerpts, prompt, verify
+from app.core import excerpts, pieces, prompt, verify
 from app.core.budget import Batch, Piece, tokens_of
 from app.core.change import Change
 from app.core.envelope import Envelope
@@ -27,6 +27,8 @@ from app.stages.step import Step
 
 MOST_CANDIDATES = 60
 """More than this is noise: the most confident ones are looked at."""
+CONTEXT_TOKENS = 2_000
+"""Of code around the candidates of a small change: their functions, what they call, what the claims name."""
 MORE_CONTEXT_TOKENS = 3_000
 """Of code that the reviewers did not see."""
 
@@ -71,7 +73,7 @@ async def doubt(
         await (
             _all_of_it(material, group, reading=reading)
             if shared
-            else _what_it_is_about(material, group, opening=opening, reading=reading, envelope=envelope)
+            else _what_it_is_about(group, opening=opening, reading=reading, envelope=envelope)
         )
         for material, group in groups
     ]
@@ -175,19 +177,33 @@ async def _all_of_it(material: Material, group: Sequence[Placed | Beside], *, re
 
 
 async def _what_it_is_about(
-    material: Material, group: Sequence[Placed | Beside], *, opening: str, reading: Reading, envelope: Envelope
+    group: Sequence[Placed | Beside], *, opening: str, reading: Reading, envelope: Envelope
 ) -> _Shown:
-    """The hunks in which the candidates stand, those that name what they name, and the code around these."""
-    own = _pieces(group, reading.change)
-    keys = {piece.key for piece in own}
-    names = verify.names([one.finding for one in group])
-    pieces = [piece for piece in material.batch.pieces if piece.key in keys or context.speaks_of(piece, names)]
-    pieces += [piece for piece in own if piece.key not in {one.key for one in pieces}]
-    batch = Batch(tuple(pieces), sum(map(tokens_of, pieces)))
-    around = await read.around(pieces, reading=reading, budget_tokens=excerpts.budget(batch.tokens))
+    """What stands around the candidates in the change, the code around that, and what their words name besides."""
+    shown = _near(group, reading.change)
+    batch = Batch(tuple(shown), sum(map(tokens_of, shown)))
+    around = await read.around(
+        shown,
+        reading=reading,
+        budget_tokens=min(excerpts.budget(batch.tokens), CONTEXT_TOKENS),
+        named=verify.names([one.finding for one in group]),
+        beside=[(one.finding.path, one.line) for one in group if isinstance(one, Beside)],
+    )
     shared = prompt.shared(reading.change, envelope=envelope, background=reading.background)
     wishes = reading.wishes(batch.paths)
     return _Shown(prompt.system(opening), shared, prompt.body(batch, envelope=envelope, excerpts=around, wishes=wishes))
+
+
+def _near(group: Sequence[Placed | Beside], change: Change) -> list[Piece]:
+    """The parts of the change around the group's candidates; for one beside the diff, the hunk nearest to it."""
+    near = list(pieces.around([one.anchor for one in group if isinstance(one, Placed)], change))
+    for candidate in group:
+        file = change.file(candidate.finding.path)
+        if isinstance(candidate, Beside) and file is not None:
+            piece = pieces.nearest(file, candidate.line)
+            if piece is not None and piece.key not in {one.key for one in near}:
+                near.append(piece)
+    return near
 
 
 def _pieces(group: Sequence[Placed | Beside], change: Change) -> list[Piece]:

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from app.core import evidence as rules_say
-from app.core import excerpts, fixes, patch, prompt, suggestion
+from app.core import excerpts, fixes, patch, pieces, prompt, suggestion
 from app.core.budget import Piece
 from app.core.change import Change, FileDiff
 from app.core.envelope import Envelope
@@ -148,13 +148,13 @@ async def _answers(groups: Sequence[fixes.Group], desk: _Desk, *, stage: str) ->
             desk.system,
             desk.shared,
             findings=group,
-            pieces=pieces,
+            pieces=shown,
             envelope=desk.envelope,
-            wishes=desk.reading.wishes(list(dict.fromkeys(piece.file.path for piece in pieces))),
-            excerpts=await _around(pieces, desk, findings=len(group)),
+            wishes=desk.reading.wishes(list(dict.fromkeys(piece.file.path for piece in shown))),
+            excerpts=await _around(shown, desk, findings=len(group)),
         )
         for group in groups
-        for pieces in [fixes.shown(group, change)]
+        for shown in [pieces.around([found.anchor for found in group], change)]
     ]
     return await ask_all(desk.step, stage, [(desk.model, one) for one in prompts], FixesReply)
 
@@ -173,8 +173,8 @@ async def _attacked(
     attacks = [
         prompt.attack(prompt.system(task), desk.shared, found=found, excerpts=around, envelope=desk.envelope)
         for found in patched.values()
-        for pieces in [fixes.shown([found], desk.reading.change)]
-        for around in [await _around(pieces, desk, findings=1)]
+        for shown in [pieces.around([found.anchor], desk.reading.change)]
+        for around in [await _around(shown, desk, findings=1)]
     ]
     verdicts = await ask_all(desk.step, "break", [(desk.model, one) for one in attacks], BreakReply)
     survived = {key: _survived(found, one) for (key, found), one in zip(patched.items(), verdicts, strict=True)}
@@ -192,10 +192,10 @@ def _survived(found: VerifiedFinding, verdict: Answer[BreakReply]) -> VerifiedFi
     )
 
 
-async def _around(pieces: Sequence[Piece], desk: _Desk, *, findings: int) -> tuple[Excerpt, ...]:
+async def _around(shown: Sequence[Piece], desk: _Desk, *, findings: int) -> tuple[Excerpt, ...]:
     """The functions that are patched; then, as far as there is room, their tests, what they use, and who calls them."""
     room = ALONE_CONTEXT_TOKENS if desk.alone else FIX_CONTEXT_TOKENS + FURTHER_CONTEXT_TOKENS * (findings - 1)
-    found = await read.around(pieces, reading=desk.around, budget_tokens=LOOKED_FOR_TOKENS, tests=True)
+    found = await read.around(shown, reading=desk.around, budget_tokens=LOOKED_FOR_TOKENS, tests=True)
     return excerpts.fit(found, budget_tokens=room)
 
 

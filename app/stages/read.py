@@ -174,17 +174,20 @@ async def around(
     budget_tokens: int,
     tests: bool = False,
     told: Mapping[str, Collection[int]] | None = None,
+    named: Sequence[str] = (),
+    beside: Sequence[tuple[str, int]] = (),
 ) -> tuple[Excerpt, ...]:
     """The code around some pieces that they do not show themselves, most useful first, within the budget.
 
-    `told` are lines, by path, that are shown besides. Nothing is fetched: it is the head's tree.
+    `told` are lines, by path, that are shown besides. `named` are looked up before what the pieces call, and the functions
+    around the lines `beside` them (path and number) are shown first. Nothing is fetched: it is the head's tree.
     """
     if reading.tree is None:
         return ()
     tree, head, known = reading.tree, reading.change.head, reading.code.text
     shown = reading.options.context
-    enclosing = await _enclosing(pieces, reading) if shown.enclosing else []
-    names = context.wanted(pieces, around=[line for one in enclosing for line in one.text.split("\n")])
+    enclosing = await _enclosing(pieces, beside, reading) if shown.enclosing else []
+    names = context.wanted(pieces, around=[line for one in enclosing for line in one.text.split("\n")], named=named)
     names = Wanted(
         defined=names.defined if shown.callers or shown.tests or shown.siblings else (),
         used=names.used if shown.definitions else (),
@@ -236,10 +239,13 @@ async def _history(pieces: Sequence[Piece], reading: Reading) -> list[Shown]:
     return found
 
 
-async def _enclosing(pieces: Sequence[Piece], reading: Reading) -> list[Excerpt]:
-    """The functions and classes around the changed lines, of long ones what stands near; each once."""
+async def _enclosing(pieces: Sequence[Piece], beside: Sequence[tuple[str, int]], reading: Reading) -> list[Excerpt]:
+    """The functions and classes around the places and the changed lines, of long ones what stands near; each once."""
     text = reading.code.text
     wanted: dict[str, list[Span]] = {}
+    for path, line in beside:
+        if path in text:
+            wanted.setdefault(path, []).append((line, line))
     for piece in pieces:
         if piece.file.path in text:
             wanted.setdefault(piece.file.path, []).extend(piece.cut().changed_spans())

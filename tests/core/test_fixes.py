@@ -7,12 +7,9 @@ from hypothesis import strategies as st
 
 from app.core import fixes
 from app.core.finding import Fix, Patch, Side
-from app.core.fixes import IN_THE_WAY, LINES_AROUND
+from app.core.fixes import IN_THE_WAY
 from app.core.reply import FixReply
-from tests.core.values import anchor, change, file, hunk, verified
-
-LONG = file("src/long.ts", hunk(*(f"+line {number}" for number in range(1, 301)), old=0))
-TURNS = file("src/turns.ts", hunk(" a", "-b", "+B", " c", old=5, new=5), hunk(" d", "+e", old=90, new=90))
+from tests.core.values import anchor, verified
 
 
 def on(path, line, *, hunk=0, side=Side.RIGHT):
@@ -32,28 +29,6 @@ def test_findings_of_one_file_stand_together_and_files_keep_their_order():
     assert places == [[("b.ts", 3), ("b.ts", 1), ("a.ts", 1)], [("a.ts", 9), ("c.ts", 1)]]
     assert fixes.grouped([], most_at_once=3) == []
     assert [len(group) for group in fixes.grouped(found, most_at_once=1)] == [1] * 5
-
-
-def test_of_a_long_hunk_what_stands_around_each_finding_is_shown_once():
-    told = change(LONG, TURNS)
-    found = [on("src/long.ts", 250), on("src/turns.ts", 91, hunk=1), on("src/long.ts", 20), on("src/long.ts", 60)]
-    pieces = fixes.shown([*found, on("src/turns.ts", 6, side=Side.LEFT)], told)
-    assert [(piece.file.path, piece.hunk, piece.start, piece.end) for piece in pieces] == [
-        ("src/long.ts", 0, 0, 60 + LINES_AROUND),
-        ("src/long.ts", 0, 249 - LINES_AROUND, 250 + LINES_AROUND),
-        ("src/turns.ts", 0, 0, 4),
-        ("src/turns.ts", 1, 0, 2),
-    ]
-    assert pieces[1].cut().new_start == 250 - LINES_AROUND
-
-
-@given(st.lists(st.integers(1, 300), min_size=1, max_size=8))
-def test_every_finding_s_line_is_shown_and_none_twice(lines):
-    pieces = fixes.shown([on("src/long.ts", line) for line in lines], change(LONG))
-    shown = [number for piece in pieces for number in range(piece.start + 1, piece.end + 1)]
-    assert set(lines) <= set(shown)
-    assert len(shown) == len(set(shown))
-    assert len(shown) <= len(set(lines)) * (2 * LINES_AROUND + 1)
 
 
 def answered(number, risk):
