@@ -76,33 +76,30 @@ class _Form(BaseModel):
 
 
 class Claim(_Form):
-    """One finding, as a model claims it. It is filled in from above: what happens first, and only then how bad and how sure."""
+    """One finding: what happens first, and only then how bad and how sure."""
 
+    # What the task says of a field is not said again here: the form is part of every prompt.
     path: Text = Field(description="the file, exactly as the diff names it")
     line: int = Field(description="the first line of the quote in the new file, 0 if unknown")
-    quote: Text = Field(description="the lines it is about, copied verbatim from the diff, without marks and numbers")
-    scenario: Text = Field(description="the concrete input, state or schedule that goes wrong, step by step")
-    assumptions: list[Text] = Field(
-        description="facts not visible here that must hold for this to be true, each with how to check it"
-    )
-    title: Text = Field(description="the problem in one short sentence")
-    explanation: Text = Field(description="what goes wrong, for whom, and why, in two or three sentences")
+    quote: Text
+    scenario: Text
+    assumptions: list[Text]
+    title: Text
+    explanation: Text
     kind: KindWord
     category: CategoryWord
-    rule: Text = Field(description="the id of the rule that is broken, or an empty string")
+    rule: Text
     severity: SeverityWord
-    confidence: Confidence = Field(description="how likely the author agrees and changes the code, 0 to 1")
+    confidence: Confidence
 
 
 class Step(_Form):
     """One step of a flow."""
 
-    source: Text = Field(description="who calls, tells or hands over: a function, module, service or store by its name")
-    target: Text = Field(description="who is called or told, or where it goes")
+    source: Text = Field(description="who calls or hands over: a function, module, service or store by its name")
+    target: Text = Field(description="who is called, or where it goes")
     what: Text = Field(description="what passes, in one to four words, or an empty string")
-    fate: Annotated[Literal["added", "changed", "removed", "kept"], BeforeValidator(_fate)] = Field(
-        description="what this change does to the step"
-    )
+    fate: Annotated[Literal["added", "changed", "removed", "kept"], BeforeValidator(_fate)]
 
 
 class Verdict(_Form):
@@ -139,13 +136,9 @@ class ReviewReply(_Kind):
     """What a reviewer says about one batch."""
 
     overview: Text = Field(description="what this part of the change does and where its risk is, one or two sentences")
-    considered: list[Text] = Field(
-        description="each suspicion before it is judged, in one line: file and line, what would go wrong, why kept or refuted"
-    )
+    considered: list[Text] = Field(description="each suspicion in one line")
     findings: list[Claim] = Field(max_length=MOST_FINDINGS)
-    flow: list[Step] = Field(
-        description="where the change alters who calls whom or where data goes: two to eight steps in order; otherwise empty"
-    )
+    flow: list[Step]
 
     UNASKED: ClassVar[frozenset[str]] = frozenset({"considered", "flow"})
 

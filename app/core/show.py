@@ -5,6 +5,7 @@ Decides what of each is told, how it is cut, and under which heading it stands.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from app.core import secrets
@@ -29,6 +30,8 @@ LONGEST_ISSUE = 2_000
 MOST_FAILED_CHECKS = 5
 LONGEST_CHECK = 1_000
 
+_MERGE = re.compile(r"Merge (?:branch|remote-tracking branch|pull request|tag|commit) ")
+
 
 def remark(one: Remark, envelope: Envelope) -> str:
     """What one person or bot said in a thread."""
@@ -36,17 +39,21 @@ def remark(one: Remark, envelope: Envelope) -> str:
 
 
 def intent(intent: Intent, envelope: Envelope) -> list[str]:
-    """Title, branch, description, labels and commits, under a heading; nothing where the author said nothing."""
+    """Title, branch, description, labels and commits, under a heading; nothing where the author said nothing.
+
+    What merges, and what is said a second time, tells nothing of the change.
+    """
     parts = ["## What the author says it is for"]
     if intent.title:
         parts.append(envelope.wrap("title", intent.title, longest=LONGEST_TITLE))
-    if intent.branch:
+    if intent.branch and intent.branch != intent.title:
         parts.append(envelope.wrap("branch", intent.branch, longest=LONGEST_TITLE))
     if intent.body:
         parts.append(envelope.wrap("description", intent.body, longest=LONGEST_BODY))
     if intent.labels:
         parts.append(envelope.wrap("labels", Untrusted(", ".join(intent.labels)), longest=LONGEST_TITLE))
-    parts += [envelope.wrap("commit", message, longest=LONGEST_COMMIT) for message in intent.commits[:MOST_COMMITS]]
+    telling = dict.fromkeys(one for one in intent.commits if one != intent.title and not _MERGE.match(one.text))
+    parts += [envelope.wrap("commit", message, longest=LONGEST_COMMIT) for message in list(telling)[:MOST_COMMITS]]
     return parts if len(parts) > 1 else []
 
 

@@ -37,6 +37,8 @@ HEX_DIGITS = 40
 _SHA = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _PERSONS_KEYS = (("core.excludesFile", ("--type=path",)), ("core.autocrlf", ()), ("core.eol", ()))
 _DEFAULTS = ("refs/remotes/origin/HEAD", "@{upstream}", "refs/remotes/origin/main", "refs/remotes/origin/master")
+_ID = re.compile(r"[0-9a-f]{7,64}")
+"""A commit's own id says nothing about what it is for."""
 _SHOWN = {name: name.removeprefix("refs/remotes/") for name in _DEFAULTS} | {"@{upstream}": "the upstream branch"}
 
 
@@ -152,7 +154,7 @@ class Checkout:
             what,
             since=base,
             until=other,
-            branch=right if right not in ("", "HEAD") else await self._branch(),
+            branch="" if _ID.fullmatch(right) else right if right not in ("", "HEAD") else await self._branch(),
         )
 
     async def _since(self, start: str, shown: str, scratch: _Scratch) -> Resolved:

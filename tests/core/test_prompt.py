@@ -237,6 +237,17 @@ def test_a_files_line_says_what_happened_to_it():
     assert "added a.ts (+2 −1)" in prompt.shared(change(one), envelope=ENVELOPE)
 
 
+def test_what_merges_and_what_is_said_twice_is_not_told():
+    said = ("Pay once", "Merge branch 'main' into pay", "Retry", "Retry", "Merge the two ledgers")
+    intent = Intent(Untrusted("Pay once"), Untrusted(""), tuple(map(Untrusted, said)), Untrusted("Pay once"))
+    made = prompt.shared(change(intent=intent), envelope=ENVELOPE)
+    assert [(name, text) for name, text in FENCED.findall(made) if name != "files"] == [
+        ("title", "Pay once"),
+        ("commit", "Retry"),
+        ("commit", "Merge the two ledgers"),
+    ]
+
+
 def test_the_guidance_on_a_rule_says_what_it_asks_for_what_to_look_for_and_what_not():
     made = prompt.shared(change(), envelope=ENVELOPE, rules=[rule(), rule(id="retries", do_not_flag=(), recommend=())])
     assert made.split("## Rules this change touches\n\n")[1] == (

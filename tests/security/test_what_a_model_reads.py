@@ -17,7 +17,7 @@ from tests.fakes.models import FakeModels, ModelRequest
 from tests.security.obeying import obey
 from tests.stories.bot import SECRET, Bot, completed, environment
 
-TOKEN = "ghp_" + "Zq8LmX2vTn4RkW7sYb1Jc5HdPf9GaE3uKoVi"
+TOKEN = "ghp_" + "Zq8LmX2vTn4RkW7sYb1Jc5HdPf9GaE" + "2SGEcK"
 STATELESS = "ghs_1184231_eyJhbGciOiJSUzI1NiJ9." + "q8LmX2vTn4RkW7sYb1Jc5HdPf9GaE3uKoViZ" * 13
 PLANTED = {
     "title": "plantedtitle",
