@@ -18,7 +18,7 @@ from app.core.rule import Rule
 
 WORDS_PER_BATCH = 12
 DEFINITIONS_PER_NAME = 2
-MOST_RULES = 4
+MOST_RULES = 2
 """Whose full guidance stands in a prompt: about 250 tokens each."""
 CALLERS_PER_NAME = 3
 TESTS_PER_NAME = 1

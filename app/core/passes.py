@@ -57,7 +57,7 @@ def passes(effort: Effort) -> Passes:
     """The passes of an effort."""
     match effort:
         case "quick":
-            return Passes((GENERAL,), sceptic=False, fixes=False, least_confidence=0.6)
+            return Passes((GENERAL,), sceptic=False, fixes=False, least_confidence=0.5)
         case "standard":
             return Passes((GENERAL,))
         case "deep":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 
@@ -39,17 +40,30 @@ class Persona:
     header: str = ""
     sections: tuple[str, ...] = ()
     """The headings of the body that a review reads; what else stands there is told by the tasks. None: all of it."""
+    fix_sections: tuple[str, ...] = ()
+    """The headings that whoever writes a fix reads, without the opening. None: what a review reads."""
     builtin: bool = True
     trusted: bool = True
 
     def knowledge(self) -> str:
         """What this persona tells a reviewer: its opening and the sections it names, or its whole document."""
-        opening, *rest = _SECTION.split(self.body.strip())
-        told = [part for part in rest if _heading(part) in self.sections]
-        return "\n".join(part.strip("\n") + "\n" for part in (opening, *told)).strip() if told else self.body.strip()
+        opening, *_ = _SECTION.split(self.body.strip())
+        told = self._sections(self.sections)
+        return _joined([opening, *told]) if told else self.body.strip()
+
+    def craft(self) -> str:
+        """What it tells whoever writes a fix."""
+        return _joined(self._sections(self.fix_sections)) or self.knowledge()
+
+    def _sections(self, names: Collection[str]) -> list[str]:
+        return [part for part in _SECTION.split(self.body.strip())[1:] if _heading(part) in names]
 
 
 _SECTION = re.compile(r"(?m)^(?=##[ \t])")
+
+
+def _joined(parts: Sequence[str]) -> str:
+    return "\n".join(part.strip("\n") + "\n" for part in parts).strip()
 
 
 def _heading(part: str) -> str:

@@ -8,7 +8,7 @@ from app.core.budget import Piece
 from app.core.change import Change, FileDiff, Hunk
 from app.core.finding import Anchor, Side
 
-LINES_AROUND = 40
+LINES_AROUND = 25
 """So much of its hunk is shown before and behind a finding: a new file is one hunk, however long it is."""
 
 

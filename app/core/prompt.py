@@ -88,6 +88,12 @@ def system(
     return "\n\n".join(parts)
 
 
+def fixing(opening: str, persona: Persona | None) -> str:
+    """The stable prefix of whoever writes fixes: the task, then how this persona writes them."""
+    told = [f"# Persona: {persona.title}\n\n{persona.craft()}"] if persona is not None else []
+    return "\n\n".join([opening.strip(), *told])
+
+
 def knowledge(personas: Sequence[Persona], references: Sequence[Reference]) -> list[str]:
     """What the personas know, a part for each of them and for each of their references."""
     parts = [f"# Persona: {persona.title}\n\n{persona.knowledge()}" for persona in personas]

@@ -62,7 +62,8 @@ def parse(
         references=references_of(front, files, desk),
         model=_model(front, trusted, desk),
         header=_header(front),
-        sections=_sections(front, desk),
+        sections=_sections("sections", front, desk),
+        fix_sections=_sections("fix_sections", front, desk),
         builtin=builtin,
         trusted=trusted,
     )
@@ -109,12 +110,12 @@ def _header(front: Front) -> str:
     return value.rstrip("\n")[:LONGEST_HEADER] if isinstance(value, str) else ""
 
 
-def _sections(front: Front, desk: Desk) -> tuple[str, ...]:
-    """The headings of the body that a review reads, as the front matter names them."""
-    value = front.values.get("sections")
-    named = tuple(map(text_of, value)) if isinstance(value, list) else texts_of(front, "sections", desk)
+def _sections(key: str, front: Front, desk: Desk) -> tuple[str, ...]:
+    """The headings of the body that the front matter names under a key."""
+    value = front.values.get(key)
+    named = tuple(map(text_of, value)) if isinstance(value, list) else texts_of(front, key, desk)
     there = set(re.findall(r"^##[ \t]+(.+?)[ \t#]*$", front.body, re.MULTILINE))
     for one in named:
         if one not in there:
-            desk.warn(f"there is no section `{one[:60]}`; it is left out", line=front.line("sections"))
+            desk.warn(f"there is no section `{one[:60]}`; it is left out", line=front.line(key))
     return tuple(one for one in named if one in there)

@@ -27,7 +27,7 @@ from app.stages.step import Step
 
 MOST_CANDIDATES = 60
 """More than this is noise: the most confident ones are looked at."""
-CONTEXT_TOKENS = 2_000
+CONTEXT_TOKENS = 1_800
 """Of code around the candidates of a small change: their functions, what they call, what the claims name."""
 MORE_CONTEXT_TOKENS = 3_000
 """Of code that the reviewers did not see."""

@@ -102,7 +102,7 @@ async def fix(
         reading=reading,
         around=reading if findings_per_fix == 1 else _without_callers(reading),
         model=model,
-        system=prompt.system(task, personas=[persona] if persona else []),
+        system=prompt.fixing(task, persona),
         shared=prompt.shared(reading.change, envelope=envelope, background=replace(reading.background, points=())),
         envelope=envelope,
         step=step,

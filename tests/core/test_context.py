@@ -331,7 +331,10 @@ def test_rules_that_detectors_saw_come_first_then_those_with_most_signals_then_b
         rule(id="wish", look_for=("`fetch`", "`retry`"), kind=Kind.DESIGN, category=Category.OBSERVABILITY),
     ]
     touched = context.rules_touched(rules, text="await fetch(url); retry(jitter)", seen={"seen"})
-    assert [one.id for one in touched] == ["seen", "three", "two-first", "two-b"]
+    assert [one.id for one in touched] == ["seen", "three"]
+    others = [one for one in rules if one.id not in ("seen", "three")]
+    touched = context.rules_touched(others, text="await fetch(url); retry(jitter)", seen=())
+    assert [one.id for one in touched] == ["two-first", "two-b"]
 
 
 def test_a_signal_counts_only_when_all_of_its_words_stand_in_the_text_and_only_once():
@@ -348,9 +351,7 @@ def test_a_signal_counts_only_when_all_of_its_words_stand_in_the_text_and_only_o
 
 def test_no_more_rules_are_told_than_anyone_keeps_in_mind():
     rules = [rule(id=f"r{number}") for number in range(12)]
-    assert [one.id for one in context.rules_touched(rules, text="", seen={one.id for one in rules})] == [
-        f"r{number}" for number in (0, 1, 10, 11)
-    ]
+    assert [one.id for one in context.rules_touched(rules, text="", seen={one.id for one in rules})] == ["r0", "r1"]
     assert context.rules_touched(rules, text="x", seen=()) == ()
 
 

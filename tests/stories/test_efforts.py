@@ -33,7 +33,7 @@ LESS_SURE = {
 
 
 def test_a_quick_review_asks_once_and_says_only_what_is_sure_enough(shop, models):
-    will_find(models, claims=[{**CLAIM, "confidence": 0.9}, {**LESS_SURE, "confidence": 0.55}])
+    will_find(models, claims=[{**CLAIM, "confidence": 0.9}, {**LESS_SURE, "confidence": 0.45}])
     found = reviewed(shop, models, asked="quick")
     assert [request.schema_name for request in models.requests] == ["ReviewReply"]
     assert [one.finding.title for one in found.said] == [CLAIM["title"]]
