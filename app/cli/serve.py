@@ -8,6 +8,7 @@ import typer
 
 from app import telemetry
 from app.cli import leaving
+from app.loading import undisturbed
 from app.settings import Settings
 
 
@@ -20,7 +21,8 @@ def serve(
 
     Without an App it prints the address of a page that creates one, and serves as soon as it is there.
     """
-    from app import serving  # noqa: PLC0415 - the job engine and the server take seconds to load
+    with undisturbed():
+        from app import serving  # noqa: PLC0415 - the job engine and the server take seconds to load
 
     telemetry.configure(level=Settings.load(os.environ).log_level)
     leaving.run(serving.serve(os.environ, tell=_tell, executes=not accept_only))

@@ -8,6 +8,7 @@ import typer
 
 from app import telemetry
 from app.cli import leaving
+from app.loading import undisturbed
 from app.settings import Settings
 
 
@@ -21,7 +22,8 @@ def worker(
     ),
 ) -> None:
     """Review what `principal serve` has taken. As many as wanted, with the same settings and one PostgreSQL."""
-    from app import main  # noqa: PLC0415 - the job engine takes seconds to load
+    with undisturbed():
+        from app import main  # noqa: PLC0415 - the job engine takes seconds to load
 
     settings = Settings.load(os.environ)
     telemetry.configure(level=settings.log_level)

@@ -59,7 +59,7 @@ def test_the_wheel_ships_prompts_templates_prices_and_the_sample_and_no_tests(in
     assert [name for name in wanted if name not in names] == []
     assert not [name for name in names if name.startswith("tests/")]
     (entry_points,) = installed.glob("*.dist-info/entry_points.txt")
-    assert "principal = app.cli:main" in entry_points.read_text()
+    assert "principal = app.__main__:main" in entry_points.read_text()
 
 
 def test_the_wheel_reviews_a_diff(installed):
