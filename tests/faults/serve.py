@@ -10,14 +10,13 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
-from dataclasses import replace
 
-from app import main, telemetry, web
-from app.settings import Settings
-from tests.faults.world import TIMING
+from app.loading import undisturbed
 
-SOON = replace(TIMING, look_seconds=0.3, grace_seconds=0.6, beat_seconds=0.2)
-"""Dead processes are noticed after a second in place of ten."""
+with undisturbed():
+    from app import main, telemetry, web
+    from app.settings import Settings
+    from tests.faults.timing import SOON
 
 
 async def serve(settings: Settings, *, executes: bool) -> None:

@@ -7,7 +7,8 @@ from fnmatch import fnmatchcase
 
 import pytest
 
-from tests.faults.world import CALLS, TIMING, World
+from tests.faults.timing import TIMING
+from tests.faults.world import CALLS, World
 from tests.stories.bot import Bot
 
 UNSWEPT = replace(TIMING, sweep_seconds=0.0)

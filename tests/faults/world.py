@@ -41,15 +41,12 @@ from typing import Any, Self
 
 import psycopg
 
-from app.jobs import Timing
 from app.sandbox import Kind, Sandbox
 from tests.fakes.models import Cut, FakeModels, Said, Sent
-from tests.fakes.service import FREELY
+from tests.faults.timing import TIMING
 from tests.stories.bot import SECRET, Bot, environment
 from tests.stories.test_main_job import BASE, CLAIM, FIX, VERDICT
 
-TIMING = Timing(settle_seconds=0.1, retry_first_seconds=0.05, retry_longest_seconds=0.5, spacing=FREELY)
-"""Short waits, but queues are looked into no oftener than by default: each look costs processor, and what counts is rung for."""
 QUIET_SECONDS = 300.0
 """Generous: a busy machine, and a breaker that stays open for a minute because other seeds made it. It costs only who fails."""
 LOOK_SECONDS = 0.03
