@@ -117,7 +117,7 @@ class Verdict(_Form):
     confidence: Confidence
 
 
-class _Kind(_Form):
+class _Lenient(_Form):
     """A form of which a reply may lack what nobody asked for, or what is only an ornament."""
 
     UNASKED: ClassVar[frozenset[str]] = frozenset()
@@ -132,7 +132,7 @@ class _Kind(_Form):
         )
 
 
-class ReviewReply(_Kind):
+class ReviewReply(_Lenient):
     """What a reviewer says about one batch."""
 
     overview: Text = Field(description="what this part of the change does and where its risk is, one or two sentences")
@@ -143,7 +143,7 @@ class ReviewReply(_Kind):
     UNASKED: ClassVar[frozenset[str]] = frozenset({"considered", "flow"})
 
 
-class VerifyReply(_Kind):
+class VerifyReply(_Lenient):
     """What the sceptic says about all candidates it was shown."""
 
     verdicts: list[Verdict] = Field(max_length=MOST_FINDINGS)
