@@ -5,41 +5,63 @@ Exit codes: 0 all is well · 1 findings at or above `--fail-on` · 2 something c
 
 from __future__ import annotations
 
+import importlib
 import os
 import sys
+from collections import UserDict
+from typing import Any
 
 import typer
+from typer.core import TyperGroup
 
 from app import __version__
-from app.cli import backup, channel, demo, doctor, persona, policy, replay, review, rules, sandbox, serve, setup, worker
-from app.cli import eval as measure
 from app.errors import PrincipalError
 
 FAILED = 2
 INTERRUPTED = 130
 PIPE_CLOSED = 141
+COMMANDS = (
+    *("review", "serve", "worker", "setup", "doctor", "backup", "replay", "channel", "sandbox", "demo"),
+    *("eval", "persona", "policy", "rules"),
+)
+"""Each has a file here of its name, with a function of its name, or with its own commands in `cli`."""
+
+
+class _Files(UserDict[str, Any]):
+    """The commands by their names. A file is imported when its command is asked for: what a service needs takes a second."""
+
+    def __getitem__(self, name: str) -> Any:
+        """The command, ready to be called. Raises `KeyError` for an unknown one."""
+        if self.data[name] is None:
+            self.data[name] = _command(name)
+        return self.data[name]
+
+
+def _command(name: str) -> Any:
+    file = importlib.import_module(f"app.cli.{name}")
+    if hasattr(file, "cli"):
+        return typer.main.get_group(file.cli)
+    alone = typer.Typer(add_completion=False)
+    alone.command(name)(getattr(file, name))
+    return typer.main.get_command(alone)
+
+
+class _Commands(TyperGroup):
+    """The commands of `principal`, each imported when it is asked for."""
+
+    def __init__(self, **rest: Any) -> None:
+        super().__init__(**{**rest, "commands": None})
+        self.commands = _Files(dict.fromkeys(COMMANDS))
+
 
 cli = typer.Typer(
     name="principal",
+    cls=_Commands,
     help="A self-hosted pull-request reviewer that reads a change like a principal engineer.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-cli.command()(review.review)
-cli.command()(serve.serve)
-cli.command()(worker.worker)
-cli.command()(setup.setup)
-cli.command()(doctor.doctor)
-cli.command()(backup.backup)
-cli.command()(replay.replay)
-cli.command()(channel.channel)
-cli.command()(sandbox.sandbox)
-cli.command()(demo.demo)
-cli.add_typer(measure.cli, name="eval")
-cli.add_typer(persona.cli, name="persona")
-cli.add_typer(policy.cli, name="policy")
-cli.add_typer(rules.cli, name="rules")
 
 
 def _version(wanted: bool) -> None:
