@@ -8,7 +8,7 @@ from itertools import islice
 
 from ast_grep_py import SgNode
 
-from app.analysis import places, prefilter
+from app.analysis import places
 from app.analysis.context import Candidate, FileContext, Match, exported_name
 from app.analysis.refine import is_asked, may_find, refine, search
 from app.analysis.watch import MATCHES_PER_DETECTOR_AND_FILE
@@ -17,13 +17,6 @@ from app.core.rule import Detector
 
 MOST_CANDIDATES = 20_000
 _VARIABLE = re.compile(r"(?<!\$)\$([A-Z_][A-Z0-9_]*)")
-
-
-def applies(detector: Detector, file: FileContext) -> bool:
-    """Whether the detector is worth running on the file, as far as its language and its words say."""
-    if prefilter.ANY not in detector.languages and file.language not in detector.languages:
-        return False
-    return prefilter.holds(file.text, prefilter.terms(detector)) and is_worth_a_tree(detector, file)
 
 
 def is_worth_a_tree(detector: Detector, file: FileContext) -> bool:

@@ -22,7 +22,7 @@ class Index:
     """Finds which of some detectors may see something in a file, as far as its language and its words say."""
 
     def __init__(self, wanted: Sequence[Probe]) -> None:
-        self._wanted = wanted
+        self.wanted = wanted
         self._terms = [terms(one.detector) for one in wanted]
         self._literals = Literals(_words(alternative for some in self._terms for alternative in some))
         self._by_word: defaultdict[str, set[int]] = defaultdict(set)
@@ -39,7 +39,7 @@ class Index:
         held = self._literals.standing_in(f"{text}\n")  # What is called stands before a sign, even at the text's end.
         named = self._by_word[""].union(*(self._by_word[word] for word in held & self._by_word.keys()))
         places = named & (self._by_language[ANY] | self._by_language[language or ANY])
-        return [self._wanted[place] for place in sorted(places) if _meets(held, self._terms[place])]
+        return [self.wanted[place] for place in sorted(places) if _meets(held, self._terms[place])]
 
 
 def terms(detector: Detector) -> tuple[Needs, ...]:
@@ -47,11 +47,6 @@ def terms(detector: Detector) -> tuple[Needs, ...]:
     always = (frozenset(detector.prefilter), *refine.needs(detector.refine))
     alternatives = finder.names(detector.ast) if detector.ast else ((),)
     return tuple(tuple(some for some in (*always, *needs) if some) for needs in alternatives)
-
-
-def holds(text: str, wanted: tuple[Needs, ...]) -> bool:
-    """Whether the text holds what is wanted; for a single detector."""
-    return _meets(frozenset(word for word in _words(wanted) if word in text), wanted)
 
 
 def _meets(held: frozenset[str], wanted: tuple[Needs, ...]) -> bool:

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from functools import partial
 
 from app.analysis import finder, languages, prefilter
-from app.analysis.comparing import compared
+from app.analysis.comparing import Sides, compared
 from app.analysis.context import FileContext, Pair
 from app.analysis.matching import is_worth_a_tree, matches
 from app.analysis.probe import Probe
@@ -59,10 +59,11 @@ def _scan(
         for probe in _worth_running_on(context, on_head):
             for match in watch.run(probe, file.path, partial(matches, probe.detector, context)):
                 kept.add(*evidence_of(probe, match, file, context))
-        if on_both and not file.whole:
+        if not file.whole:
             pairs.append(Pair.of(file, context, around))
-    for probe in on_both if pairs else ():
-        for pair, match in compared(probe, pairs, watch, all_there=all_there):
+    sides = Sides(on_both)
+    for probe in on_both.wanted if pairs else ():
+        for pair, match in compared(probe, pairs, sides, watch, all_there=all_there):
             seen, touched = evidence_of_pair(probe, match, pair)
             if touched:
                 kept.add(seen, touched)
@@ -76,17 +77,18 @@ def _worth_running_on(file: FileContext, index: prefilter.Index) -> list[Probe]:
     return found
 
 
-def _sorted_out(wanted: Sequence[Probe]) -> tuple[prefilter.Index, list[Probe]]:
+def _sorted_out(wanted: Sequence[Probe]) -> tuple[prefilter.Index, prefilter.Index]:
     """The detectors that look at a file alone, and those that compare; kept, because a worker is asked with the same ones."""
     known = _last.get(id(wanted))
     if known is None or known[0] is not wanted:
         alone = prefilter.Index([probe for probe in wanted if probe.detector.compare is None])
+        both = prefilter.Index([probe for probe in wanted if probe.detector.compare is not None])
         _last.clear()
-        _last[id(wanted)] = known = wanted, alone, [probe for probe in wanted if probe.detector.compare is not None]
+        _last[id(wanted)] = known = wanted, alone, both
     return known[1], known[2]
 
 
-_last: dict[int, tuple[Sequence[Probe], prefilter.Index, list[Probe]]] = {}
+_last: dict[int, tuple[Sequence[Probe], prefilter.Index, prefilter.Index]] = {}
 
 
 class _Kept:

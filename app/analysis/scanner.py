@@ -57,6 +57,7 @@ class Scanner:
         self._file_seconds = file_seconds
         self._workers = [_Worker() for _ in range(max(1, workers))]
         self._free = list(self._workers)
+        self._last_told: _Told | None = None
         self._threads = ThreadPoolExecutor(len(self._workers), thread_name_prefix="scanner")
 
     async def __aenter__(self) -> Self:
@@ -85,13 +86,20 @@ class Scanner:
         """The evidence in these files, all those of a change. What could not be scanned is named in the notes; nothing is
         raised for it. `around` is what detectors that compare base and head know of the other paths.
         """
-        wanted = [wire.probe_out(probe) for probe in probes(rules)]
-        if not wanted or not files:
+        told = self._told(rules)
+        if not told.wanted or not files:
             return ScanResult()
-        key = hashlib.sha256(json.dumps(wanted, sort_keys=True).encode()).hexdigest()
         batches = _batches(files)
-        asked = _Asked(key, wanted, wire.around_out(around or Surroundings()), all_there=len(batches) == 1)
+        asked = _Asked(told.key, told.wanted, wire.around_out(around or Surroundings()), all_there=len(batches) == 1)
         return _joined([await self._scan(batch, asked) for batch in batches])
+
+    def _told(self, rules: Sequence[Rule]) -> _Told:
+        """The rules as the worker is told them. One installation's are always the same, so the last ones are kept."""
+        if self._last_told is None or self._last_told.rules != tuple(rules):
+            wanted = [wire.probe_out(probe) for probe in probes(rules)]
+            key = hashlib.sha256(json.dumps(wanted, sort_keys=True).encode()).hexdigest()
+            self._last_told = _Told(tuple(rules), key, wanted)
+        return self._last_told
 
     async def symbols(self, file: SourceFile, spans: Sequence[Span]) -> tuple[Symbol | None, ...]:
         """For each span of lines the innermost function, class or type around it; None where there is none or no parser."""
@@ -168,6 +176,15 @@ class Scanner:
             return _told(worker, request, seconds, rules)
         finally:
             self._free.append(worker)
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """Rules, and what a worker is told of them: the detectors, and the key by which it remembers them."""
+
+    rules: tuple[Rule, ...]
+    key: str
+    wanted: list[dict[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Rule `api-contracts`: the fields of types and schemas that other programs read or write."""
+"""Rules `api-contracts` and `versioning`: routes, events, and the fields of types and schemas that other programs rely on."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from ast_grep_py import SgNode
 
 from app.analysis import calls, where
-from app.analysis.context import Candidate, Match
+from app.analysis.context import Candidate, FileContext, Match
 from app.analysis.refine import refines
 from app.analysis.roles import Role
 
@@ -20,10 +20,33 @@ _CONTRACT_FILE = re.compile(
     r"(?:^|/)(?:apis?|dtos?|schemas?|contracts?|events)(?:/|\.)|\.(?:dto|schema|contract)\.[cm]?ts$"
 )
 _SCHEMA = re.compile(r"^(?:z|zod|Joi|yup|t|Type|v|s)\.(?:object|strictObject|looseObject|Object)$")
+_ROUTE = re.compile(r"\b(?:get|post|put|patch|delete|all)\s*(?:<[^\n]*>)?\s*\(\s*[\"'`]/")
+_EVENT = re.compile(r"\b(?:publish|emit|add|send|addJob)\s*(?:<[^\n]*>)?\s*\(\s*[\"'`][\w.:/-]+[\"'`]")
+_NAMES_CONTRACT = re.compile(rf"{_CONTRACT_NAME.pattern[:-1]}\s*(?:[=:!{{<]|extends\b)", re.IGNORECASE)
 _OWNERS = frozenset(("interface_declaration", "type_alias_declaration", "variable_declarator"))
 
 
-@refines("api-contracts.field", where=where.outside((Role.TEST, Role.EXAMPLE, Role.CLIENT)))
+@refines("api-contracts.route", shows=where.holds(_ROUTE))
+def route(candidate: Candidate) -> Match | None:
+    """A route, as its pattern found it."""
+    return candidate.match()
+
+
+@refines("versioning.event", shows=where.holds(_EVENT))
+def event(candidate: Candidate) -> Match | None:
+    """An event that is published, as its pattern found it."""
+    return candidate.match()
+
+
+def _may_hold_a_contract(file: FileContext) -> bool:
+    return _CONTRACT_FILE.search(file.path) is not None or _NAMES_CONTRACT.search(file.text) is not None
+
+
+@refines(
+    "api-contracts.field",
+    where=where.outside((Role.TEST, Role.EXAMPLE, Role.CLIENT)),
+    shows=_may_hold_a_contract,
+)
 def field(candidate: Candidate) -> Match | None:
     """A field of an exported type or schema that a request, an answer or an event has; with `{owner}` and `{field}`."""
     node = candidate.node
