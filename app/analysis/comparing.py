@@ -25,8 +25,9 @@ KEYS_PER_DETECTOR_AND_FILE = 2_000
 class Sides:
     """Which detectors may see something on which side of a file; what stands in a text is looked up once for all of them."""
 
-    def __init__(self, index: Index) -> None:
+    def __init__(self, index: Index, watch: Watch) -> None:
         self._index = index
+        self._watch = watch
         self._known: dict[int, tuple[FileContext, list[Probe]]] = {}
 
     def may_see(self, probe: Probe, side: FileContext | None) -> bool:
@@ -35,7 +36,7 @@ class Sides:
             return False
         if id(side) not in self._known:
             self._known[id(side)] = side, self._index.may_see(side.text, side.language)
-        return any(one is probe for one in self._known[id(side)][1]) and is_worth_a_tree(probe.detector, side)
+        return any(one is probe for one in self._known[id(side)][1]) and is_worth_a_tree(probe, side, self._watch)
 
 
 def compared(

@@ -34,7 +34,8 @@ _PYTHON_REQUEST = re.compile(
 def _as_written(pattern: re.Pattern[str]) -> re.Pattern[str]:
     """A pattern of an expression without spaces, for a text that holds the expression anywhere, with spaces around its signs."""
     anywhere = pattern.pattern.replace("^", r"(?<![\w$])")
-    return re.compile(anywhere.replace("[.?!]*", r"[.?!\s]*").replace(r"\.", r"\s*\.\s*").replace(r"\(", r"\s*\("))
+    joined = anywhere.replace(r"[.?!]*\.", r"(?=[?!\s]*+[.])[.?!\s]*+")
+    return re.compile(joined.replace(r"\.", r"\s*+\.\s*+").replace(r"\(", r"\s*+\("))
 
 
 _REQUEST_AS_WRITTEN, _PYTHON_REQUEST_AS_WRITTEN = _as_written(_REQUEST), _as_written(_PYTHON_REQUEST)

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from functools import partial
 from itertools import islice
 
 from ast_grep_py import SgNode
 
 from app.analysis import places
 from app.analysis.context import Candidate, FileContext, Match, exported_name
-from app.analysis.refine import is_asked, may_find, refine, search
-from app.analysis.watch import MATCHES_PER_DETECTOR_AND_FILE
+from app.analysis.probe import Probe
+from app.analysis.refine import is_asked, refine, search, shows
+from app.analysis.watch import MATCHES_PER_DETECTOR_AND_FILE, Watch
+from app.analysis.where import anywhere
 from app.core import evidence
 from app.core.rule import Detector
 
@@ -19,9 +22,13 @@ MOST_CANDIDATES = 20_000
 _VARIABLE = re.compile(r"(?<!\$)\$([A-Z_][A-Z0-9_]*)")
 
 
-def is_worth_a_tree(detector: Detector, file: FileContext) -> bool:
+def is_worth_a_tree(probe: Probe, file: FileContext, watch: Watch) -> bool:
     """Whether the detector's step wants the file and may find something in it, as far as its text shows."""
-    return is_asked(detector.refine, file) and may_find(detector.refine, file)
+    name = probe.detector.refine
+    if not is_asked(name, file):
+        return False
+    asked = shows(name)
+    return asked is anywhere or watch.ask(probe, file.path, partial(asked, file), otherwise=False)
 
 
 def matches(detector: Detector, file: FileContext, *, most: int = MATCHES_PER_DETECTOR_AND_FILE) -> list[Match]:

@@ -56,12 +56,12 @@ def _scan(
             watch.notes.append(ScanNote(file.path, reason))
             continue
         context = FileContext(file.path, file.text)
-        for probe in _worth_running_on(context, on_head):
+        for probe in _worth_running_on(context, on_head, watch):
             for match in watch.run(probe, file.path, partial(matches, probe.detector, context)):
                 kept.add(*evidence_of(probe, match, file, context))
         if not file.whole:
             pairs.append(Pair.of(file, context, around))
-    sides = Sides(on_both)
+    sides = Sides(on_both, watch)
     for probe in on_both.wanted if pairs else ():
         for pair, match in compared(probe, pairs, sides, watch, all_there=all_there):
             seen, touched = evidence_of_pair(probe, match, pair)
@@ -70,9 +70,9 @@ def _scan(
     return ScanResult(_ordered(kept.new), _ordered(kept.existing), tuple(dict.fromkeys(watch.notes)))
 
 
-def _worth_running_on(file: FileContext, index: prefilter.Index) -> list[Probe]:
+def _worth_running_on(file: FileContext, index: prefilter.Index, watch: Watch) -> list[Probe]:
     """The detectors that may see something in the file, which is told what they will ask of its syntax tree."""
-    found = [one for one in index.may_see(file.text, file.language) if is_worth_a_tree(one.detector, file)]
+    found = [one for one in index.may_see(file.text, file.language) if is_worth_a_tree(one, file, watch)]
     file.expected = frozenset().union(*(finder.kinds(one.detector.ast) for one in found if one.detector.ast))
     return found
 

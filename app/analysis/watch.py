@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
+from typing import TypeVar
 
 from app.analysis.context import Match
 from app.analysis.probe import Probe
@@ -18,6 +19,9 @@ MATCHES_PER_DETECTOR_AND_FILE = 50
 TICK_SECONDS = 0.1
 SECONDS_PER_DETECTOR = 2.0
 """Of processor time and per request, so that a busy machine does not switch rules off."""
+
+
+_Answer = TypeVar("_Answer")
 
 
 class _OutOfTime(BaseException):
@@ -65,11 +69,18 @@ class Watch:
         self, probe: Probe, path: str, look: Callable[[], list[Match]], *, most: int = MATCHES_PER_DETECTOR_AND_FILE
     ) -> list[Match]:
         """What the look finds; nothing when the detector is out, or fails now."""
+        found = self.ask(probe, path, look, otherwise=list[Match]())
+        if len(found) >= most:
+            self.note(probe, f"has more than {most} matches in {path}; the rest is not shown")
+        return found
+
+    def ask(self, probe: Probe, path: str, look: Callable[[], _Answer], *, otherwise: _Answer) -> _Answer:
+        """What the look says; otherwise, when the detector is out, or fails now."""
         key = (probe.rule, probe.detector.name)
         if key in self._out:
-            return []
+            return otherwise
         started = time.thread_time()
-        found: list[Match] = []
+        found = otherwise
         try:
             self._ends_at = started + self._seconds_each - self._spent[key]
             found = look()
@@ -81,15 +92,13 @@ class Watch:
         except BaseException as error:  # noqa: BLE001 - the matcher's panics derive from BaseException
             self.note(probe, f"failed on {path}: {_brief(error)}")
             self._out.add(key)
-            return []
+            return otherwise
         finally:
             self._ends_at = None
         self._spent[key] += time.thread_time() - started
         if self._spent[key] > self._seconds_each:
             self.note(probe, f"used up its {self._seconds_each:g} seconds and was left out after {path}")
             self._out.add(key)
-        if len(found) >= most:
-            self.note(probe, f"has more than {most} matches in {path}; the rest is not shown")
         return found
 
     def note(self, probe: Probe, reason: str) -> None:

@@ -30,6 +30,11 @@ def only(role: Role) -> Where:
     return lambda file: file.role is role
 
 
+def named(pattern: re.Pattern[str]) -> Where:
+    """Files whose path the pattern matches somewhere."""
+    return lambda file: pattern.search(file.path) is not None
+
+
 def holds(pattern: re.Pattern[str]) -> Where:
     """Files in whose text the pattern stands."""
     return lambda file: pattern.search(file.text) is not None

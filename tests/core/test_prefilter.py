@@ -9,7 +9,7 @@ from app.analysis import examples, prefilter
 from app.analysis.context import FileContext
 from app.analysis.matching import matches
 from app.analysis.probe import Probe, probes
-from app.analysis.refine import is_asked, may_find
+from app.analysis.refine import is_asked, shows
 from app.core.rule import Rule
 
 LIBRARY = library.load()
@@ -40,7 +40,7 @@ def test_no_detector_loses_what_it_would_see_in_any_example() -> None:
             if file.language in probe.detector.languages and sees(probe, file):
                 checked += 1
                 assert id(probe) in kept, f"{probe.detector.name} lost {file.path}:\n{file.text}"
-                assert may_find(probe.detector.refine, file), f"{probe.detector.name} skipped {file.path}:\n{file.text}"
+                assert shows(probe.detector.refine)(file), f"{probe.detector.name} skipped {file.path}:\n{file.text}"
     assert checked > len(PROBES)
 
 
@@ -67,9 +67,9 @@ def test_a_test_without_an_assertion_is_seen_however_it_is_laid_out(body: str) -
     file = FileContext("src/add.test.js", f"{body}\n")
     (probe,) = [one for one in PROBES if one.detector.name == "no-assertion"]
     assert sees(probe, file)
-    assert may_find(probe.detector.refine, file)
+    assert shows(probe.detector.refine)(file)
 
 
 def test_a_file_whose_tests_all_assert_is_not_parsed_for_one_that_does_not() -> None:
     tests = "it('adds', () => {\n  expect(add(1, 2)).toBe(3);\n});\n" * 3
-    assert not may_find("tests.no-assertion", FileContext("src/add.test.js", tests))
+    assert not shows("tests.no-assertion")(FileContext("src/add.test.js", tests))

@@ -45,11 +45,12 @@ def refines(
     return register
 
 
-def searches(name: str) -> Callable[[Search], Search]:
-    """Registers a text search under the name that detectors use."""
+def searches(name: str, *, where: Where = anywhere) -> Callable[[Search], Search]:
+    """Registers a text search under the name that detectors use, for the files of which `where` is true."""
 
     def register(step: Search) -> Search:
         _searches[name] = step
+        _wheres[name] = where
         return step
 
     return register
@@ -62,15 +63,15 @@ def refine(name: str) -> Refine:
 
 
 def is_asked(name: str, file: FileContext) -> bool:
-    """Whether the step of that name wants the file; searches and unknown names want every file."""
+    """Whether the step or search of that name wants the file; unknown names want every file."""
     _load()
     return _wheres.get(name, anywhere)(file)
 
 
-def may_find(name: str, file: FileContext) -> bool:
-    """Whether the step of that name may find something in the file, as far as its text shows."""
+def shows(name: str) -> Where:
+    """What the text of a file shows where the step of that name may find something; `anywhere` when it is not asked."""
     _load()
-    return _shows.get(name, anywhere)(file)
+    return _shows.get(name, anywhere)
 
 
 def needs(name: str) -> Needs:

@@ -20,8 +20,8 @@ _CONTRACT_FILE = re.compile(
     r"(?:^|/)(?:apis?|dtos?|schemas?|contracts?|events)(?:/|\.)|\.(?:dto|schema|contract)\.[cm]?ts$"
 )
 _SCHEMA = re.compile(r"^(?:z|zod|Joi|yup|t|Type|v|s)\.(?:object|strictObject|looseObject|Object)$")
-_ROUTE = re.compile(r"\b(?:get|post|put|patch|delete|all)\s*(?:<[^\n]*>)?\s*\(\s*[\"'`]/")
-_EVENT = re.compile(r"\b(?:publish|emit|add|send|addJob)\s*(?:<[^\n]*>)?\s*\(\s*[\"'`][\w.:/-]+[\"'`]")
+_ROUTE = re.compile(r"\b(?:get|post|put|patch|delete|all)\s*+(?:<[^\n]{0,200}>\s*+)?\(\s*+[\"'`]/")
+_EVENT = re.compile(r"\b(?:publish|emit|add|send|addJob)\s*+(?:<[^\n]{0,200}>\s*+)?\(\s*+[\"'`][\w.:/-]+[\"'`]")
 _NAMES_CONTRACT = re.compile(rf"{_CONTRACT_NAME.pattern[:-1]}\s*(?:[=:!{{<]|extends\b)", re.IGNORECASE)
 _OWNERS = frozenset(("interface_declaration", "type_alias_declaration", "variable_declarator"))
 

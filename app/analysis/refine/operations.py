@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from pathlib import PurePosixPath
 
 from app.analysis import calls, needed, roles, where
 from app.analysis.context import Candidate, FileContext, Match, enclosing_function
@@ -64,6 +63,8 @@ _NPM_INSTALL = re.compile(
     re.MULTILINE,
 )
 """What a command does, words one of which it needs (in small letters), and how it is written."""
+_IMAGE_FILES = re.compile(r"(?:^|/)(?:Dockerfile|Containerfile)[^/]*$")
+_WORKFLOWS = re.compile(r"(?:^|/)\.github/(?:workflows|actions)/.+\.ya?ml$")
 _SHELL_FILES = re.compile(r"\.(?:sh|bash|zsh|ya?ml)$|(?:^|/)(?:Dockerfile[\w.-]*|Makefile|Procfile|package\.json)$")
 
 
@@ -114,10 +115,10 @@ def health_asks(candidate: Candidate) -> Match | None:
     )
 
 
-@searches("deploys.destructive-command")
+@searches("deploys.destructive-command", where=where.named(_SHELL_FILES))
 def destructive_command(file: FileContext) -> Iterable[Match]:
     """A command in a script, an image or a pipeline that deletes data without a question."""
-    if file.role in _QUIET or not _SHELL_FILES.search(file.path):
+    if file.role in _QUIET:
         return
     small = file.text.lower()
     for what, words, pattern in _DESTROYS:
@@ -132,11 +133,10 @@ def destructive_command(file: FileContext) -> Iterable[Match]:
                 )
 
 
-@searches("deploys.image-as-root")
+@searches("deploys.image-as-root", where=where.named(_IMAGE_FILES))
 def image_as_root(file: FileContext) -> Iterable[Match]:
     """An image whose last stage names no user."""
-    name = PurePosixPath(file.path).name
-    if file.role in _QUIET or not re.match(r"(?:Dockerfile|Containerfile)", name):
+    if file.role in _QUIET:
         return
     stages = list(re.finditer(r"^FROM\s+\S+", file.text, re.MULTILINE | re.IGNORECASE))
     if not stages:
@@ -151,11 +151,9 @@ def image_as_root(file: FileContext) -> Iterable[Match]:
         yield Match(last.start(), last.end(), note="the program of this image runs as root")
 
 
-@searches("deploys.started-by-npm")
+@searches("deploys.started-by-npm", where=where.named(_IMAGE_FILES))
 def started_by_npm(file: FileContext) -> Iterable[Match]:
     """An image that starts its program through a package manager or a shell."""
-    if not re.match(r"(?:Dockerfile|Containerfile)", PurePosixPath(file.path).name):
-        return
     for found in re.finditer(
         r"^(?:CMD|ENTRYPOINT)\s+(?:\[\s*\"(?:npm|yarn|pnpm)\"|(?:npm|yarn|pnpm)\s)[^\n]*", file.text, re.MULTILINE
     ):
@@ -166,16 +164,10 @@ _NAMES_ITS_VERSION = re.compile(r"/distroless/[\w-]*\d")
 """A repository for each version, whose one tag brings repairs only."""
 
 
-@searches("supply-chain.moving-image")
+@searches("supply-chain.moving-image", where=where.named(_IMAGE_FILES))
 def moving_image(file: FileContext) -> Iterable[Match]:
     """`FROM image` with `latest`, or with no tag at all; of several stages on one image the first."""
-    name = PurePosixPath(file.path).name
-    if (
-        file.role in _QUIET
-        or not re.match(r"(?:Dockerfile|Containerfile)", name)
-        or roles.is_for_developers(file.path)
-        or "compose" in name
-    ):
+    if file.role in _QUIET or roles.is_for_developers(file.path) or "compose" in file.path.rpartition("/")[2]:
         return
     told: set[str] = set()
     stages = {one.lower() for one in re.findall(r"^FROM\s[^\n]*\sAS\s+(\S+)", file.text, re.MULTILINE | re.IGNORECASE)}
@@ -196,11 +188,9 @@ def moving_image(file: FileContext) -> Iterable[Match]:
         )
 
 
-@searches("supply-chain.moving-action")
+@searches("supply-chain.moving-action", where=where.named(_WORKFLOWS))
 def moving_action(file: FileContext) -> Iterable[Match]:
     """An action of somebody else's that a workflow uses by the name of a branch."""
-    if not re.search(r"(?:^|/)\.github/(?:workflows|actions)/.+\.ya?ml$", file.path):
-        return
     for found in re.finditer(
         r"^\s*(?:-\s+)?uses:\s*[\"']?(?P<action>[\w.-]+/[\w./-]+)@(?P<branch>main|master|develop|dev|HEAD|latest|trunk|canary|next)\b",
         file.text,
@@ -225,10 +215,10 @@ def _is_of_the_same_owner(action: str, text: str) -> bool:
     return re.search(rf"(?:repository(?:_owner)?\s*[=!]=\s*[\"']|ghcr\.io/){owner}\b", text, re.IGNORECASE) is not None
 
 
-@searches("supply-chain.piped-to-shell")
+@searches("supply-chain.piped-to-shell", where=where.named(_SHELL_FILES))
 def piped_to_shell(file: FileContext) -> Iterable[Match]:
     """A download that is run as it comes."""
-    if file.role in _QUIET or not _SHELL_FILES.search(file.path):
+    if file.role in _QUIET:
         return
     for found in re.finditer(
         r"\b(?:curl|wget)\b[^\n|;&]{0,200}https?://[^\n|;&]{0,200}\|\s*(?:sudo\s+)?(?:-E\s+)?(?:ba|z|da)?sh\b",

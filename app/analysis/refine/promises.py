@@ -34,7 +34,7 @@ _OTHER_LISTS = re.compile(
 LONGEST_OPENING = 120
 _ASYNC_MAP = re.compile(r"\.\s*map\b[^;{}]{0,400}?\basync\b")
 _TAKEN = re.compile(
-    r"(?:[(,=\[&|!+?]|=>|\b(?:return|await|yield|of|in|void))\s*(?:[\w$]+\s*[?!]?\s*(?:\.\s*[\w$]+\s*)*[?!]?)?\Z"
+    r"(?:[(,=\[&|!+?]|=>|\b(?:return|await|yield|of|in|void))\s*+(?:[\w$]++\s*+(?:[?!]\s*+)?(?:\.\s*+[\w$]++\s*+)*+[?!]?)?\Z"
 )
 """Before the call of a method: what takes its result, and the plain name of what it is called on."""
 

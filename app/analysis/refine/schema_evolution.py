@@ -109,27 +109,34 @@ _CREATED = re.compile(
 )
 
 
-@searches("schema-evolution.destructive")
+def _is_migration(file: FileContext) -> bool:
+    """Whether the file changes a database step by step: by its folder or name, and as SQL or as code."""
+    if not _MIGRATION.search(file.path) or file.path.endswith((".d.ts", ".md")):
+        return False
+    return file.path.endswith(".sql") or (
+        languages.of(file.path) is not None and _CHANGES_SCHEMA.search(file.text) is not None
+    )
+
+
+@searches("schema-evolution.destructive", where=_is_migration)
 def destructive(file: FileContext) -> Iterable[Match]:
     """Statements after which the code that still runs finds its table or column gone."""
     return _statements(file, _DESTROYS)
 
 
-@searches("schema-evolution.renaming")
+@searches("schema-evolution.renaming", where=_is_migration)
 def renaming(file: FileContext) -> Iterable[Match]:
     """The first statement after which the code that still runs finds a table or column under another name."""
     return islice(_statements(file, _RENAMES), 1)
 
 
-@searches("schema-evolution.locking")
+@searches("schema-evolution.locking", where=_is_migration)
 def locking(file: FileContext) -> Iterable[Match]:
     """Statements that keep writers out for as long as the table is large, or fail on rows that are there."""
     return _statements(file, _LOCKS)
 
 
 def _statements(file: FileContext, forms: tuple[tuple[str, re.Pattern[str]], ...]) -> Iterator[Match]:
-    if not _is_migration(file):
-        return
     text, turns, fresh = _read(file.text, is_sql=file.path.endswith(".sql"))
     for what, form in forms:
         for found in form.finditer(text):
@@ -182,15 +189,6 @@ def _old_and_new(renaming: str) -> tuple[str, str]:
     if in_code := _COLUMN_RENAMED_IN_CODE.search(renaming):
         return _bare(in_code["old"]), _bare(in_code["new"])
     return "", ""
-
-
-def _is_migration(file: FileContext) -> bool:
-    """Whether the file changes a database step by step: by its folder or name, and as SQL or as code."""
-    if not _MIGRATION.search(file.path) or file.path.endswith((".d.ts", ".md")):
-        return False
-    return file.path.endswith(".sql") or (
-        languages.of(file.path) is not None and _CHANGES_SCHEMA.search(file.text) is not None
-    )
 
 
 def _without_comments(text: str, *, is_sql: bool) -> str:
