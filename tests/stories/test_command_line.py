@@ -391,3 +391,17 @@ def test_what_a_change_takes_away_is_told_on_the_removed_line_and_what_stood_the
     assert gone["placement"] == "inline"
     assert (told["timeouts"]["placement"], told["timeouts"]["start_line"]) == ("pre_existing", 4)
     assert "Pre-existing, in the files this change touches" in principal("review", folder=checkout).stdout
+
+
+def test_a_command_waits_only_for_the_libraries_that_it_needs():
+    """A service's libraries take a second to import, and the rules need none of them."""
+    asked = (
+        "import sys; from app.cli import main\n"
+        "try: main()\n"
+        "finally: sys.exit(any(name in sys.modules for name in ('dbos', 'fastapi', 'github', 'anthropic', 'app.review')))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", asked, "rules", "explain", "timeouts"], capture_output=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert b"timeout" in done.stdout

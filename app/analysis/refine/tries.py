@@ -25,7 +25,7 @@ _STORES = re.compile(
 )
 _NOT_A_STORE = re.compile(r"(?:^|\.)(?:cache|redis|map|hash|storage|crypto|queue\w*|list|set|url)\.\w+$", re.IGNORECASE)
 _NOTHING = r"(?:return(?:\s+(?:\[\]|\{\}|null|undefined|false|true|0|\"\"|''))?;?)?"
-_DOES_NOTHING = re.compile(rf"catch\b\s*+(?:\([^)]*\)\s*+)?\{{\s*+{_NOTHING}\s*+[{{}}]")
+_DOES_NOTHING = re.compile(rf"catch\b\s*+(?:\([^)]{{0,400}}\)\s*+)?\{{\s*+{_NOTHING}\s*+[{{}}]")
 _CREATES = re.compile(r"(?P<store>[\w$.]+)\.(?:create|insertOne|insert|save)$")
 _MONEY = re.compile(
     r"(?:^|[._])(?:price|amount|total|balance|cost|fee|subtotal|salary|payment|refund)\w*$", re.IGNORECASE
