@@ -20,17 +20,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import urlsplit
 
-import structlog
+from app.loading import undisturbed
 
-from app import telemetry, web
-from app.core.pace import Rate, Spacing
-from app.core.pull import Conclusion, Pull
-from app.errors import Code, Transient
-from app.events import Place, Question, ReviewRequest
-from app.github import App, GitHub
-from app.jobs import Ending, Engine, Left, Timing
-from app.settings import Settings
-from app.stages.step import Step
+# Stories start this file as a process again and again.
+with undisturbed():
+    import structlog
+
+    from app import telemetry, web
+    from app.core.pace import Rate, Spacing
+    from app.core.pull import Conclusion, Pull
+    from app.errors import Code, Transient
+    from app.events import Place, Question, ReviewRequest
+    from app.github import App, GitHub
+    from app.jobs import Ending, Engine, Left, Timing
+    from app.settings import Settings
+    from app.stages.step import Step
 
 if TYPE_CHECKING:
     from app.sandbox import Sandbox
