@@ -43,7 +43,7 @@ def place_of(node: SgNode) -> Place:
     given_to = ""
     for function in (above for above in node.ancestors() if above.kind() in FUNCTION_KINDS):
         call = _taker(function)
-        route = _route(call) or _route_of_options(function)
+        route = _route(call) or _route(_taker(call)) or _route_of_options(function)
         if route:
             return Place(handles=route)
         name = own_name(function) or (_name_of_result(call) if call is not None else "")
@@ -62,9 +62,9 @@ def captures(node: SgNode) -> dict[str, str]:
     return {"function": named, "handles": place.handles, "given_to": place.given_to}
 
 
-def _taker(function: SgNode) -> SgNode | None:
-    """The call that is given the function as an argument, or None."""
-    held = function.parent()
+def _taker(given: SgNode | None) -> SgNode | None:
+    """The call that is given a function, or what a wrapper makes of it, as an argument; or None."""
+    held = given.parent() if given is not None else None
     call = held.parent() if held is not None and held.kind() == "arguments" else None
     return call if call is not None and call.kind() == "call_expression" else None
 

@@ -39,7 +39,7 @@ _EXAMPLE_FOLDERS = frozenset((
 """What somebody reads or copies; nobody's requests wait for it."""
 _SCRIPT_FOLDERS = frozenset((
     "script", "scripts", "bin", "tools", "tool", "cli", "bench", "benchmark", "benchmarks", "hack", "migrations",
-    "seed", "seeds", "seeder", "seeders", "seeding", "devtools", "ci", "codemods",
+    "seed", "seeds", "seeder", "seeders", "seeding", "devtools", "ci", "codemods", "build", "diag", "diagnostics",
 ))  # fmt: skip
 _CLIENT_FOLDERS = frozenset((
     "client", "front", "frontend", "front-end", "web", "webapp", "web-app", "ui", "components", "component", "views",
@@ -106,10 +106,11 @@ _SERVER_PACKAGES = (
 )
 _SERVER_IMPORT = re.compile(
     rf"(?:from\s+|(?<!window\.)require\(\s*|import\(\s*|import\s+)[\"'](?:node:[\w/]+|bun(?::\w+)?|{_BUILTINS}|{_SERVER_PACKAGES}|"
-    r"@nestjs/[\w/-]+|@fastify/[\w-]+|@hapi/[\w-]+|@koa/[\w-]+|@prisma/client|@aws-sdk/[\w-]+|server-only)[\"'/]"
+    r"@nestjs/[\w/-]+|@fastify/[\w-]+|@hapi/[\w-]+|@koa/[\w-]+|@aws-sdk/[\w-]+|server-only)[\"'/]"
 )
 _SERVER_TEXT = re.compile(
-    r"\bBun\.(?:serve|env|file)\b|\bDeno\.(?:serve|env)\b|\bmodule\.exports\b|[\"']use server[\"']|\bprocess\.(?:exit|on|argv)\b"
+    r"\bPrismaClient\b|\bBun\.(?:serve|env|file)\b|\bDeno\.(?:serve|env)\b|\bmodule\.exports\b|"
+    r"[\"']use server[\"']|\bprocess\.(?:exit|on|argv)\b"
 )
 _SERVER_HINT = re.compile(
     r"\bprocess\.env\.(?!NODE_ENV|\w*PUBLIC_)[A-Z]|\bBuffer\.(?:from|alloc)\b|"
@@ -118,7 +119,7 @@ _SERVER_HINT = re.compile(
 """Says it of a file in a folder that pages have too; alone it is not enough."""
 _CLIENT_TEXT = re.compile(
     r"(?:from\s+|require\(\s*)[\"'](?:react(?:-dom|-native|-router[\w-]*|-query)?|preact|vue|svelte|solid-js|@angular/[\w/]+|"
-    r"next/(?:router|navigation|link)|@tanstack/[\w-]+|swr|redux|@reduxjs/[\w-]+|zustand|obsidian|expo[\w-]*)[\"'/]|"
+    r"@vercel/blob/client|[\w@/-]+/react|next/(?:router|navigation|link)|@tanstack/[\w-]+|swr|redux|@reduxjs/[\w-]+|zustand|obsidian|expo[\w-]*)[\"'/]|"
     r"[\"']use client[\"']|\bimport\.meta\.env\b|process\.env\.(?:REACT_APP|VUE_APP|EXPO_PUBLIC|GATSBY|VITE)_|"
     r"\bwindow\.\w|\bdocument\.\w|\blocalStorage\b|\bsessionStorage\b|\bnavigator\.\w|\bchrome\.\w+\.|\bself\.addEventListener\b|"
     r"\baddEventListener\(\s*[\"']fetch[\"']"
@@ -154,9 +155,10 @@ _SCRIPT_WORDS = frozenset((
     *_quoted("commander", "yargs", "inquirer", "@inquirer", "prompts", "ora", "meow", "cac", "@oclif", "playwright"),
     *_quoted("@playwright", "puppeteer", "k6"), "argparse", "click", "typer", "fire", "#!",
 ))  # fmt: skip
-_SERVER_WORDS = frozenset(("Bun.", "Deno.", "module.exports", "use server", "process."))
+_SERVER_WORDS = frozenset(("PrismaClient", "Bun.", "Deno.", "module.exports", "use server", "process."))
 _CLIENT_WORDS = frozenset((
     *_quoted("react", "preact", "vue", "svelte", "solid-js", "@angular", "next/", "@tanstack", "swr", "redux", "@reduxjs"),
+    *_quoted("@vercel/blob/client"), "/react'", '/react"',
     *_quoted("zustand", "obsidian", "expo"), "use client", "import.meta.env", "window.", "document.", "localStorage",
     "sessionStorage", "navigator.", "chrome.", "addEventListener",
     *(f"process.env.{prefix}_" for prefix in ("REACT_APP", "VUE_APP", "EXPO_PUBLIC", "GATSBY", "VITE")),

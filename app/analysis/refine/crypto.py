@@ -125,6 +125,7 @@ def tls_text(file: FileContext) -> Iterable[Match]:
         )
 
 
+_SENDS = re.compile(r"\b(?:auth|headers|data|json|cookies|cert|files)\s*=")
 _PARSED = frozenset((*languages.SCRIPT_LANGUAGES, languages.PYTHON))
 
 
@@ -159,7 +160,7 @@ def python_verify(candidate: Candidate) -> Match | None:
     key, value = candidate.node.field("name"), candidate.node.field("value")
     held = candidate.node.parent()
     call = held.parent() if held is not None else None
-    if key is None or value is None or call is None or value.text() != "False":
+    if key is None or value is None or call is None or value.text() != "False" or _only_asks(call):
         return None
     client = calls.callee(call)
     name, imports = key.text(), candidate.file.imports
@@ -175,6 +176,12 @@ def python_verify(candidate: Candidate) -> Match | None:
         note=f"`{name}=False` accepts any certificate",
         replacement=f"{name}=True",
     )
+
+
+def _only_asks(call: SgNode) -> bool:
+    """Whether nothing is sent along and the answer is dropped: a look whether somebody is there."""
+    above = call.parent()
+    return above is not None and above.kind() == "expression_statement" and not _SENDS.search(call.text())
 
 
 @refines("crypto.python-context")

@@ -18,6 +18,7 @@ _DOTDOT = re.compile(
 _TAG = re.compile(r"<[a-zA-Z!/][^>]*>?")
 _ESCAPED = re.compile(r"escape|encode|sanit|purify|xss", re.IGNORECASE)
 _THOUGHT_OF_ADDRESSES = re.compile(r"URL\(|startsWith\(|\ballow|\bsafe|\bvalid", re.IGNORECASE)
+_JOINED = frozenset(("ternary_expression", "template_string", "binary_expression", "string"))
 _DATA_PART = re.compile(r"(?:\.|\b)(?:query|body|params|cookies|param|searchParams|args|form|GET|POST|values)\b")
 
 
@@ -145,15 +146,25 @@ def _is_file_call(candidate: Candidate) -> bool:
 
 def _head(node: SgNode, hops: int) -> SgNode | None:
     """What an address begins with: the node itself, or the first piece of a joined text when that is a value."""
-    if node.kind() == "string" and not is_formatted(node):
+    if hops <= 0 or (node.kind() == "string" and not is_formatted(node)):
         return None
+    if node.kind() == "ternary_expression":
+        branches = (node.field("consequence"), node.field("alternative"))
+        return next(
+            (found for one in branches if one is not None and (found := _head(one, hops - 1)) is not None), None
+        )
+    declared = flow.declaration(node.text(), node) if node.kind() == "identifier" else None
+    if declared is not None and declared.kind() in _JOINED:
+        return _head(declared, hops - 1)
     text = text_of(node, hops)
     if text is None:
         return _leftmost(node)
     if not text.values:
         return None
     before, value = text.values[0]
-    return value if not before.strip("\"'` ") else None
+    if before.strip("\"'` "):
+        return None
+    return _head(value, hops - 1) if value.kind() == "identifier" else value
 
 
 def _leftmost(node: SgNode) -> SgNode:

@@ -101,6 +101,15 @@ _COLUMN_RENAMED = re.compile(rf"\bRENAME\s+(?:COLUMN\s+)?(?P<old>{_NAME})\s+TO\s
 _COLUMN_RENAMED_IN_CODE = re.compile(
     r"\.renameColumn\((?:\s*[\"'`][^\"'`\n]{1,100}[\"'`]\s*,)?\s*[\"'`](?P<old>[^\"'`\n]{1,100})[\"'`]\s*,\s*[\"'`](?P<new>[^\"'`\n]{1,100})[\"'`]"
 )
+_ANY_RENAMED = re.compile(
+    rf"ALTER\s+TABLE\s+(?:ONLY\s+)?(?:IF\s+EXISTS\s+)?(?:{_NAME}\s+RENAME\s+COLUMN\s+)?(?P<old_in_sql>{_NAME})\s+(?:RENAME\s+)?TO\s+(?P<new_in_sql>{_NAME})|"
+    r"\.rename\w+\(\s*(?:[\"'`][^\"'`\n]{1,100}[\"'`]\s*,(?=[^,()]{1,100},))?(?P<old_in_code>[^,()]{1,100}),(?P<new_in_code>[^,()]{1,100})",
+    re.IGNORECASE,
+)
+_PASSING = re.compile(
+    r"(?<!at)te?mp(?!late|erat|o\b)|[_-]?(?:new|old|copy|backup|bak)[\"'`]?$|^[\"'`]?(?:new|old)_", re.IGNORECASE
+)
+"""Names that something has only while a migration runs."""
 _SEQUENCE = re.compile(r"^ALTER\s+TABLE\s+(?:ONLY\s+)?(?:IF\s+EXISTS\s+)?[\"'`]?\w*_seq\b", re.IGNORECASE)
 _ALTERED = re.compile(rf"ALTER\s+TABLE\s+(?:ONLY\s+)?(?:IF\s+EXISTS\s+)?(?P<table>{_NAME})", re.IGNORECASE)
 _CREATED = re.compile(
@@ -143,7 +152,9 @@ def _statements(file: FileContext, forms: tuple[tuple[str, re.Pattern[str]], ...
             name, table = _bare(found["name"] or ""), _ALTERED.match(found.group())
             if table is not None and _bare(table["table"]) in fresh:
                 continue
-            if forms is _RENAMES and _is_known_to_none(found.group(), text, turns):
+            if forms is _RENAMES and (
+                _is_known_to_none(found.group(), text, turns) or _is_of_a_copy(found.start(), text)
+            ):
                 continue
             if name not in fresh and not _is_way_back(found.start(), turns):
                 yield Match(found.start(), found.end(), captures={"what": what, "name": name}, note=what)
@@ -180,6 +191,18 @@ def _is_known_to_none(renaming: str, text: str, turns: list[tuple[int, bool]]) -
         if not _is_way_back(found.start(), turns)
     ]
     return any((old and old == other_new) or (new and new == other_old) for other_old, other_new in others)
+
+
+def _is_of_a_copy(start: int, text: str) -> bool:
+    """Whether a copy takes the place of what it was made from, or makes room for it: the name stays for all who know it."""
+    found = _ANY_RENAMED.match(text, start)
+    if found is None:
+        return False
+    old, new = ((found[f"{name}_in_sql"] or found[f"{name}_in_code"]).strip() for name in ("old", "new"))
+    if _PASSING.search(old) or _PASSING.search(new):
+        return True
+    gone = rf"(?:DROP\s+TABLE\s+(?:IF\s+EXISTS\s+)?|\.drop\w+\(\s*){re.escape(new)}(?!\w)"
+    return re.search(gone, text[:start], re.IGNORECASE) is not None
 
 
 def _old_and_new(renaming: str) -> tuple[str, str]:

@@ -41,7 +41,8 @@ _WHOLE_REQUEST = re.compile(
 _ONLY_HASHES = re.compile(r"hash|digest|fingerprint|etag|checksum|cache", re.IGNORECASE)
 LINES_BESIDE = 8
 _FOR_ANOTHER_SERVICE = re.compile(
-    r"^(?!ADMIN|INTERNAL|APP|SERVICE|SERVER|MASTER)\w+_(?:API_KEY|AUTH_TOKEN|ACCESS_TOKEN)$"
+    r"^(?!ADMIN|INTERNAL|APP|SERVICE|SERVER|MASTER)\w+_(?:API_KEY|AUTH_TOKEN|ACCESS_TOKEN)$|"
+    r"(?:^|_)(?:MINIO|AWS|S3|R2|GCS|AZURE|STRIPE|TWILIO|GITHUB|GITLAB|GOOGLE|SLACK|DISCORD|FACEBOOK|SENDGRID|MAILGUN)_"
 )
 """Shown to a service of that name, so a made-up value opens nothing here and is refused there."""
 _OF_A_STORE = re.compile(

@@ -28,6 +28,12 @@ _MACHINE_MADE = (
     ".ipynb_checkpoints",
 )
 LINES_BESIDE = 3
+LINES_ABOVE = 8
+_KEY_FILES = frozenset((".key", ".pem", ".crt"))
+_OF_A_SETUP = re.compile(
+    r"(?:^|/)(?:certs?|certificates?|ssl|tls|artifacts)/|(?:^|/)(?:server|nginx|cert|domain)\.(?:key|pem)$"
+)
+"""Where the key of a certificate stands that somebody made for a first start."""
 _LIST_OF_A_SCANNER = re.compile(r"^\.?(?:secrets?ignore|gitleaks|trufflehog|.*baseline)")
 _SURE_NAME = re.compile(r"secret|passw|pwd|api_?-?key|private|credential|_key$|Key$", re.IGNORECASE)
 """Of a bare `token` or `id` half of the values are samples."""
@@ -79,7 +85,9 @@ def _issued(file: FileContext) -> Iterator[Secret]:
 def _is_put_to_use(file: FileContext) -> bool:
     """Whether a service may be run with the file: it is no prose, no list for a scanner, and not for those who develop it."""
     path = PurePosixPath(file.path.lower())
-    return not (path.suffix in _PROSE or _LIST_OF_A_SCANNER.search(path.name) or roles.is_for_developers(file.path))
+    if path.suffix in _PROSE or _LIST_OF_A_SCANNER.search(path.name) or roles.is_for_developers(file.path):
+        return False
+    return not (path.suffix in _KEY_FILES and _OF_A_SETUP.search(str(path)))
 
 
 def _proves_itself(file: FileContext, secret: Secret) -> bool:
@@ -136,15 +144,10 @@ def _is_meant_to_be_public(file: FileContext, secret: Secret) -> bool:
 
 
 def _is_shown_as_example(file: FileContext, secret: Secret) -> bool:
-    """Whether a schema gives the value as an example of its form: `example: …`, `examples=["…"]`."""
-    before = file.text[file.start_of(file.line_of(secret.start)) : secret.start]
-    if re.search(r"\b(?:examples?|placeholder)\b[\"']?\s*[:=]\s*[\[({]?\s*[\"'`]?$", before, re.IGNORECASE):
-        return True
+    """Whether the value shows a form: `example: …` in a schema, or below a line that calls it an example."""
     line = file.line_of(secret.start)
-    return (
-        re.search(r"example|sample|placeholder|dummy", "\n".join(file.lines[max(0, line - 3) : line]), re.IGNORECASE)
-        is not None
-    )
+    above = "\n".join(file.lines[max(0, line - 1 - LINES_ABOVE) : line])
+    return re.search(r"example|sample|placeholder|dummy|\bfake|\bno actual\b", above, re.IGNORECASE) is not None
 
 
 def _is_commented_example(file: FileContext, secret: Secret) -> bool:

@@ -34,6 +34,8 @@ _ABOUT_TIME = re.compile(
     r"ms\b|second|retr|not |n't|never|ignore",
     re.IGNORECASE,
 )
+_OF_A_CLOCK = re.compile(r"(?:env|environment|clock|scheduler)\w*(?:\(\))?\.(?:sleep|delay|wait)$", re.IGNORECASE)
+"""A test's own clock, which turns to the hour and waits for nothing (Temporal's environment of a test)."""
 _SHOWS_TIME = re.compile(
     r"\bDate\.now\(|\bnew Date\(\)|\bperformance\.now\(|\bhrtime\b|"
     r"\b(?:updated|created|expires|expiration|modified|lastSeen)_?[aA]t\b|\bdatetime\.|\btime\.(?:time|monotonic)\("
@@ -51,6 +53,8 @@ _BUG_FINDERS = re.compile(
 def sleep(candidate: Candidate) -> Match | None:
     """A test that waits for a fixed time and then expects something."""
     if re.search(r"useFakeTimers|clock\.tick|advanceTimers|mock\.timers", candidate.file.text):
+        return None
+    if _OF_A_CLOCK.search(calls.callee(candidate.node)):
         return None
     pause = _pause(candidate)
     if pause is None or pause < LEAST_SLEEP_MS:
@@ -77,7 +81,7 @@ def sleep(candidate: Candidate) -> Match | None:
         (above for above in candidate.node.ancestors() if above.kind() == "await_expression"), candidate.node
     )
     above_it = {candidate.file.line_of(one.range().start.index) - 2 for one in (candidate.node, awaited)}
-    if any(re.search(r"//|#", candidate.file.lines[max(0, line)]) for line in above_it):
+    if any(re.search(r"//|#|\*/", candidate.file.lines[max(0, line)]) for line in above_it):
         # A comment says why; whether the reason holds is a question for the model.
         return None
     if _NOTHING_HAPPENS.search(after) or _ABOUT_TIME.search(_title(function)):

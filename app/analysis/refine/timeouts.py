@@ -99,7 +99,7 @@ def _fetch(candidate: Candidate) -> Match | None:
 def axios(candidate: Candidate) -> Match | None:
     """An axios call, or an instance, whose configuration holds no limit, as far as it can be seen."""
     name, _, verb = calls.callee(candidate.node).partition(".")
-    if candidate.file.imports.get(name) != "axios" or _tells_home(candidate):
+    if candidate.file.imports.get(name) != "axios" or _tells_home(candidate) or _PAGE.search(candidate.file.text):
         return None
     if _has_defaults(candidate.file.text, name, verb) or calls.is_bounded_outside(candidate.node):
         return None
@@ -107,7 +107,8 @@ def axios(candidate: Candidate) -> Match | None:
     position = _axios_position(given, verb)
     if position is None or not _axios_leaves_the_process(given, position, verb):
         return None
-    if len(given) > position and not _lacks(given[position], _LIMITS_AXIOS):
+    if len(given) > position and (not _lacks(given[position], _LIMITS_AXIOS) or "timeout" in given[position].text()):
+        # An agent's limit counts as well.
         return None
     if candidate.file.role is Role.UNKNOWN and not (given and _shows_another_service(given[0])):
         return None
