@@ -112,7 +112,7 @@ def test_a_private_key_is_told_when_it_is_as_long_as_it_says() -> None:
         body = base64.b64encode(data).decode()
         lines = "\n".join(body[at : at + 64] for at in range(0, len(body), 64))
         block = f"-----BEGIN EC PRIVATE KEY-----\n{lines}\n-----END EC PRIVATE KEY-----\n"
-        assert found("deploy/server.pem", block) == [told]
+        assert found("deploy/app.pem", block) == [told]
         assert found("src/a.ts", f"const key = {json.dumps(block)};\n") == [told]
         assert found("docker/dev/server.pem", block) == ["token-elsewhere"]
 
