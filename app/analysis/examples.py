@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from app.analysis import compare, languages, refine
+from app.analysis.finder import as_config
+from app.analysis.matching import ANY
 from app.analysis.probe import Probe
 from app.analysis.scan import scan
 from app.core.rule import Comparison, Detector, Evidence, Example, Rule
@@ -64,9 +66,9 @@ def path_of(example: Example) -> str:
 
 
 def _check(rule: Rule, detector: Detector) -> Iterator[Shown]:
-    missing = _missing_step(detector)
-    if missing:
-        yield Shown(detector.name, Example("", "", match=True), (), missing)
+    wrong = _missing_step(detector) or _refused_pattern(detector)
+    if wrong:
+        yield Shown(detector.name, Example(detector.languages[0], "", match=True), (), wrong)
         return
     for example in detector.examples:
         result = run(rule, detector, example)
@@ -74,6 +76,19 @@ def _check(rule: Rule, detector: Detector) -> Iterator[Shown]:
         if not problem and bool(result.new) != example.match:
             problem = "does not match" if example.match else "matches and should not"
         yield Shown(detector.name, example, result.new, problem)
+
+
+def _refused_pattern(detector: Detector) -> str:
+    """What the matcher has against the detector's pattern, in the first language that refuses it; a scan would see nothing."""
+    for language in detector.languages if detector.ast else ():
+        if language == ANY:
+            continue
+        try:
+            languages.parse("", language).find_all(as_config(detector.ast))
+        except Exception as error:  # noqa: BLE001 - the matcher refuses what it cannot read with bare exceptions.
+            told = str(error).partition("Stack backtrace")[0].strip().splitlines()
+            return f"`ast` is refused for {language}: {told[-1].strip().lstrip('0123456789: ')}"
+    return ""
 
 
 def _missing_step(detector: Detector) -> str:

@@ -330,6 +330,11 @@ def test_the_examples_of_rules_are_run(tmp_path):
     bad = principal("rules", "test", str(own_rule(tmp_path, match="run(x)").parent), folder=tmp_path)
     assert bad.returncode == 1
     assert "eval (javascript): does not match" in bad.stdout
+    mistaken = own_rule(tmp_path)
+    mistaken.write_text(mistaken.read_text().replace('pattern: "eval($CODE)"', "kind: a_call"))
+    refused = principal("rules", "test", str(mistaken), folder=tmp_path)
+    assert refused.returncode == 1
+    assert "eval (javascript): `ast` is refused for javascript: Kind `a_call` is invalid" in refused.stdout
     broken = own_rule(tmp_path)
     broken.write_text("id: [")
     refused = principal("rules", "test", str(broken), folder=tmp_path)
