@@ -34,7 +34,7 @@ _TEST_FOLDERS = frozenset((
 _EXAMPLE_FOLDERS = frozenset((
     "example", "examples", "sample", "samples", "demo", "demos", "tutorial", "tutorials", "playground",
     "boilerplate", "scaffold", "scaffolds", "scaffolding", "cookiecutter", "quickstart", "quickstarts",
-    "cookbook", "cookbooks", "showcase", "snippets", "docs", "doc", "documentation",
+    "cookbook", "cookbooks", "showcase", "snippets", "bruno", "postman", "docs", "doc", "documentation",
 ))  # fmt: skip
 """What somebody reads or copies; nobody's requests wait for it."""
 _SCRIPT_FOLDERS = frozenset((
@@ -219,6 +219,8 @@ def _is_script(folders: list[str], name: str, head: _Head) -> bool:
         return True
     if head.shows(_SCRIPT_WORDS, _SCRIPT_TEXT):
         return True
+    if name.endswith((".tsx", ".jsx")):
+        return False
     is_of_service = _SERVER_FOLDERS.intersection(folders) or "@nestjs/" in head.text or name.endswith(".py")
     return bool(_COMMAND_FOLDERS.intersection(folders)) and not is_of_service
 

@@ -39,13 +39,17 @@ _CONNECTS = re.compile(
 @refines("crypto.tls-option")
 def tls_option(candidate: Candidate) -> Match | None:
     """`rejectUnauthorized: false` or `strictSSL: false`, given to a client that connects with it."""
-    return _tls_option(candidate) if _connects_with_it(candidate.node) else None
+    return _tls_option(candidate) if _is_told_by_itself(candidate) else None
 
 
 @refines("crypto.tls-option-elsewhere")
 def tls_option_elsewhere(candidate: Candidate) -> Match | None:
-    """The same where a condition decides, which may be a person's choice, and among values that somebody may overrule."""
-    return _tls_option(candidate) if not _connects_with_it(candidate.node) else None
+    """The same in scripts, where a condition decides, and among values that somebody may overrule."""
+    return _tls_option(candidate) if not _is_told_by_itself(candidate) else None
+
+
+def _is_told_by_itself(candidate: Candidate) -> bool:
+    return candidate.file.role is not Role.SCRIPT and _connects_with_it(candidate.node)
 
 
 def _connects_with_it(node: SgNode) -> bool:

@@ -7,7 +7,7 @@ import re
 from ast_grep_py import SgNode
 
 from app.analysis import calls, flow, where
-from app.analysis.context import Candidate, Match
+from app.analysis.context import FUNCTION_KINDS, Candidate, Match
 from app.analysis.refine import refines
 from app.analysis.refine.injected import told
 from app.analysis.texts import HOPS, is_formatted, text_of
@@ -32,7 +32,9 @@ def path_from_request(candidate: Candidate) -> Match | None:
     if source is None or not _DATA_PART.search(source) or _DOTDOT.search(flow.text_around(candidate.node)):
         return None
     names = (source.split(".")[-1], *([given[0].text()] if given[0].kind() == "identifier" else []))
-    if any(flow.is_checked(name, candidate.node) for name in names) or (len(given) > 1 and "root" in given[1].text()):
+    if any(flow.is_checked(name, candidate.node) or _is_looked_up(name, candidate.node) for name in names) or (
+        len(given) > 1 and "root" in given[1].text()
+    ):
         return None
     return told(candidate, source, "chooses the file")
 
@@ -128,6 +130,15 @@ def address_from_request(candidate: Candidate) -> Match | None:
     if source is None or not re.search(r"\.(?:query|body)\b", source):
         return None
     return told(candidate, source, "decides which address this service calls")
+
+
+def _is_looked_up(name: str, node: SgNode) -> bool:
+    """Whether the value goes to something before that knows which there are, or who may ask, and throws for others."""
+    held = rf"(?:get|find|lookup|auth|decode|verify)\w*\(\s*{re.escape(name)}\b"
+    around, here = flow.text_around(node), node.range().start.index
+    outermost = [scope for scope in flow.scopes(node) if scope.kind() in FUNCTION_KINDS]
+    before = around[: here - outermost[-1].range().start.index] if outermost else ""
+    return re.search(held, before, re.IGNORECASE) is not None
 
 
 def _is_file_call(candidate: Candidate) -> bool:

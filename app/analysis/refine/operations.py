@@ -160,6 +160,12 @@ def started_by_npm(file: FileContext) -> Iterable[Match]:
         yield Match(found.start(), found.end(), note="the package manager stands between the signal and the program")
 
 
+_OFFICIAL = frozenset((
+    "alpine", "amazonlinux", "busybox", "caddy", "centos", "debian", "docker", "eclipse-temurin", "fedora", "gcc", "golang",
+    "haproxy", "httpd", "mariadb", "memcached", "mongo", "mysql", "nginx", "node", "openjdk", "php", "postgres", "python", "rabbitmq",
+    "redis", "ruby", "rust", "traefik", "ubuntu",
+))  # fmt: skip
+"""What a name without a registry and a tag can mean; any other is a stage that the build itself names."""
 _NAMES_ITS_VERSION = re.compile(r"/distroless/[\w-]*\d")
 """A repository for each version, whose one tag brings repairs only."""
 
@@ -169,6 +175,12 @@ def moving_image(file: FileContext) -> Iterable[Match]:
     """`FROM image` with `latest`, or with no tag at all; of several stages on one image the first."""
     if file.role in _QUIET or roles.is_for_developers(file.path) or "compose" in file.path.rpartition("/")[2]:
         return
+    if (
+        re.search(r"^(?:RUN|COPY|ADD)\s", file.text, re.MULTILINE | re.IGNORECASE) is None
+        and file.text.count("FROM") == 1
+    ):
+        # Nothing is built here: it shows how an image of their own is started.
+        return
     told: set[str] = set()
     stages = {one.lower() for one in re.findall(r"^FROM\s[^\n]*\sAS\s+(\S+)", file.text, re.MULTILINE | re.IGNORECASE)}
     for found in re.finditer(r"^FROM\s+(?:--platform=\S+\s+)?(?P<image>\S+)", file.text, re.MULTILINE | re.IGNORECASE):
@@ -176,7 +188,7 @@ def moving_image(file: FileContext) -> Iterable[Match]:
         tag = image.rpartition("/")[2].partition(":")[2]
         if image.lower() in stages or image == "scratch" or "@" in image or "$" in image or tag not in ("", "latest"):
             continue
-        if image in told or _NAMES_ITS_VERSION.search(image):
+        if image in told or _NAMES_ITS_VERSION.search(image) or not (tag or "/" in image or image.lower() in _OFFICIAL):
             continue
         told.add(image)
         yield Match(
@@ -210,7 +222,7 @@ def moving_action(file: FileContext) -> Iterable[Match]:
 def _is_of_the_same_owner(action: str, text: str) -> bool:
     """Whether the repository's owner seems to own the action: it is a whole workflow, or the file names them elsewhere."""
     owner = re.escape(action.partition("/")[0])
-    if "/.github/workflows/" in action:
+    if "/.github/" in action:
         return True
     return re.search(rf"(?:repository(?:_owner)?\s*[=!]=\s*[\"']|ghcr\.io/){owner}\b", text, re.IGNORECASE) is not None
 

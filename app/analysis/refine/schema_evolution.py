@@ -102,12 +102,15 @@ _COLUMN_RENAMED_IN_CODE = re.compile(
     r"\.renameColumn\((?:\s*[\"'`][^\"'`\n]{1,100}[\"'`]\s*,)?\s*[\"'`](?P<old>[^\"'`\n]{1,100})[\"'`]\s*,\s*[\"'`](?P<new>[^\"'`\n]{1,100})[\"'`]"
 )
 _ANY_RENAMED = re.compile(
-    rf"ALTER\s+TABLE\s+(?:ONLY\s+)?(?:IF\s+EXISTS\s+)?(?:{_NAME}\s+RENAME\s+COLUMN\s+)?(?P<old_in_sql>{_NAME})\s+(?:RENAME\s+)?TO\s+(?P<new_in_sql>{_NAME})|"
+    r"ALTER\s+TABLE\s+(?:ONLY\s+)?(?:IF\s+EXISTS\s+)?(?:[^\s;]{1,100}\s+RENAME\s+(?:COLUMN\s+)?)?"
+    r"(?P<old_in_sql>[^\s;]{1,100})\s+(?:RENAME\s+)?TO\s+(?P<new_in_sql>[^\s;)]{1,100})|"
     r"\.rename\w+\(\s*(?:[\"'`][^\"'`\n]{1,100}[\"'`]\s*,(?=[^,()]{1,100},))?(?P<old_in_code>[^,()]{1,100}),(?P<new_in_code>[^,()]{1,100})",
     re.IGNORECASE,
 )
 _PASSING = re.compile(
-    r"(?<!at)te?mp(?!late|erat|o\b)|[_-]?(?:new|old|copy|backup|bak)[\"'`]?$|^[\"'`]?(?:new|old)_", re.IGNORECASE
+    r"(?<!at)te?mp(?!late|erat|o\b)|"
+    r"[_-]?(?:new|old|copy|backup|bak|legacy|orig)[\"'`]?$|^[\"'`]?_?(?:new|old|legacy|backup|unpartitioned)_",
+    re.IGNORECASE,
 )
 """Names that something has only while a migration runs."""
 _SEQUENCE = re.compile(r"^ALTER\s+TABLE\s+(?:ONLY\s+)?(?:IF\s+EXISTS\s+)?[\"'`]?\w*_seq\b", re.IGNORECASE)

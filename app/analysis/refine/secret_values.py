@@ -40,11 +40,11 @@ _WHOLE_REQUEST = re.compile(
 )
 _ONLY_HASHES = re.compile(r"hash|digest|fingerprint|etag|checksum|cache", re.IGNORECASE)
 LINES_BESIDE = 8
-_FOR_ANOTHER_SERVICE = re.compile(
-    r"^(?!ADMIN|INTERNAL|APP|SERVICE|SERVER|MASTER)\w+_(?:API_KEY|AUTH_TOKEN|ACCESS_TOKEN)$|"
-    r"(?:^|_)(?:MINIO|AWS|S3|R2|GCS|AZURE|STRIPE|TWILIO|GITHUB|GITLAB|GOOGLE|SLACK|DISCORD|FACEBOOK|SENDGRID|MAILGUN)_"
+_GUARDS_THIS = re.compile(
+    r"(?:^|_)(?:JWT|SESSION|COOKIE|CSRF|ENCRYPTION|CRYPTO|SIGN|SIGNING|SIGNATURE|HASH|HMAC|ADMIN|SUPER|SUPERUSER|ROOT|MASTER|STATE|STORAGE)_|"
+    r"^(?:APP_|API_|AUTH_|SERVER_|NEXTAUTH_|BETTER_AUTH_)?(?:SECRET|SECRET_KEY|TOKEN_SECRET|SALT)$"
 )
-"""Shown to a service of that name, so a made-up value opens nothing here and is refused there."""
+"""Says that the value guards the service's own doors."""
 _OF_A_STORE = re.compile(
     r"(?:^|_)(?:DB|DATABASE|PG|POSTGRES\w*|MYSQL|MARIADB|MONGO\w*|REDIS|TYPEORM|SMTP|E?MAIL)_(?:\w+_)?PASSW(?:OR)?D$"
 )
@@ -90,7 +90,17 @@ def literal_key(candidate: Candidate) -> Match | None:
 
 @refines("secrets.default", where=where.outside((*_QUIET, Role.SCRIPT)))
 def default(candidate: Candidate) -> Match | None:
-    """`process.env.JWT_SECRET || "literal"`: the literal holds wherever nobody set the variable."""
+    """`process.env.JWT_SECRET || "literal"` for what this service itself trusts: keys that sign, seal and let people in."""
+    return _default_of(candidate, guards=True)
+
+
+@refines("secrets.default-elsewhere", where=where.outside((*_QUIET, Role.SCRIPT)))
+def default_elsewhere(candidate: Candidate) -> Match | None:
+    """The same for what is shown to another service, which refuses a made-up value, or whose use its name does not say."""
+    return _default_of(candidate, guards=False)
+
+
+def _default_of(candidate: Candidate, *, guards: bool) -> Match | None:
     left, right = candidate.node.field("left"), candidate.node.field("right")
     operator = next((child.text() for child in candidate.node.children() if not child.is_named()), "")
     if left is None or right is None or operator not in ("||", "??"):
@@ -101,12 +111,12 @@ def default(candidate: Candidate) -> Match | None:
         return None
     name = named[1] or named[2]
     if (
-        _FOR_ANOTHER_SERVICE.search(name)
+        not _SECRET_VARIABLE.search(name)
         or only_in_development(candidate.node)
         or _is_for_this_machine(candidate, name)
     ):
         return None
-    return _default(candidate, name, right) if _SECRET_VARIABLE.search(name) else None
+    return _default(candidate, name, right) if guards is (_GUARDS_THIS.search(name) is not None) else None
 
 
 @refines("secrets.python-default", where=where.outside((*_QUIET, Role.SCRIPT)))
@@ -135,7 +145,7 @@ def logged(candidate: Candidate) -> Match | None:
         text = value.text()
         if _SECRET_WORD.search(text) and _SAYS_ON_PURPOSE.search(candidate.node.text()):
             return None
-        if _SECRET_WORD.search(text) and not re.search(r"\.length$|^!|typeof", text):
+        if _SECRET_WORD.search(text) and not re.search(r"\.length$|^!|typeof|mask|redact|hidden", text, re.IGNORECASE):
             return candidate.match(
                 captures={"value": text, "call": name},
                 note=f"`{text}` is written to the log",

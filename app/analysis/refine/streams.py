@@ -60,7 +60,7 @@ def upload_without_limit(candidate: Candidate) -> Match | None:
     given = calls.arguments(candidate.node)
     if module is None or len(given) > 1 or name in _STORES:
         return None
-    if module == "multer" and _takes_no_files(candidate.file.text):
+    if module == "multer" and (_takes_no_files(candidate.file.text) or _is_made_again(candidate)):
         return None
     if given:
         seen = calls.keys(given[0])
@@ -73,6 +73,14 @@ def upload_without_limit(candidate: Candidate) -> Match | None:
             candidate.node, position=0, option="limits: { fileSize: 10 * 1024 * 1024, files: 1 }"
         ),
     )
+
+
+def _is_made_again(candidate: Candidate) -> bool:
+    """Whether a parser with a limit takes this one's name further down."""
+    held = candidate.node.parent()
+    name = held.field("name") if held is not None and held.kind() == "variable_declarator" else None
+    again = rf"\b{re.escape(name.text())}\s*=\s*multer\(\{{[^}}]{{0,200}}\blimits\b" if name is not None else ""
+    return bool(again) and re.search(again, candidate.file.text) is not None
 
 
 def _takes_no_files(text: str) -> bool:

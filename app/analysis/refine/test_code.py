@@ -27,7 +27,8 @@ _TEST_CALL = re.compile(
 _OPENS_BODY = re.compile(r"(?:=>|\))[ \t]*\{[ \t\r]*$")
 _NOTHING_HAPPENS = re.compile(
     r"\.not\.|, 0\)|\(0\)|\(false\)|, false|[nN]otCalled|toBeUndefined|toBeNull|\bnot in\b|== 0\b|is None|assert not\b|"
-    r"(?:assert(?:\.ok)?|expect)\(!|_not_(?:called|awaited)|\(\[\]\)"
+    r"(?:assert(?:\.ok)?|expect)\(!|"
+    r"[bB]efore\w*\)|\b(?:[nN]o more|no longer|should not|must not)\b|_not_(?:called|awaited)|\(\[\]\)"
 )
 _ABOUT_TIME = re.compile(
     r"expir|ttl|time|throttl|debounc|interval|rate|delay|duration|elapsed|after \d|stale|idle|wait|cache|poll|sleep|slow|latency|"

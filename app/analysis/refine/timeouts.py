@@ -23,7 +23,7 @@ _BUILT_IN = re.compile(r"\bNEXT_PUBLIC_|\bVITE_|import\.meta\.env|\bREACT_APP_|\
 _STAYS_OPEN = re.compile(r"text/event-stream|\bstream[\"']?\s*:\s*true\b|\.getReader\(\)")
 """An answer that comes piece by piece for as long as there is something to say, which no short limit may cut off."""
 _ON_THE_EDGE = re.compile(
-    r"\bruntime\s*[:=]\s*[\"'](?:experimental-)?edge\b|\bDurableObject|\bDeno\.|\bEdgeRuntime\b|"
+    r"\bruntime\s*[:=]\s*[\"'](?:experimental-)?edge\b|\bDurableObject|\bDeno\.|\bEdgeRuntime\b|\bc\.env\.[A-Z]|"
     r"\bfetch\s*\(\s*\w+\s*:\s*Request\s*,\s*env\b|addEventListener\(\s*[\"']fetch[\"']"
 )
 """Says that a platform runs the file which ends what takes too long by itself, and whose clocks are not Node's."""
@@ -33,7 +33,7 @@ _ASSET = re.compile(r"\.(?:ttf|otf|woff2?|png|jpe?g|svg|ico|css)\b")
 _PAGE = re.compile(r"[\"']use client[\"']|\buse(?:State|Effect|SWR|Query|Mutation|Router)\(")
 """Says that a browser runs the file, whatever server's types it imports."""
 _TELLS_HOME = re.compile(
-    r"telemetry|analytics|usage-?stat|(?:check|latest)-?_?(?:for-?_?)?(?:version|updates?)\b",
+    r"telemetry|analytics|usage-?stat|(?:^|\s)_?track(?:[A-Z]\w*)?$|(?:check|latest)-?_?(?:for-?_?)?(?:version|updates?)\b",
     re.IGNORECASE,
 )
 """Names of what reports on the side; nobody waits for it, and `fetch` gives up by itself in the end."""
@@ -100,6 +100,9 @@ def axios(candidate: Candidate) -> Match | None:
     """An axios call, or an instance, whose configuration holds no limit, as far as it can be seen."""
     name, _, verb = calls.callee(candidate.node).partition(".")
     if candidate.file.imports.get(name) != "axios" or _tells_home(candidate) or _PAGE.search(candidate.file.text):
+        return None
+    if verb == "create" and re.search(r"\btimeout\s*:", candidate.file.text):
+        # Each of its calls may have a limit, as some of them seem to.
         return None
     if _has_defaults(candidate.file.text, name, verb) or calls.is_bounded_outside(candidate.node):
         return None
