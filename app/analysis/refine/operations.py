@@ -162,8 +162,8 @@ def started_by_npm(file: FileContext) -> Iterable[Match]:
 
 _OFFICIAL = frozenset((
     "alpine", "amazonlinux", "busybox", "caddy", "centos", "debian", "docker", "eclipse-temurin", "fedora", "gcc", "golang",
-    "haproxy", "httpd", "mariadb", "memcached", "mongo", "mysql", "nginx", "node", "openjdk", "php", "postgres", "python", "rabbitmq",
-    "redis", "ruby", "rust", "traefik", "ubuntu",
+    "haproxy", "httpd", "mariadb", "memcached", "mongo", "mysql", "nginx", "node", "openjdk", "php", "postgres", "python",
+    "rabbitmq", "redis", "ruby", "rust", "traefik", "ubuntu",
 ))  # fmt: skip
 """What a name without a registry and a tag can mean; any other is a stage that the build itself names."""
 _NAMES_ITS_VERSION = re.compile(r"/distroless/[\w-]*\d")
@@ -175,12 +175,6 @@ def moving_image(file: FileContext) -> Iterable[Match]:
     """`FROM image` with `latest`, or with no tag at all; of several stages on one image the first."""
     if file.role in _QUIET or roles.is_for_developers(file.path) or "compose" in file.path.rpartition("/")[2]:
         return
-    if (
-        re.search(r"^(?:RUN|COPY|ADD)\s", file.text, re.MULTILINE | re.IGNORECASE) is None
-        and file.text.count("FROM") == 1
-    ):
-        # Nothing is built here: it shows how an image of their own is started.
-        return
     told: set[str] = set()
     stages = {one.lower() for one in re.findall(r"^FROM\s[^\n]*\sAS\s+(\S+)", file.text, re.MULTILINE | re.IGNORECASE)}
     for found in re.finditer(r"^FROM\s+(?:--platform=\S+\s+)?(?P<image>\S+)", file.text, re.MULTILINE | re.IGNORECASE):
@@ -188,7 +182,8 @@ def moving_image(file: FileContext) -> Iterable[Match]:
         tag = image.rpartition("/")[2].partition(":")[2]
         if image.lower() in stages or image == "scratch" or "@" in image or "$" in image or tag not in ("", "latest"):
             continue
-        if image in told or _NAMES_ITS_VERSION.search(image) or not (tag or "/" in image or image.lower() in _OFFICIAL):
+        is_known = bool(tag) or "/" in image or image.lower() in _OFFICIAL
+        if image in told or not is_known or _NAMES_ITS_VERSION.search(image) or _only_starts(image, tag, file.text):
             continue
         told.add(image)
         yield Match(
@@ -198,6 +193,11 @@ def moving_image(file: FileContext) -> Iterable[Match]:
             note=f"`{image}` is another image tomorrow",
             why_no_patch="which version this project was tested with is not in the file",
         )
+
+
+def _only_starts(image: str, tag: str, text: str) -> bool:
+    """Whether nothing is built: the file shows how an image, mostly the project's own, is started."""
+    return bool(tag) and "/" in image and re.search(r"^(?:RUN|COPY|ADD)\s", text, re.MULTILINE | re.IGNORECASE) is None
 
 
 @searches("supply-chain.moving-action", where=where.named(_WORKFLOWS))
