@@ -37,6 +37,8 @@ _EXAMPLE_FOLDERS = frozenset((
     "cookbook", "cookbooks", "showcase", "snippets", "bruno", "postman", "docs", "doc", "documentation",
 ))  # fmt: skip
 """What somebody reads or copies; nobody's requests wait for it."""
+_COPIED_FOLDERS = frozenset(("lib", "libs", "ext", "vendor", "vendored"))
+"""Where a program in Python keeps copies of other people's packages, when they stand at the root of the repository."""
 _SCRIPT_FOLDERS = frozenset((
     "script", "scripts", "bin", "tools", "tool", "cli", "bench", "benchmark", "benchmarks", "hack", "migrations",
     "seed", "seeds", "seeder", "seeders", "seeding", "devtools", "ci", "codemods", "build", "diag", "diagnostics",
@@ -64,7 +66,7 @@ _SCRIPT_FOLDER = re.compile(
 )
 _DESKTOP_FOLDER = re.compile(r"(?:^|-)(?:electron|desktop|tauri)$")
 _TEST_FOLDER = re.compile(
-    r"(?:^|[-_])(?:tests?|testing|e2e|mocks?|fixtures?)(?:[-_](?:utils?|helpers?|support|runner|env))?$"
+    r"^tests?[-_]|(?:^|[-_])(?:tests?|testing|e2e|mocks?|fixtures?)(?:[-_](?:utils?|helpers?|support|runner|env))?$"
 )
 _HELPS = r"(?:utils?|helpers?|support|server|setup|data|env|db|base|case|common)"
 _TEST_NAME = re.compile(
@@ -189,6 +191,8 @@ def of(path: str, text: str) -> Role:
     *folders, name = path.lower().split("/")
     if _is_test(folders, name, path.rpartition("/")[2]):
         return Role.TEST
+    if name.endswith(".py") and len(folders) > 1 and folders[0] in _COPIED_FOLDERS:
+        return Role.EXAMPLE
     if (
         _EXAMPLE_FOLDERS.intersection(folders)
         or _EXAMPLE_NAME.search(name)

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from ast_grep_py import SgNode
 
-from app.analysis import calls, languages, where
+from app.analysis import calls, flow, languages, where
 from app.analysis.context import FUNCTION_KINDS, Candidate, FileContext, Match
 from app.analysis.refine import refines, searches
 from app.analysis.roles import Role
@@ -17,6 +17,8 @@ _DEVELOPMENT = re.compile(
     r"NODE_ENV|\bis_?dev|is_?local|is_?test|is_?prod|development|__DEV__|insecure|unsafe|bypass|verify|ssl|tls|secure\b|self_?signed|unauthori[sz]ed|certificate|strict|(?:skip|no)[-_]?(?:tls|ssl|verif)|(?:accept|allow)[-_]?(?:invalid|insecure|self|any)|DEBUG",
     re.IGNORECASE,
 )
+LONGEST_FUNCTION = 6_000
+_LOOKS_AT_IT = re.compile(r"\bgetPeerCertificate\(|\bperformance\.now\(|\b(?:connect|tls)(?:Start|Time)\b")
 _ASKS_ITSELF = re.compile(r"health-?check", re.IGNORECASE)
 _OLD_PROTOCOL = re.compile(r"ntlm|lmhash|desfire|emv|mifare|legacy|rfc3394|keywrap", re.IGNORECASE)
 _PYTHON_CLIENTS = re.compile(
@@ -44,12 +46,14 @@ def tls_option(candidate: Candidate) -> Match | None:
 
 @refines("crypto.tls-option-elsewhere")
 def tls_option_elsewhere(candidate: Candidate) -> Match | None:
-    """The same in scripts, where a condition decides, and among values that somebody may overrule."""
+    """The same in scripts, where a condition decides or the certificate is looked at, and among values to be overruled."""
     return _tls_option(candidate) if not _is_told_by_itself(candidate) else None
 
 
 def _is_told_by_itself(candidate: Candidate) -> bool:
-    return candidate.file.role is not Role.SCRIPT and _connects_with_it(candidate.node)
+    if candidate.file.role is Role.SCRIPT or _LOOKS_AT_IT.search(flow.text_around(candidate.node)[:LONGEST_FUNCTION]):
+        return False
+    return _connects_with_it(candidate.node)
 
 
 def _connects_with_it(node: SgNode) -> bool:

@@ -60,7 +60,7 @@ _RENAMES = (
     (
         "renames a table or column",
         re.compile(
-            r"\.(?:renameColumn|renameTable|rename_table)\(\s*(?P<name>[\"'`][^\"'`\n]{1,100}[\"'`](?:\s*,\s*[\"'`][^\"'`\n]{1,100}[\"'`])?)?"
+            r"(?<!\.\.)\.(?:renameColumn|renameTable|rename_table)\(\s*(?P<name>[\"'`][^\"'`\n]{1,100}[\"'`](?:\s*,\s*[\"'`][^\"'`\n]{1,100}[\"'`])?)?"
         ),
     ),
 )

@@ -6,7 +6,7 @@ import re
 
 from ast_grep_py import SgNode
 
-from app.analysis import calls, where
+from app.analysis import calls, flow, where
 from app.analysis.context import Candidate, FileContext, Match, enclosing_function, function_name
 from app.analysis.refine import refines
 from app.analysis.roles import Role
@@ -276,7 +276,14 @@ def _is_address(url: SgNode) -> bool:
         return False
     if re.search(r"\breq(?:uest)?\b|Request$", url.text()) and url.kind() not in ("string", "template_string"):
         return False
-    return not calls.stays_here(url)
+    return not (calls.stays_here(url) or _begins_here(url))
+
+
+def _begins_here(url: SgNode) -> bool:
+    """Whether an address begins with a constant of the file that names this machine: `${BASE}/peers`."""
+    found = re.match(r"`\$\{([A-Za-z_]\w*)\}", url.text())
+    declared = flow.declaration(found[1], url) if found is not None else None
+    return declared is not None and calls.stays_here(declared)
 
 
 def _is_plainly_an_address(node: SgNode) -> bool:
