@@ -30,6 +30,7 @@ _TEST_FOLDERS = frozenset((
     "test", "tests", "__tests__", "spec", "specs", "e2e", "cypress", "playwright", "__mocks__", "mocks", "mock",
     "testdata", "test-data", "test-utils", "testutils", "testing", "fixture", "fixtures", "__fixtures__",
     "__snapshots__", "integration-tests", "acceptance", "stubs", "fakes", "__fakes__", "loadtest", "loadtests", "qa",
+    "pytest", "unittest", "unittests",
 ))  # fmt: skip
 _EXAMPLE_FOLDERS = frozenset((
     "example", "examples", "sample", "samples", "demo", "demos", "tutorial", "tutorials", "playground",

@@ -18,6 +18,8 @@ _BLOCKING = re.compile(
     r"^(?:requests\.(?:get|post|put|patch|delete|head|options|request)|time\.sleep|subprocess\.(?:run|call|check_call|check_output)|"
     r"urllib\.request\.urlopen|os\.system)$"
 )
+_OPENS_A_WINDOW = re.compile(r"[\"'](?:xdg-open|explorer|open)[\"'\s]")
+"""Hands something to the desktop of whoever runs the program, and returns at once."""
 _INSTEAD = {
     "requests": "an async client (`httpx.AsyncClient`, aiohttp)",
     "time": "`await asyncio.sleep(…)`",
@@ -218,7 +220,7 @@ def python_blocking(candidate: Candidate) -> Match | None:
     if not _BLOCKING.match(whole) or head not in candidate.file.imports:
         return None
     function = enclosing_function(candidate.node)
-    if function is None or not _is_async_def(function):
+    if function is None or not _is_async_def(function) or _OPENS_A_WINDOW.search(candidate.node.text()):
         return None
     if any(above.kind() == "lambda" for above in candidate.node.ancestors()):
         return None

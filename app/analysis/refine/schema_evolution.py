@@ -11,6 +11,7 @@ from itertools import islice
 from app.analysis import languages
 from app.analysis.context import FileContext, Match
 from app.analysis.refine import searches
+from app.analysis.roles import Role
 
 _MIGRATION = re.compile(
     r"(?:^|/)(?:migrate|alembic|changelogs?|flyway|db/versions)/|migration|(?:^|/)V\d[\w.]*__\w+\.sql$", re.IGNORECASE
@@ -113,6 +114,7 @@ _PASSING = re.compile(
     re.IGNORECASE,
 )
 """Names that something has only while a migration runs."""
+_QUIET = frozenset((Role.TEST, Role.EXAMPLE))
 _SEQUENCE = re.compile(r"^ALTER\s+TABLE\s+(?:ONLY\s+)?(?:IF\s+EXISTS\s+)?[\"'`]?\w*_seq\b", re.IGNORECASE)
 _ALTERED = re.compile(rf"ALTER\s+TABLE\s+(?:ONLY\s+)?(?:IF\s+EXISTS\s+)?(?P<table>{_NAME})", re.IGNORECASE)
 _CREATED = re.compile(
@@ -123,7 +125,7 @@ _CREATED = re.compile(
 
 def _is_migration(file: FileContext) -> bool:
     """Whether the file changes a database step by step: by its folder or name, and as SQL or as code."""
-    if not _MIGRATION.search(file.path) or file.path.endswith((".d.ts", ".md")):
+    if not _MIGRATION.search(file.path) or file.path.endswith((".d.ts", ".md")) or file.role in _QUIET:
         return False
     return file.path.endswith(".sql") or (
         languages.of(file.path) is not None and _CHANGES_SCHEMA.search(file.text) is not None
