@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from app.analysis import compare, languages, refine
 from app.analysis.finder import as_config
-from app.analysis.matching import ANY
+from app.analysis.prefilter import ANY
 from app.analysis.probe import Probe
 from app.analysis.scan import scan
 from app.core.rule import Comparison, Detector, Evidence, Example, Rule
