@@ -188,13 +188,16 @@ class _Face:
         )
 
     def choose(self, spans: list[_Span], hint: int | None) -> Anchor | Outside | None:
-        """The best place: at the hint, inside a hunk, the same to the last space, near the hint, changed, the first."""
+        """The best place: at the hint, inside a hunk, the same to the last space, all of it shown, near the hint, changed,
+        the first.
+        """
 
         def preference(place: tuple[_Span, Anchor | None]) -> tuple[object, ...]:
             span, anchor = place
             away = _distance(span, hint)
             changed = anchor is not None and not self.changed.isdisjoint(range(anchor.start_line, anchor.line + 1))
-            return away > 0, anchor is None, not span.exact, away, not changed, span.start
+            cut = anchor is not None and anchor.line - anchor.start_line < span.end - span.start
+            return away > 0, anchor is None, not span.exact, cut, away, not changed, span.start
 
         best = min(self._places(spans), key=preference, default=None)
         if best is None:

@@ -542,6 +542,14 @@ def same(one: list[str], other: list[str]) -> bool:
     return ["".join(line.split()) for line in one] == ["".join(line.split()) for line in other]
 
 
+def test_of_equal_places_the_one_that_a_hunk_shows_whole_is_chosen():
+    head = ["a();"] * 4
+    (file,) = diff.parse(b"--- a/f\n+++ b/f\n@@ -2 +2,3 @@\n a();\n+a();\n+a();")
+    place = locate("a();\na();", file=file, head_lines=head, hint=2)
+    assert isinstance(place, Anchor)
+    assert (place.start_line, place.line) == (2, 3)
+
+
 @settings(max_examples=300, deadline=None)
 @given(changed=files(), data=st.data())
 def test_every_run_of_lines_that_a_hunk_shows_is_found_with_its_text(
