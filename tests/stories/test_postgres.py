@@ -65,6 +65,13 @@ def finished(pull):
     return lambda: is_finished(pull)
 
 
+def told(pull, *workers):
+    """What stands at the pull, and the ends of the workers' logs: what to read when it does not finish."""
+    runs = [(run.status, run.conclusion) for run in pull.check_runs]
+    said = "\n\n".join(worker.said()[-6_000:] for worker in workers)
+    return f"{pull.head_sha}: {len(pull.reviews)} reviews, check runs {runs}\n{said}"
+
+
 def claimed_by(address, pull):
     """The executor that has claimed the review of this pull, or None."""
     with psycopg.connect(address, autocommit=True) as connection:
@@ -194,7 +201,7 @@ def test_a_database_that_is_restarted_under_load_loses_nothing(github, models, s
     if server is None:
         pytest.skip("the server of TEST_DATABASE_URL is not ours to restart; the private one is")
     models.hold(1)
-    with Service(settings | {"ACCEPT_ONLY": "1"}) as front, Worker(settings), Worker(settings):
+    with Service(settings | {"ACCEPT_ONLY": "1"}) as front, Worker(settings) as one, Worker(settings) as other:
         connect(github, front)
         pulls = [open_pull(github, f"acme/shop{number}") for number in range(6)]
         for pull in pulls:
@@ -207,7 +214,7 @@ def test_a_database_that_is_restarted_under_load_loses_nothing(github, models, s
         until(lambda: github.redeliver(late.delivery.guid).status_code == 202)
         for pull in [*pulls, late]:
             # The engine waits longer after each try in vain, up to a minute; a busy machine makes the outage long.
-            until(finished(pull), seconds=RECOVERY_SECONDS)
+            until(finished(pull), lambda at=pull: told(at, one, other), seconds=RECOVERY_SECONDS)
     asked = Counter(models.asked)
     assert {asked[pull.head_sha, number] for pull in pulls for number in (0, 1, 2)} == {1}
 
