@@ -166,12 +166,14 @@ class _Shown:
 
 async def _all_of_it(material: Material, group: Sequence[Placed | Beside], *, reading: Reading) -> _Shown:
     """All that the reviewers read, letter by letter, and what stands around the candidates besides."""
-    told = {
-        path: frozenset(number for one in material.excerpts if one.path == path for number in one.lines)
-        for path in {one.path for one in material.excerpts}
-    }
+    told: dict[str, set[int]] = {}
+    for one in material.excerpts:
+        told.setdefault(one.path, set()).update(one.lines)
     more = await read.around(
-        _pieces(group, reading.change), reading=reading, budget_tokens=MORE_CONTEXT_TOKENS, told=told
+        _pieces(group, reading.change),
+        reading=reading,
+        budget_tokens=MORE_CONTEXT_TOKENS,
+        told=excerpts.seen(material.batch.pieces, told),
     )
     return _Shown(material.system, material.shared, material.body, more)
 

@@ -240,7 +240,7 @@ async def _history(pieces: Sequence[Piece], reading: Reading) -> list[Shown]:
 
 
 async def _enclosing(pieces: Sequence[Piece], beside: Sequence[tuple[str, int]], reading: Reading) -> list[Excerpt]:
-    """The functions and classes around the places and the changed lines, of long ones what stands near; each once."""
+    """The functions and classes around the changed lines, and those beside them; of long ones what stands near."""
     text = reading.code.text
     wanted: dict[str, list[Span]] = {}
     for path, line in beside:
